@@ -1,0 +1,63 @@
+"""The item vectors a worker knows, in one growing matrix."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from profiles.ports import Vector
+
+__all__ = ["DimensionMismatch", "ItemCatalogue"]
+
+
+class DimensionMismatch(ValueError):
+    """A vector does not have the length that its item space has."""
+
+
+class ItemCatalogue:
+    """Item key → vector, for folds that need many at once.
+
+    An item keeps its row for good; a new vector overwrites it. Not thread-safe.
+
+    Args:
+        dimension: Length d of every vector, ≥ 1.
+    """
+
+    def __init__(self, dimension: int) -> None:
+        self.dimension = dimension
+        self._row_of: dict[int, int] = {}
+        self._matrix: Vector = np.zeros((64, dimension), np.float32)
+
+    def __len__(self) -> int:
+        return len(self._row_of)
+
+    def __contains__(self, item: int) -> bool:
+        return item in self._row_of
+
+    def put(self, item: int, vector: Vector) -> None:
+        """Learn or replace one vector of shape (d,).
+
+        Raises:
+            DimensionMismatch: wrong shape.
+        """
+        if vector.shape != (self.dimension,):
+            raise DimensionMismatch(
+                f"item vector has shape {vector.shape}, the space has ({self.dimension},)"
+            )
+        row = self._row_of.setdefault(item, len(self._row_of))
+        if row == len(self._matrix):
+            self._matrix = np.concatenate((self._matrix, np.zeros_like(self._matrix)))
+        self._matrix[row] = vector
+
+    def rows(self, items: Sequence[int]) -> npt.NDArray[np.intp]:
+        """Row of each item, -1 where unknown; shape (len(items),)."""
+        get = self._row_of.get
+        return np.fromiter((get(item, -1) for item in items), np.intp, len(items))
+
+    def take(self, rows: npt.NDArray[np.intp]) -> Vector:
+        """Vectors of known rows, shape (len(rows), d)."""
+        return self._matrix[rows]
+
+    def vector(self, item: int) -> Vector | None:
+        row = self._row_of.get(item)
+        return None if row is None else self._matrix[row].copy()

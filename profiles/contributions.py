@@ -1,0 +1,273 @@
+"""A user's part in the aggregates, as a pure function of their state.
+
+Every aggregate is Σ over users of `contribution(view)`, in integers: exact under
+any order, removable (erasing a user subtracts what they added) and rebuildable
+by sweeping the stored users. `change` gives the difference of two views without
+building both whole. A statistic is one function that lists its counters.
+"""
+
+import json
+import math
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from profiles.entries import TEXT, Entries
+from profiles.policy import Policy
+from profiles.ports import Vector
+from profiles.projection import interests
+from profiles.state import UserState
+from schemas.updates import Contribution, Counts
+
+__all__ = [
+    "ERA_HALF_LIVES",
+    "MEAN_SCALE",
+    "TREND_WINDOWS",
+    "TrendWindow",
+    "UserView",
+    "bucket_floor",
+    "change",
+    "contribution",
+    "view_of",
+]
+
+MEAN_SCALE: Final = 1 << 24
+# An era of 32 half-lives in fixed point with 10 fractional bits: an entry is worth
+# 2^10 … 2^42, so a million of the largest still fit a signed 64-bit counter.
+ERA_HALF_LIVES: Final = 32
+_FRACTION_BITS: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class TrendWindow:
+    """A trend compares the last `window_s` with the `window_s` before it.
+
+    Attributes:
+        bucket_s: Resolution of the event-time buckets.
+    """
+
+    name: str
+    window_s: int
+    bucket_s: int
+
+    @property
+    def series(self) -> str:
+        return f"trend-{self.name}"
+
+
+TREND_WINDOWS: Final = (
+    TrendWindow("1h", 3_600, 300),
+    TrendWindow("24h", 86_400, 3_600),
+    TrendWindow("7d", 604_800, 21_600),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class UserView:
+    """What aggregates see of a state.
+
+    Attributes:
+        positive: Live entries about items with weight > 0, oldest first.
+        negative: The same with weight < 0.
+        mean: int32 fixed-point vector, shape (d,).
+    """
+
+    state: UserState
+    positive: Entries
+    negative: Entries
+    mean: np.ndarray[tuple[int, ...], np.dtype[np.int32]]
+
+    @property
+    def has_direction(self) -> bool:
+        return bool(self.mean.any())
+
+
+def view_of(state: UserState, vector: Vector) -> UserView:
+    rows = interests(state)
+    rows = rows[(rows["flags"] & TEXT) == 0]
+    weight = rows["weight"]
+    fixed = np.rint(vector.astype(np.float64) * MEAN_SCALE).astype(np.int32)
+    return UserView(state, rows[weight > 0], rows[weight < 0], fixed)
+
+
+def contribution(view: UserView, policy: Policy) -> Contribution:
+    """All that a user adds to the counters."""
+    counts: Counts = {}
+    _count_presence(counts, view, +1)
+    _count_totals(counts, view, +1)
+    _count_attributes(counts, view, +1)
+    _count_items(counts, "positive", view.positive, +1)
+    _count_items(counts, "negative", view.negative, +1)
+    _count_times(counts, view.positive, policy, +1)
+    _count_pairs(counts, view.positive, policy.co_occurrence_window, +1, _pairs)
+    return Contribution(_without_zeros(counts), _packed(view.mean))
+
+
+def change(before: UserView, after: UserView, policy: Policy) -> Contribution:
+    """`contribution(after)` - `contribution(before)`; cheap when only the ends differ."""
+    counts: Counts = {}
+    _count_totals(counts, before, -1)
+    _count_totals(counts, after, +1)
+    if before.state.attributes != after.state.attributes:
+        _count_attributes(counts, before, -1)
+        _count_attributes(counts, after, +1)
+    _count_presence(counts, before, -1)
+    _count_presence(counts, after, +1)
+
+    overlap = _overlap(before.positive, after.positive)
+    removed = np.concatenate(
+        (before.positive[: overlap.head], before.positive[overlap.head + overlap.length :])
+    )
+    added = after.positive[overlap.length :]
+    _count_items(counts, "positive", removed, -1)
+    _count_items(counts, "positive", added, +1)
+    _count_times(counts, removed, policy, -1)
+    _count_times(counts, added, policy, +1)
+    window = policy.co_occurrence_window
+    _count_pairs(counts, before.positive, window, -1, overlap.pairs_before)
+    _count_pairs(counts, after.positive, window, +1, overlap.pairs_after)
+
+    unliked = _overlap(before.negative, after.negative)
+    _count_items(counts, "negative", before.negative[: unliked.head], -1)
+    _count_items(counts, "negative", before.negative[unliked.head + unliked.length :], -1)
+    _count_items(counts, "negative", after.negative[unliked.length :], +1)
+    return Contribution(_without_zeros(counts), _packed(after.mean - before.mean))
+
+
+def bucket_floor(series: str, watermark_ms: int, policy: Policy) -> int | None:
+    """Oldest part (era or bucket number) of a timed series still kept; None if untimed.
+
+    Parts only ever leave as the watermark advances, so a part that is kept has
+    been kept since its first entry: what is left is exact.
+    """
+    if series == "popularity":
+        return _era(watermark_ms, policy) - 1
+    for window in TREND_WINDOWS:
+        if series == window.series:
+            oldest_s = watermark_ms // 1000 - 2 * window.window_s
+            return oldest_s // window.bucket_s
+    return None
+
+
+def _add(counts: Counts, series: str, part: str, field: bytes, count: int) -> None:
+    table = counts.setdefault((series, part), {})
+    table[field] = table.get(field, 0) + count
+
+
+def _without_zeros(counts: Counts) -> Counts:
+    kept: Counts = {}
+    for name, table in counts.items():
+        left = {field: count for field, count in table.items() if count}
+        if left:
+            kept[name] = left
+    return kept
+
+
+def _packed(mean: np.ndarray[tuple[int, ...], np.dtype[np.int32]]) -> bytes:
+    return mean.astype("<i4").tobytes() if mean.any() else b""
+
+
+def _count_presence(counts: Counts, view: UserView, sign: int) -> None:
+    if view.state.version:
+        _add(counts, "size", "", b"users", sign)
+    if view.has_direction:
+        _add(counts, "size", "", b"directed", sign)
+
+
+def _count_totals(counts: Counts, view: UserView, sign: int) -> None:
+    for kind, by_action in view.state.totals.items():
+        for action, count in by_action.items():
+            _add(counts, "events", "", f"{kind.value}/{action}".encode(), sign * count)
+
+
+def _count_attributes(counts: Counts, view: UserView, sign: int) -> None:
+    for name, stated in view.state.attributes.items():
+        _add(counts, "attribute", name, json.dumps(stated.value).encode(), sign)
+
+
+def _item_fields(rows: Entries) -> Iterator[bytes]:
+    packed = rows["item"].astype("<u8").tobytes()
+    return (packed[start : start + 8] for start in range(0, len(packed), 8))
+
+
+def _count_items(counts: Counts, series: str, rows: Entries, sign: int) -> None:
+    for field in _item_fields(rows):
+        _add(counts, series, "", field, sign)
+
+
+def _era(time_ms: int, policy: Policy) -> int:
+    return math.floor(time_ms / (1000.0 * policy.popularity_half_life_s * ERA_HALF_LIVES))
+
+
+def _count_times(counts: Counts, rows: Entries, policy: Policy, sign: int) -> None:
+    for field, time_ms in zip(_item_fields(rows), rows["time_ms"].tolist(), strict=True):
+        era = _era(time_ms, policy)
+        half_lives = time_ms / (1000.0 * policy.popularity_half_life_s) - era * ERA_HALF_LIVES
+        worth = round(2.0 ** (_FRACTION_BITS + half_lives))
+        _add(counts, "popularity", str(era), field, sign * worth)
+        for window in TREND_WINDOWS:
+            bucket = time_ms // 1000 // window.bucket_s
+            _add(counts, window.series, str(bucket), field, sign)
+
+
+Pairs = Iterable[tuple[int, int]]
+
+
+def _pairs(length: int, window: int) -> Pairs:
+    """Index pairs (i, j), i < j, at most `window` apart."""
+    return ((i, j) for j in range(1, length) for i in range(max(0, j - window), j))
+
+
+@dataclass(frozen=True, slots=True)
+class _Overlap:
+    """`before[head : head + length]` equals `after[:length]`."""
+
+    head: int
+    length: int
+
+    def pairs_before(self, length: int, window: int) -> Pairs:
+        """Pairs of `before` that are not wholly inside the overlap."""
+        end = self.head + self.length
+        for j in range(1, min(self.head + window, end)):
+            for i in range(max(0, j - window), min(j, self.head)):
+                yield i, j
+        for j in range(max(end, 1), length):
+            for i in range(max(0, j - window), j):
+                yield i, j
+
+    def pairs_after(self, length: int, window: int) -> Pairs:
+        for j in range(max(self.length, 1), length):
+            for i in range(max(0, j - window), j):
+                yield i, j
+
+
+def _overlap(before: Entries, after: Entries) -> _Overlap:
+    """The usual change appends new entries and may drop the oldest: find what stayed."""
+    if not len(before) or not len(after):
+        return _Overlap(len(before), 0)
+    first = int(np.searchsorted(before["time_ms"], after["time_ms"][0], side="left"))
+    last = int(np.searchsorted(before["time_ms"], after["time_ms"][0], side="right"))
+    same = np.flatnonzero(before[first:last] == after[0])
+    if not len(same):
+        return _Overlap(len(before), 0)
+    head = first + int(same[0])
+    longest = min(len(before) - head, len(after))
+    differs = np.flatnonzero(before[head : head + longest] != after[:longest])
+    return _Overlap(head, int(differs[0]) if len(differs) else longest)
+
+
+def _count_pairs(
+    counts: Counts,
+    rows: Entries,
+    window: int,
+    sign: int,
+    pairs: Callable[[int, int], Pairs],
+) -> None:
+    fields = list(_item_fields(rows))
+    for i, j in pairs(len(rows), window):
+        one, other = fields[i], fields[j]
+        if one != other:
+            _add(counts, "co-occurrence", one.hex(), other, sign)
+            _add(counts, "co-occurrence", other.hex(), one, sign)

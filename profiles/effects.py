@@ -1,0 +1,141 @@
+"""What an event does to a user's state: a closed set of effects.
+
+Folding knows effects, not events; a new event type says here what it does, and
+a new *effect* makes `assert_never` list every place that must learn it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import assert_never
+
+from profiles.entries import SUPERSEDES, TEXT, entry
+from profiles.ids import action_code, event_hash, item_key
+from profiles.policy import Policy
+from profiles.state import CONSENTED, AttributeValue, DataType, Scalar
+from schemas import decoded as events
+
+__all__ = ["Effect", "Forget", "Remember", "Say", "State", "UserEvent", "effects_of"]
+
+Row = tuple[int, int, int, float, int, int]
+
+UserEvent = (
+    events.Interaction
+    | events.Preference
+    | events.Document
+    | events.Attributes
+    | events.Consent
+    | events.Erasure
+    | events.Identity
+)
+
+_STRONGEST = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Remember:
+    """Add the event's entries to a set and count it once."""
+
+    kind: DataType
+    action: str
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Stated attribute values; per name the latest wins."""
+
+    time_ms: int
+    event: int
+    values: Mapping[str, Scalar]
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """A consent given or withdrawn; per data type the latest wins."""
+
+    kind: DataType
+    said: AttributeValue
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """Entries of these kinds at or before `cutoff_ms` have no place any more."""
+
+    kinds: tuple[DataType, ...]
+    cutoff_ms: int
+
+
+Effect = Remember | State | Say | Forget
+
+
+def effects_of(event: UserEvent, policy: Policy) -> tuple[Effect, ...]:
+    """Effects of one event on its user, in the order in which they are folded."""
+    time_ms = event.occurred_at_ms
+    identity = event_hash(event.event_id)
+
+    def remember(kind: DataType, action: str, item: int = 0, flags: int = TEXT) -> Remember:
+        row = entry(
+            time_ms=time_ms,
+            event=identity,
+            item=item,
+            weight=0.0,
+            action=action_code(action),
+            flags=flags,
+        )
+        return Remember(kind, action, (row,))
+
+    match event:
+        case events.Interaction():
+            rule = policy.rule(event.action)
+            row = entry(
+                time_ms=time_ms,
+                event=identity,
+                item=item_key(event.tenant, event.item_id),
+                weight=rule.weigh(event.value),
+                action=action_code(event.action),
+                flags=SUPERSEDES if rule.supersedes else 0,
+            )
+            return (Remember(DataType.INTERACTIONS, event.action, (row,)),)
+        case events.Preference():
+            return (_choice(event, policy, time_ms, identity),)
+        case events.Document():
+            document = item_key(event.tenant, event.document_id)
+            return (remember(DataType.DOCUMENTS, event.kind or "write", document),)
+        case events.Attributes():
+            return (
+                remember(DataType.ATTRIBUTES, "state"),
+                State(time_ms, identity, event.attributes),
+            )
+        case events.Consent():
+            kind = DataType(event.data_type)
+            said = Say(kind, AttributeValue(time_ms, identity, event.granted))
+            if event.granted:
+                return (remember(DataType.CONTROLS, "grant"), said)
+            return (remember(DataType.CONTROLS, "withdraw"), said, Forget((kind,), time_ms))
+        case events.Erasure():
+            return (remember(DataType.CONTROLS, "erase"), Forget(CONSENTED, time_ms))
+        case events.Identity():
+            other = item_key(event.tenant, event.same_as)
+            return (remember(DataType.CONTROLS, "same-as", other),)
+        case _:
+            assert_never(event)
+
+
+def _choice(event: events.Preference, policy: Policy, time_ms: int, identity: int) -> Remember:
+    strength = 1.0 if event.strength is None else min(event.strength, _STRONGEST)
+    weight = policy.choice_weight * strength
+    action = action_code("choose")
+    rows: list[Row] = []
+    for side, signed in ((event.chosen, weight), (event.rejected, -weight)):
+        named = side.item_id
+        rows.append(
+            entry(
+                time_ms=time_ms,
+                event=identity,
+                item=item_key(event.tenant, named if named is not None else side.text or ""),
+                weight=signed,
+                action=action,
+                flags=0 if named is not None else TEXT,
+            )
+        )
+    return Remember(DataType.PREFERENCES, "choose", tuple(rows))

@@ -1,0 +1,128 @@
+"""Sets of evidence that only ever join.
+
+A set is a sorted NumPy record array without repeats. `join` is the least upper
+bound of a join-semilattice cut at the latest K: associative, commutative and
+idempotent, so that late, shuffled, repeated and replayed events end in the same
+set (state-based CRDT; Shapiro et al. 2011, "Conflict-free Replicated Data Types").
+"""
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = [
+    "EMPTY",
+    "ENTRY",
+    "SUPERSEDES",
+    "TEXT",
+    "Entries",
+    "after",
+    "contains",
+    "decode_entries",
+    "encode_entries",
+    "entry",
+    "join",
+    "live_mask",
+]
+
+SUPERSEDES: Final = 1  # replaces the effect of earlier superseding entries on its item
+TEXT: Final = 2  # `item` is the hash of a text, not of a catalogue item
+
+# Field order is sort order: event time, then event-id hash, then the rest, which
+# only decides between entries of one event.
+ENTRY: Final = np.dtype(
+    [
+        ("time_ms", "<i8"),
+        ("event", "<u4"),
+        ("item", "<u8"),
+        ("weight", "<f4"),
+        ("action", "<u2"),
+        ("flags", "u1"),
+    ]
+)
+
+Entries = npt.NDArray[np.void]
+
+EMPTY: Final[Entries] = np.empty(0, ENTRY)
+
+
+def entry(
+    *, time_ms: int, event: int, item: int, weight: float, action: int, flags: int = 0
+) -> tuple[int, int, int, float, int, int]:
+    """One entry as a row for `np.array(rows, ENTRY)`."""
+    return time_ms, event, item, weight, action, flags
+
+
+def _order(rows: Entries) -> npt.NDArray[np.intp]:
+    return np.lexsort(
+        (
+            rows["flags"],
+            rows["action"],
+            rows["weight"],
+            rows["item"],
+            rows["event"],
+            rows["time_ms"],
+        )
+    )
+
+
+def join(a: Entries, b: Entries, *, keep: int) -> Entries:
+    """Union of two sets, cut at the `keep` latest by (event time, event-id hash).
+
+    Associative, commutative and idempotent for a constant `keep`. Neither
+    argument is changed; `b` need not be sorted.
+
+    Args:
+        keep: ≥ 1.
+    """
+    if len(b) == 0 and len(a) <= keep:
+        return a
+    both = np.concatenate((a, b))
+    both = both[_order(both)]
+    if len(both) > 1:
+        fresh = np.empty(len(both), np.bool_)
+        fresh[0] = True
+        fresh[1:] = both[1:] != both[:-1]
+        if not fresh.all():
+            both = both[fresh]
+    return both[-keep:]
+
+
+def contains(rows: Entries, row: Entries) -> bool:
+    """Whether the set holds the one-element array `row`."""
+    first = int(np.searchsorted(rows["time_ms"], row["time_ms"][0], side="left"))
+    last = int(np.searchsorted(rows["time_ms"], row["time_ms"][0], side="right"))
+    return bool((rows[first:last] == row[0]).any())
+
+
+def after(rows: Entries, cutoff_ms: int) -> Entries:
+    """Entries strictly later than `cutoff_ms` (what `forget_before` leaves)."""
+    first = int(np.searchsorted(rows["time_ms"], cutoff_ms, side="right"))
+    return rows[first:] if first else rows
+
+
+def live_mask(rows: Entries) -> npt.NDArray[np.bool_]:
+    """Which entries have an effect: all but superseding ones with a later one on the same item."""
+    live = np.ones(len(rows), np.bool_)
+    superseding = np.flatnonzero(rows["flags"] & SUPERSEDES)
+    if len(superseding) > 1:
+        # Reversed, `unique` reports each item's last occurrence.
+        backwards = superseding[::-1]
+        _, last = np.unique(rows["item"][backwards], return_index=True)
+        live[superseding] = False
+        live[backwards[last]] = True
+    return live
+
+
+def encode_entries(rows: Entries) -> bytes:
+    return rows.tobytes()
+
+
+def decode_entries(encoded: bytes) -> Entries:
+    """Read-only view of encoded entries.
+
+    Raises:
+        ValueError: the length is not a whole number of entries.
+    """
+    return np.frombuffer(encoded, ENTRY)

@@ -1,0 +1,204 @@
+"""Folding a batch of one user's events into their state.
+
+In Kafka Streams' words: `EMPTY_STATE` is the initializer and `fold` the
+aggregator; `join` of the sets is the merger.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import assert_never
+
+import numpy as np
+
+from profiles.effects import Effect, Forget, Remember, Say, State
+from profiles.entries import ENTRY, after, contains, join
+from profiles.policy import Policy
+from profiles.state import AttributeValue, DataType, UserState
+
+__all__ = ["Folded", "Sourced", "fold"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sourced:
+    """One event's effects and where it came from."""
+
+    topic: str
+    offset: int
+    effects: tuple[Effect, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """The new state, and what became of the events.
+
+    Attributes:
+        counted: Added to the totals.
+        redelivered: At or below the stored position: skipped.
+        repeated: Their entry was already among the latest K, or forgotten: not counted.
+    """
+
+    state: UserState
+    counted: int
+    redelivered: int
+    repeated: int
+
+
+def fold(state: UserState, batch: Iterable[Sourced], policy: Policy) -> Folded:
+    """Fold events of one user, any types mixed; `state` is not changed.
+
+    Laws: sets, `forget_before`, attributes and consents do not depend on order,
+    repetition or batch cuts. Totals count each event once as long as a repeat
+    meets its first copy among the latest K entries, or comes at an offset that
+    was folded before. The version is the caller's to raise.
+    """
+    draft = _Draft(state, policy)
+    counted = redelivered = repeated = 0
+    for sourced in batch:
+        if sourced.offset <= draft.positions.get(sourced.topic, -1):
+            redelivered += 1
+            continue
+        draft.positions[sourced.topic] = sourced.offset
+        if draft.absorb(sourced.effects):
+            counted += 1
+        else:
+            repeated += 1
+    return Folded(draft.finish(), counted, redelivered, repeated)
+
+
+class _Draft:
+    """A state being written: plain dictionaries until `finish`."""
+
+    __slots__ = (
+        "attributes",
+        "consents",
+        "forget_before",
+        "policy",
+        "positions",
+        "rows",
+        "seen",
+        "sets",
+        "state",
+        "totals",
+    )
+
+    def __init__(self, state: UserState, policy: Policy) -> None:
+        self.state = state
+        self.policy = policy
+        self.sets = dict(state.sets)
+        self.forget_before = dict(state.forget_before)
+        self.totals = {kind: dict(by_action) for kind, by_action in state.totals.items()}
+        self.attributes = dict(state.attributes)
+        self.consents = dict(state.consents)
+        self.positions = dict(state.positions)
+        self.rows: dict[DataType, list[tuple[int, int, int, float, int, int]]] = {}
+        self.seen: set[tuple[DataType, tuple[int, int, int, float, int, int]]] = set()
+
+    def absorb(self, effects: Iterable[Effect]) -> bool:
+        """Take in one event's effects; False if it was here already or is forgotten."""
+        fresh = True
+        for effect in effects:
+            match effect:
+                case Remember():
+                    fresh = self._remember(effect)
+                case State():
+                    for name, value in effect.values.items():
+                        self._state(name, AttributeValue(effect.time_ms, effect.event, value))
+                case Say():
+                    held = self.consents.get(effect.kind)
+                    if held is None or _wins(effect.said, held):
+                        self.consents[effect.kind] = effect.said
+                case Forget():
+                    for kind in effect.kinds:
+                        self._forget(kind, effect.cutoff_ms)
+                case _:
+                    assert_never(effect)
+        return fresh
+
+    def _remember(self, effect: Remember) -> bool:
+        kind, first = effect.kind, effect.rows[0]
+        if first[0] <= self.forget_before.get(kind, -1):
+            return False
+        if (kind, first) in self.seen:
+            return False
+        held = self.sets.get(kind)
+        if (
+            held is not None
+            and len(held)
+            and first[0] <= held["time_ms"][-1]
+            and contains(held, np.array([first], ENTRY))
+        ):
+            return False
+        self.seen.add((kind, first))
+        self.rows.setdefault(kind, []).extend(effect.rows)
+        by_action = self.totals.setdefault(kind, {})
+        by_action[effect.action] = by_action.get(effect.action, 0) + 1
+        return True
+
+    def _state(self, name: str, stated: AttributeValue) -> None:
+        if stated.time_ms <= self.forget_before.get(DataType.ATTRIBUTES, -1):
+            return
+        held = self.attributes.get(name)
+        if held is None or _wins(stated, held):
+            self.attributes[name] = stated
+
+    def _forget(self, kind: DataType, cutoff_ms: int) -> None:
+        if cutoff_ms <= self.forget_before.get(kind, -1):
+            return
+        self.forget_before[kind] = cutoff_ms
+        self._settle(kind)
+        left = after(self.sets[kind], cutoff_ms) if kind in self.sets else None
+        self.totals.pop(kind, None)
+        if left is not None:
+            self.sets[kind] = left
+            if len(left):
+                self.totals[kind] = self._recount(kind)
+            else:
+                del self.sets[kind]
+        if kind is DataType.ATTRIBUTES:
+            self.attributes = {
+                name: stated
+                for name, stated in self.attributes.items()
+                if stated.time_ms > cutoff_ms
+            }
+
+    def _recount(self, kind: DataType) -> dict[str, int]:
+        """Totals of what is kept: all that can still be known after forgetting."""
+        rows = self.sets[kind]
+        _, first = np.unique(rows[["time_ms", "event"]], return_index=True)
+        totals: dict[str, int] = {}
+        for code in rows["action"][first].tolist():
+            name = self.policy.action_named(code)
+            totals[name] = totals.get(name, 0) + 1
+        return totals
+
+    def _settle(self, kind: DataType) -> None:
+        """Join rows gathered so far into the set."""
+        rows = self.rows.pop(kind, None)
+        if rows:
+            held = self.sets.get(kind)
+            fresh = np.array(rows, ENTRY)
+            base = held if held is not None else fresh[:0]
+            self.sets[kind] = join(base, fresh, keep=self.policy.kept)
+
+    def finish(self) -> UserState:
+        for kind in list(self.rows):
+            self._settle(kind)
+        return UserState(
+            sets=self.sets,
+            forget_before=self.forget_before,
+            totals=self.totals,
+            attributes=self.attributes,
+            consents=self.consents,
+            positions=self.positions,
+            version=self.state.version,
+            persona=self.state.persona,
+        )
+
+
+def _wins(challenger: AttributeValue, held: AttributeValue) -> bool:
+    """Later time wins, then the larger event hash, then the larger representation."""
+    return (challenger.time_ms, challenger.event, repr(challenger.value)) > (
+        held.time_ms,
+        held.event,
+        repr(held.value),
+    )

@@ -1,0 +1,265 @@
+"""Discovered personas: clusters of user vectors with ids that outlive a recompute.
+
+Spherical k-means (Dhillon & Modha 2001, "Concept decompositions for large sparse
+text data"): users and centroids are unit vectors, nearness is cosine. Ids are
+carried from one set to the next by optimal matching (Kuhn 1955).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import linear_sum_assignment
+from sklearn.cluster import KMeans
+from sklearn.metrics import silhouette_score
+
+from profiles.ports import Vector
+
+__all__ = [
+    "Centroids",
+    "Clustering",
+    "Label",
+    "Persona",
+    "PersonaSet",
+    "decode_personas",
+    "discover",
+    "encode_personas",
+    "largest_shift",
+    "match_ids",
+    "moved_to_means",
+    "preferred",
+]
+
+_SAME_PERSONA: Final = 0.5  # cosine under which a new centroid is a new persona
+_SILHOUETTE_SAMPLE: Final = 2_000
+
+
+class Label(msgspec.Struct, frozen=True, array_like=True):
+    """Something a persona likes more than everyone does.
+
+    Attributes:
+        score: z-score of the log-odds ratio; > 0.
+        count: Users' positive entries behind it within the persona.
+    """
+
+    text: str
+    score: float
+    count: int
+
+
+class Persona(msgspec.Struct, frozen=True, array_like=True):
+    """One persona as published.
+
+    Attributes:
+        id: Stable across recomputes, e.g. "p3".
+        size: Members with a direction when it was published.
+        labels: What sets it apart, strongest first.
+    """
+
+    id: str
+    size: int
+    labels: tuple[Label, ...] = ()
+
+
+class PersonaSet(msgspec.Struct, frozen=True, array_like=True):
+    """A tenant's personas of one version.
+
+    Attributes:
+        next_number: For the next new persona's id; ids are never used again.
+        silhouette: Mean silhouette of the last exact clustering, in [-1, 1].
+        users: Users with a direction when it was published.
+    """
+
+    tenant: str
+    version: int
+    next_number: int
+    personas: tuple[Persona, ...]
+    silhouette: float
+    users: int
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(PersonaSet)
+
+
+def encode_personas(personas: PersonaSet) -> bytes:
+    return _encoder.encode(personas)
+
+
+def decode_personas(encoded: bytes) -> PersonaSet:
+    return _decoder.decode(encoded)
+
+
+class Centroids:
+    """Published centroids of one tenant, for assigning users.
+
+    Args:
+        by_id: Persona id → centroid, unit length, shape (d,).
+    """
+
+    __slots__ = ("_ids", "_matrix", "version")
+
+    def __init__(self, version: int, by_id: Mapping[str, Vector]) -> None:
+        self.version = version
+        self._ids = sorted(by_id)
+        self._matrix: Vector | None = (
+            np.stack([by_id[persona] for persona in self._ids]).astype(np.float32)
+            if self._ids
+            else None
+        )
+
+    def by_id(self) -> dict[str, Vector]:
+        if self._matrix is None:
+            return {}
+        return dict(zip(self._ids, self._matrix, strict=True))
+
+    def assign(self, vectors: Vector) -> list[str | None]:
+        """Nearest persona of each row by cosine, shape (n, d); None for a zero row.
+
+        Equal cosines go to the first id in order.
+        """
+        if self._matrix is None or not len(vectors):
+            return [None] * len(vectors)
+        nearest = np.argmax(vectors @ self._matrix.T, axis=1)
+        directed = vectors.any(axis=1)
+        return [
+            self._ids[index] if has else None
+            for index, has in zip(nearest.tolist(), directed.tolist(), strict=True)
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Clustering:
+    """Centroids, shape (k, d), unit length, and how well apart they lie."""
+
+    centroids: Vector
+    silhouette: float
+
+
+def discover(vectors: Vector, *, most: int, seed: int, fixed: int | None = None) -> Clustering:
+    """Cluster unit vectors, choosing the number of clusters by mean silhouette.
+
+    Silhouette: Rousseeuw 1987. Deterministic in `seed`.
+
+    Args:
+        vectors: Shape (n, d), no zero rows.
+        most: Largest number of clusters tried; ≥ 2.
+        fixed: Take this many (at most n) instead of choosing.
+    """
+    distinct = len(np.unique(np.round(vectors, 5), axis=0))
+    if fixed is not None:
+        options: Sequence[int] = [max(1, min(fixed, distinct))]
+    else:
+        options = range(2, min(most, distinct - 1) + 1)
+    best: Clustering | None = None
+    for number in options:
+        found = KMeans(number, n_init=4, random_state=seed).fit(vectors)
+        apart = _silhouette(vectors, found.labels_, seed)
+        if best is None or apart > best.silhouette:
+            best = Clustering(_unit_rows(found.cluster_centers_), apart)
+    if best is None:
+        mean = vectors.mean(axis=0, keepdims=True)
+        return Clustering(_unit_rows(mean), 0.0)
+    return best
+
+
+def _silhouette(vectors: Vector, labels: npt.NDArray[np.int32], seed: int) -> float:
+    groups = len(np.unique(labels))
+    if not 2 <= groups < len(vectors):
+        return 0.0
+    sample = min(_SILHOUETTE_SAMPLE, len(vectors))
+    try:
+        return float(
+            silhouette_score(
+                vectors, labels, metric="cosine", sample_size=sample, random_state=seed
+            )
+        )
+    except ValueError:
+        # The sample met only one of the clusters: nothing can be said of them.
+        return 0.0
+
+
+def _unit_rows(rows: npt.NDArray[np.floating]) -> Vector:
+    norms = np.linalg.norm(rows, axis=1, keepdims=True)
+    return (rows / np.maximum(norms, 1e-12)).astype(np.float32)
+
+
+def match_ids(old: Mapping[str, Vector], new: Vector, *, next_number: int) -> tuple[list[str], int]:
+    """Ids for new centroids, and the next free number.
+
+    Pairs old and new so that the sum of cosines is largest; a pair under 0.5 is
+    no match, and the new centroid gets an id never used before.
+    """
+    ids: list[str | None] = [None] * len(new)
+    if old and len(new):
+        names = sorted(old)
+        cosine = np.stack([old[name] for name in names]) @ new.T
+        for row, column in zip(*linear_sum_assignment(-cosine), strict=True):
+            if cosine[row, column] >= _SAME_PERSONA:
+                ids[column] = names[row]
+    named: list[str] = []
+    for known in ids:
+        if known is None:
+            named.append(f"p{next_number}")
+            next_number += 1
+        else:
+            named.append(known)
+    return named, next_number
+
+
+def moved_to_means(
+    centroids: Mapping[str, Vector], sums: Mapping[str, npt.NDArray[np.float64]]
+) -> dict[str, Vector]:
+    """One Lloyd step: each centroid moves to the direction of its members' sum.
+
+    A persona without members, or whose members cancel out, stays where it was.
+    """
+    moved: dict[str, Vector] = {}
+    for persona, centroid in centroids.items():
+        total = sums.get(persona)
+        norm = 0.0 if total is None else float(np.linalg.norm(total))
+        moved[persona] = centroid if total is None or norm < 1e-6 else _unit_rows(total[None])[0]
+    return moved
+
+
+def largest_shift(old: Mapping[str, Vector], new: Mapping[str, Vector]) -> float:
+    """Largest Euclidean distance that a centroid of the same id moved; 2 if the ids differ."""
+    if old.keys() != new.keys():
+        return 2.0
+    return max((float(np.linalg.norm(old[key] - new[key])) for key in old), default=0.0)
+
+
+def preferred(
+    inside: Mapping[str, int], overall: Mapping[str, int], *, most: int, prior: float = 10.0
+) -> tuple[Label, ...]:
+    """What a group likes more than everyone else does, strongest first.
+
+    Weighted log-odds ratio with an informative Dirichlet prior (Monroe, Colaresi
+    & Quinn 2008, "Fightin' Words", eq. 16–22): rare things need more evidence.
+
+    Args:
+        inside: Positive counts within the group, per text.
+        overall: Positive counts of everybody, the group included.
+        prior: Total pseudo-count, > 0, spread as `overall` is.
+    """
+    total_inside = sum(inside.values())
+    total_overall = sum(overall.values())
+    total_outside = total_overall - total_inside
+    if not total_inside or total_outside <= 0:
+        return ()
+    labels: list[Label] = []
+    for text, count in inside.items():
+        everywhere = overall.get(text, count)
+        pseudo = prior * everywhere / total_overall
+        outside = max(0, everywhere - count)
+        odds_in = (count + pseudo) / max(total_inside + prior - count - pseudo, 1e-9)
+        odds_out = (outside + pseudo) / max(total_outside + prior - outside - pseudo, 1e-9)
+        variance = 1 / (count + pseudo) + 1 / (outside + pseudo)
+        score = float((np.log(odds_in) - np.log(odds_out)) / np.sqrt(variance))
+        if score > 0:
+            labels.append(Label(text, round(score, 3), count))
+    labels.sort(key=lambda label: (-label.score, label.text))
+    return tuple(labels[:most])

@@ -1,0 +1,156 @@
+"""A user's state: sets that join, totals, and the positions that guard the totals."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+
+from profiles.entries import EMPTY, Entries, decode_entries, encode_entries
+
+__all__ = [
+    "EMPTY_STATE",
+    "AttributeValue",
+    "DataType",
+    "Scalar",
+    "StateFormatError",
+    "UserState",
+    "decode_state",
+    "encode_state",
+]
+
+Scalar = str | int | float | bool
+
+
+class DataType(StrEnum):
+    """Kinds of data with a set, a consent and a retention of their own.
+
+    `CONTROLS` are what a person says about the others (consent, erasure,
+    identity); they are never forgotten.
+    """
+
+    INTERACTIONS = "interactions"
+    PREFERENCES = "preferences"
+    DOCUMENTS = "documents"
+    ATTRIBUTES = "attributes"
+    CONTROLS = "controls"
+
+
+CONSENTED: Final = tuple(kind for kind in DataType if kind is not DataType.CONTROLS)
+
+
+class StateFormatError(ValueError):
+    """Stored bytes are not a user state of a version that this code reads."""
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeValue:
+    """Last value written of an attribute; the latest (time, event hash) wins."""
+
+    time_ms: int
+    event: int
+    value: Scalar
+
+
+@dataclass(frozen=True, slots=True)
+class UserState:
+    """All that is kept of one user.
+
+    Attributes:
+        sets: Latest K entries per data type.
+        forget_before: Entries at or before this event time (ms) have no place
+            in the type's set, whenever they arrive; joined by maximum.
+        totals: Events ever folded, per data type and action; ≥ 0.
+        attributes: Stated values by name.
+        consents: Last consent said per data type, as an `AttributeValue` of a bool.
+        positions: Last offset folded, per topic of the user's partition.
+        version: Raised by each stored change; 0 for a user without one.
+    """
+
+    sets: Mapping[DataType, Entries] = field(default_factory=dict)
+    forget_before: Mapping[DataType, int] = field(default_factory=dict)
+    totals: Mapping[DataType, Mapping[str, int]] = field(default_factory=dict)
+    attributes: Mapping[str, AttributeValue] = field(default_factory=dict)
+    consents: Mapping[DataType, AttributeValue] = field(default_factory=dict)
+    positions: Mapping[str, int] = field(default_factory=dict)
+    version: int = 0
+    persona: str | None = None
+
+    def entries(self, kind: DataType) -> Entries:
+        return self.sets.get(kind, EMPTY)
+
+    @property
+    def events_total(self) -> int:
+        """Events ever folded, all types; ≥ 0."""
+        return sum(sum(by_action.values()) for by_action in self.totals.values())
+
+
+EMPTY_STATE: Final = UserState()
+
+_FORMAT: Final = 1
+
+
+class _Encoded(msgspec.Struct, array_like=True, frozen=True):
+    format: int
+    version: int
+    persona: str | None
+    sets: dict[DataType, bytes]
+    forget_before: dict[DataType, int]
+    totals: dict[DataType, dict[str, int]]
+    attributes: dict[str, tuple[int, int, Scalar]]
+    consents: dict[DataType, tuple[int, int, bool]]
+    positions: dict[str, int]
+
+
+_encoder = msgspec.msgpack.Encoder(order="deterministic")
+_decoder = msgspec.msgpack.Decoder(_Encoded)
+
+
+def encode_state(state: UserState) -> bytes:
+    """MessagePack; equal states give equal bytes."""
+    return _encoder.encode(
+        _Encoded(
+            format=_FORMAT,
+            version=state.version,
+            persona=state.persona,
+            sets={kind: encode_entries(rows) for kind, rows in state.sets.items() if len(rows)},
+            forget_before=dict(state.forget_before),
+            totals={kind: dict(by_action) for kind, by_action in state.totals.items()},
+            attributes={
+                name: (stated.time_ms, stated.event, stated.value)
+                for name, stated in state.attributes.items()
+            },
+            consents={
+                kind: (said.time_ms, said.event, bool(said.value))
+                for kind, said in state.consents.items()
+            },
+            positions=dict(state.positions),
+        )
+    )
+
+
+def decode_state(encoded: bytes) -> UserState:
+    """Inverse of `encode_state`; no bytes at all are the empty state.
+
+    Raises:
+        StateFormatError: not a state, or written by a newer format.
+    """
+    if not encoded:
+        return EMPTY_STATE
+    try:
+        raw = _decoder.decode(encoded)
+        if raw.format != _FORMAT:
+            raise StateFormatError(f"user state has format {raw.format}, this code reads {_FORMAT}")
+        return UserState(
+            sets={kind: decode_entries(rows) for kind, rows in raw.sets.items()},
+            forget_before=raw.forget_before,
+            totals=raw.totals,
+            attributes={name: AttributeValue(*stated) for name, stated in raw.attributes.items()},
+            consents={kind: AttributeValue(*said) for kind, said in raw.consents.items()},
+            positions=raw.positions,
+            version=raw.version,
+            persona=raw.persona,
+        )
+    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        raise StateFormatError(f"not a user state: {error}") from error

@@ -1,0 +1,138 @@
+"""`strata.profile-updates`: what one write of a user changed, as aggregates need it.
+
+Every aggregate is a sum over users of a pure function of their state, so a
+change is a difference of two contributions. MessagePack, one record per touched
+user and flush, keyed as the user's events are.
+"""
+
+from typing import Final
+
+import msgspec
+
+__all__ = ["Contribution", "ProfileUpdate", "UpdateFormatError", "decode_update", "encode_update"]
+
+# (series, part) → field → signed count; `part` is "" where a series has one table.
+Counts = dict[tuple[str, str], dict[bytes, int]]
+
+
+class Contribution(msgspec.Struct, frozen=True, array_like=True):
+    """A user's part in the counters, or a difference of two parts.
+
+    Attributes:
+        mean: int32 little-endian fixed-point components of the user's vector,
+            shape (d,), scale 2^24; empty for all zeros.
+    """
+
+    counts: Counts
+    mean: bytes = b""
+
+
+class ProfileUpdate(msgspec.Struct, frozen=True, array_like=True):
+    """What changed between `version` - 1 and `version`.
+
+    Attributes:
+        key: The user's 16-byte identity.
+        watermark_ms: Newest event time folded, none later than its record's arrival.
+        persona_before: None if the user belonged to no persona.
+        change: Added for everybody, and for the persona if it stayed the same.
+        left: Whole contribution before; given only if the persona changed.
+        joined: Whole contribution after; given only if the persona changed.
+    """
+
+    tenant: str
+    user_id: str
+    key: bytes
+    version: int
+    watermark_ms: int
+    persona_before: str | None
+    persona_after: str | None
+    change: Contribution
+    left: Contribution | None = None
+    joined: Contribution | None = None
+
+
+class UpdateFormatError(ValueError):
+    """The record is not a profile update of the format that this code reads."""
+
+
+FORMAT: Final = b"\x01"
+
+_encoder = msgspec.msgpack.Encoder(order="deterministic")
+
+
+class _Wire(msgspec.Struct, frozen=True, array_like=True):
+    counts: list[tuple[str, str, dict[bytes, int]]]
+    mean: bytes
+
+
+class _WireUpdate(msgspec.Struct, frozen=True, array_like=True):
+    tenant: str
+    user_id: str
+    key: bytes
+    version: int
+    watermark_ms: int
+    persona_before: str | None
+    persona_after: str | None
+    change: _Wire
+    left: _Wire | None
+    joined: _Wire | None
+
+
+_decoder = msgspec.msgpack.Decoder(_WireUpdate)
+
+
+def _to_wire(part: Contribution | None) -> _Wire | None:
+    if part is None:
+        return None
+    rows = [(series, name, table) for (series, name), table in part.counts.items()]
+    return _Wire(rows, part.mean)
+
+
+def _from_wire(part: _Wire | None) -> Contribution | None:
+    if part is None:
+        return None
+    counts = {(series, name): table for series, name, table in part.counts}
+    return Contribution(counts, part.mean)
+
+
+def encode_update(update: ProfileUpdate) -> bytes:
+    return FORMAT + _encoder.encode(
+        _WireUpdate(
+            update.tenant,
+            update.user_id,
+            update.key,
+            update.version,
+            update.watermark_ms,
+            update.persona_before,
+            update.persona_after,
+            _to_wire(update.change) or _Wire([], b""),
+            _to_wire(update.left),
+            _to_wire(update.joined),
+        )
+    )
+
+
+def decode_update(encoded: bytes) -> ProfileUpdate:
+    """Inverse of `encode_update`.
+
+    Raises:
+        UpdateFormatError: anything else.
+    """
+    if encoded[:1] != FORMAT:
+        raise UpdateFormatError("not a profile update of format 1")
+    try:
+        wire = _decoder.decode(memoryview(encoded)[1:])
+    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        raise UpdateFormatError(f"not a profile update: {error}") from error
+    return ProfileUpdate(
+        wire.tenant,
+        wire.user_id,
+        wire.key,
+        wire.version,
+        wire.watermark_ms,
+        wire.persona_before,
+        wire.persona_after,
+        _from_wire(wire.change) or Contribution({}),
+        _from_wire(wire.left),
+        _from_wire(wire.joined),
+    )
