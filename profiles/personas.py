@@ -124,10 +124,10 @@ class Centroids:
         if self._matrix is None or not len(vectors):
             return [None] * len(vectors)
         nearest = np.argmax(vectors @ self._matrix.T, axis=1)
-        directed = vectors.any(axis=1)
+        directed: list[bool] = (vectors != 0).any(axis=1).tolist()
         return [
             self._ids[index] if has else None
-            for index, has in zip(nearest.tolist(), directed.tolist(), strict=True)
+            for index, has in zip(nearest.tolist(), directed, strict=True)
         ]
 
 
@@ -184,7 +184,8 @@ def _silhouette(vectors: Vector, labels: npt.NDArray[np.int32], seed: int) -> fl
 
 def _unit_rows(rows: npt.NDArray[np.floating]) -> Vector:
     norms = np.linalg.norm(rows, axis=1, keepdims=True)
-    return (rows / np.maximum(norms, 1e-12)).astype(np.float32)
+    unit: Vector = (rows / np.maximum(norms, 1e-12)).astype(np.float32)
+    return unit
 
 
 def match_ids(old: Mapping[str, Vector], new: Vector, *, next_number: int) -> tuple[list[str], int]:

@@ -1,0 +1,152 @@
+"""What the write side leaves in Redis for the read side: internal, MessagePack.
+
+Unlike `schemas.views`, these are not for people; they name items by key (8
+bytes, little-endian) so that they stay small, and carry event times in ms.
+"""
+
+from typing import Final, TypeVar
+
+import msgspec
+
+__all__ = [
+    "CachedProfile",
+    "Interest",
+    "ItemCount",
+    "ItemTrend",
+    "SnapshotFormatError",
+    "StatisticsSnapshot",
+    "decode_profile",
+    "decode_statistics",
+    "encode_profile",
+    "encode_statistics",
+    "statistics_name",
+]
+
+
+class SnapshotFormatError(ValueError):
+    """The bytes are not of the format that this code reads."""
+
+
+class Interest(msgspec.Struct, frozen=True, array_like=True):
+    """One live entry of a user, with what is left of it after decay.
+
+    Attributes:
+        worth: weight · decay; negative for dislikes.
+        kind: Data type it came from.
+    """
+
+    item: int
+    worth: float
+    time_ms: int
+    kind: str
+    action: int
+
+
+class CachedProfile(msgspec.Struct, frozen=True, array_like=True):
+    """A user as of one version.
+
+    Attributes:
+        vector: float32 little-endian, shape (d,), unit length; empty for zeros.
+        interests: The strongest, by |worth|, at most 32.
+        totals: "data type/action" → events ever.
+        attributes: Name → stated value.
+        newest_ms: Event time of the newest entry; None without entries.
+        written_ms: Broker time of the newest record folded in.
+    """
+
+    tenant: str
+    user_id: str
+    version: int
+    persona: str | None
+    mass: float
+    effective_sample_size: float
+    waiting: bool
+    newest_ms: int | None
+    written_ms: int
+    vector: bytes
+    interests: tuple[Interest, ...]
+    totals: dict[str, int]
+    attributes: dict[str, str | int | float | bool]
+
+
+class ItemCount(msgspec.Struct, frozen=True, array_like=True):
+    """`score` is decayed popularity; `positive` counts users' live positive entries."""
+
+    item: int
+    score: float
+    positive: int
+    negative: int
+
+
+class ItemTrend(msgspec.Struct, frozen=True, array_like=True):
+    item: int
+    score: float
+    recent: int
+    before: int
+
+
+class StatisticsSnapshot(msgspec.Struct, frozen=True, array_like=True):
+    """Merged statistics of one tenant and scope ("" for everybody, else a persona's id).
+
+    Attributes:
+        as_of_ms: Event time that windows and decay end at.
+        stale: Some partition was being rebuilt when this was merged.
+        directed: Users with a vector.
+        events: "data type/action" → events.
+        popular: Highest decayed popularity first, at most 500.
+        trends: Window name ("1h", "24h", "7d") → rising items.
+        attributes: Name → JSON value → users; the most frequent values.
+        mean: float32 little-endian mean of the unit vectors, shape (d,); empty if none.
+    """
+
+    tenant: str
+    scope: str
+    as_of_ms: int
+    stale: bool
+    users: int
+    directed: int
+    events: dict[str, int]
+    popular: tuple[ItemCount, ...]
+    trends: dict[str, tuple[ItemTrend, ...]]
+    attributes: dict[str, dict[str, int]]
+    mean: bytes
+
+
+T = TypeVar("T")
+
+_FORMAT: Final = b"\x01"
+_encoder = msgspec.msgpack.Encoder()
+_profile_decoder = msgspec.msgpack.Decoder(CachedProfile)
+_statistics_decoder = msgspec.msgpack.Decoder(StatisticsSnapshot)
+
+
+def statistics_name(tenant: str, scope: str) -> str:
+    """Name of a snapshot in the store; injective, whatever the parts contain."""
+    return f"statistics:{len(tenant.encode())}:{tenant}:{scope}"
+
+
+def encode_profile(profile: CachedProfile) -> bytes:
+    return _FORMAT + _encoder.encode(profile)
+
+
+def decode_profile(encoded: bytes) -> CachedProfile:
+    """Raises SnapshotFormatError."""
+    return _decode(encoded, _profile_decoder)
+
+
+def encode_statistics(snapshot: StatisticsSnapshot) -> bytes:
+    return _FORMAT + _encoder.encode(snapshot)
+
+
+def decode_statistics(encoded: bytes) -> StatisticsSnapshot:
+    """Raises SnapshotFormatError."""
+    return _decode(encoded, _statistics_decoder)
+
+
+def _decode(encoded: bytes, decoder: "msgspec.msgpack.Decoder[T]") -> T:
+    if encoded[:1] != _FORMAT:
+        raise SnapshotFormatError("not a snapshot of format 1")
+    try:
+        return decoder.decode(memoryview(encoded)[1:])
+    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        raise SnapshotFormatError(f"not a snapshot: {error}") from error
