@@ -1,0 +1,152 @@
+"""Stores chosen by URL: the one place that names adapters."""
+
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from profiles.ports import (
+    AggregateStore,
+    ControlStore,
+    ItemStore,
+    PersonaStore,
+    ProfileCache,
+    UserStore,
+)
+from stores.control import CONTROL_COLLECTION, PointControlStore
+from stores.errors import UnknownStore
+from stores.items import PointItemStore, item_collection
+from stores.memory import MemoryPoints
+from stores.memory_aggregates import MemoryAggregateStore
+from stores.memory_cache import MemoryProfileCache
+from stores.personas import PointPersonaStore, persona_collection
+from stores.points import Collection, Points
+from stores.users import PointUserStore, user_collection
+
+__all__ = ["ProfileStores", "RedisStores", "open_profile_stores", "open_redis"]
+
+_NAMESPACE = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+async def _nothing() -> None:
+    return
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """Collections in the order asked, and how to release and to sync all of them."""
+
+    collections: list[Points]
+    close: Callable[[], Awaitable[None]] = _nothing
+    flush: Callable[[], Awaitable[None]] = _nothing
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    url: str
+    namespace: str
+    collections: list[Collection]
+    timeout_s: float
+
+
+_Opener = Callable[[_Request], Awaitable[_Opened]]
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileStores:
+    """What is kept in Qdrant. `flush` makes embedded storage survive a loss of power."""
+
+    users: UserStore
+    items: ItemStore
+    control: ControlStore
+    personas: PersonaStore
+    flush: Callable[[], Awaitable[None]]
+    close: Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class RedisStores:
+    """What is kept in Redis and can be rebuilt."""
+
+    cache: ProfileCache
+    aggregates: AggregateStore
+    close: Callable[[], Awaitable[None]]
+
+
+async def open_profile_stores(
+    qdrant_url: str, *, namespace: str, dimension: int, timeout_s: float = 10.0
+) -> ProfileStores:
+    """Open, and create where absent, the collections of a namespace.
+
+    Args:
+        qdrant_url: `memory://` (lives as long as the result).
+        namespace: Prefix of every collection's name; letters, digits, `_` and `-`.
+        dimension: Of item, user and persona vectors, ≥ 1.
+        timeout_s: For each request to a server.
+
+    Raises:
+        UnknownStore: no adapter answers to the URL.
+        StoreMismatch: a collection exists with another dimension or distance.
+        StoreInUse: another process has the embedded directory open.
+        StoreUnavailable: the server does not answer.
+    """
+    opener = _PROFILE_STORES.get(urlsplit(qdrant_url).scheme)
+    if opener is None:
+        raise UnknownStore(f"no profile store answers to {qdrant_url!r}")
+    opened = await opener(
+        _Request(
+            url=qdrant_url,
+            namespace=_checked(namespace),
+            collections=[
+                user_collection(dimension),
+                item_collection(dimension),
+                CONTROL_COLLECTION,
+                persona_collection(dimension),
+            ],
+            timeout_s=timeout_s,
+        )
+    )
+    users, items, control, personas = opened.collections
+    return ProfileStores(
+        users=PointUserStore(users),
+        items=PointItemStore(items),
+        control=PointControlStore(control),
+        personas=PointPersonaStore(personas),
+        flush=opened.flush,
+        close=opened.close,
+    )
+
+
+async def open_redis(
+    redis_url: str, *, namespace: str, partitions: int, timeout_s: float = 5.0
+) -> RedisStores:
+    """Open the cache and the aggregates of a namespace.
+
+    Args:
+        redis_url: `memory://` (lives as long as the result).
+        partitions: Of the user-keyed topics, ≥ 1.
+        timeout_s: For each request to a server.
+
+    Raises:
+        UnknownStore: no adapter answers to the URL.
+        StoreUnavailable: the server does not answer.
+    """
+    _checked(namespace)
+    if urlsplit(redis_url).scheme == "memory":
+        return RedisStores(
+            cache=MemoryProfileCache(), aggregates=MemoryAggregateStore(), close=_nothing
+        )
+    raise UnknownStore(f"no aggregate store answers to {redis_url!r}")
+
+
+def _checked(namespace: str) -> str:
+    if _NAMESPACE.fullmatch(namespace) is None:
+        raise ValueError(f"namespace {namespace!r}: 1 to 64 letters, digits, '_' or '-'")
+    return namespace
+
+
+async def _open_memory(request: _Request) -> _Opened:
+    return _Opened([MemoryPoints(collection) for collection in request.collections])
+
+
+_PROFILE_STORES: dict[str, _Opener] = {"memory": _open_memory}

@@ -1,0 +1,177 @@
+"""Points in a dictionary: the default of unit tests, held to the same contract as Qdrant."""
+
+from collections.abc import Iterable, Sequence
+from typing import assert_never
+
+import numpy as np
+
+from profiles.ports import Vector
+from stores.errors import StoreMismatch
+from stores.points import (
+    Above,
+    AtMost,
+    Collection,
+    Differs,
+    Distance,
+    Equals,
+    Except,
+    Hit,
+    Payload,
+    Point,
+    PointId,
+    Points,
+    Stored,
+    Where,
+)
+
+__all__ = ["MemoryPoints"]
+
+
+def _meets(point: Point, where: Where) -> bool:
+    for term in where:
+        match term:
+            case Equals(field, value):
+                holds = point.payload.get(field) == value
+            case Differs(field, value):
+                holds = point.payload.get(field) != value
+            case AtMost(field, bound):
+                number = point.payload.get(field)
+                holds = isinstance(number, int | float) and number <= bound
+            case Above(field, bound):
+                number = point.payload.get(field)
+                holds = isinstance(number, int | float) and number > bound
+            case Except(ids):
+                holds = point.id not in ids
+            case _:
+                assert_never(term)
+        if not holds:
+            return False
+    return True
+
+
+def _order(point_id: PointId) -> tuple[bool, int, str]:
+    """Numbers before UUIDs, as Qdrant orders them."""
+    return (False, point_id, "") if isinstance(point_id, int) else (True, 0, point_id)
+
+
+def _unit(vector: Vector) -> Vector:
+    length = float(np.linalg.norm(vector))
+    return vector if length == 0.0 else (vector / np.float32(length)).astype(np.float32)
+
+
+class MemoryPoints(Points):
+    """A collection that lives as long as the object."""
+
+    def __init__(self, collection: Collection) -> None:
+        self._collection = collection
+        self._points: dict[PointId, Point] = {}
+
+    @property
+    def dimension(self) -> int:
+        return self._collection.dimension
+
+    async def upsert(self, points: Sequence[Point]) -> None:
+        self._put(points)
+
+    async def insert_only(self, points: Sequence[Point]) -> None:
+        self._put([point for point in points if point.id not in self._points])
+
+    async def update_if(self, points: Sequence[Point], condition: Where) -> None:
+        self._put(
+            [
+                point
+                for point in points
+                if (old := self._points.get(point.id)) is not None and _meets(old, condition)
+            ]
+        )
+
+    async def set_payload_if(
+        self,
+        ids: Sequence[PointId],
+        payload: Payload,
+        condition: Where,
+        *,
+        under: str | None = None,
+    ) -> None:
+        for point_id in ids:
+            old = self._points.get(point_id)
+            if old is None or not _meets(old, condition):
+                continue
+            if under is None:
+                merged = {**old.payload, **payload}
+            else:
+                inner = old.payload.get(under)
+                merged = {**old.payload, under: _merged_object(inner, payload)}
+            self._points[point_id] = Point(point_id, old.vector, merged)
+
+    async def retrieve(
+        self, ids: Sequence[PointId], *, vectors: bool, fields: tuple[str, ...] | None = None
+    ) -> list[Stored | None]:
+        found = [self._points.get(point_id) for point_id in ids]
+        return [
+            None if point is None else _stored(point, vectors=vectors, fields=fields)
+            for point in found
+        ]
+
+    async def scroll(
+        self, where: Where, *, start: PointId | None, limit: int, vectors: bool
+    ) -> tuple[list[Stored], PointId | None]:
+        found = sorted(self._matching(where), key=lambda point: _order(point.id))
+        if start is not None:
+            found = [point for point in found if _order(point.id) >= _order(start)]
+        page = [_stored(point, vectors=vectors) for point in found[:limit]]
+        return page, found[limit].id if len(found) > limit else None
+
+    async def search(self, vector: Vector, *, where: Where, limit: int) -> list[Hit]:
+        cosine = self._collection.distance is Distance.COSINE
+        query = _unit(vector) if cosine else vector
+        hits = [
+            Hit(_stored(point, vectors=True), float(np.dot(point.vector, query)))
+            for point in self._matching(where)
+        ]
+        hits.sort(key=lambda hit: (-hit.score, _order(hit.point.id)))
+        return hits[:limit]
+
+    async def count(self, where: Where) -> int:
+        return sum(1 for _ in self._matching(where))
+
+    async def delete(self, where: Where) -> None:
+        for point in list(self._matching(where)):
+            del self._points[point.id]
+
+    async def flush(self) -> None:
+        """Nothing to do: nothing here outlives the process."""
+
+    async def close(self) -> None:
+        """Keeps what is stored, as a server would."""
+
+    def _matching(self, where: Where) -> Iterable[Point]:
+        return (point for point in self._points.values() if _meets(point, where))
+
+    def _put(self, points: Sequence[Point]) -> None:
+        cosine = self._collection.distance is Distance.COSINE
+        for point in points:
+            if point.vector.shape != (self.dimension,):
+                raise StoreMismatch(f"{self._collection.name}: vectors have {self.dimension} d")
+        for point in points:
+            # A copy, and what cosine storage makes of a vector: as in Qdrant.
+            vector = _unit(point.vector) if cosine else point.vector
+            self._points[point.id] = Point(
+                point.id, vector.astype(np.float32, copy=True), dict(point.payload)
+            )
+
+
+def _merged_object(inner: object, payload: Payload) -> dict[str, int]:
+    merged = dict(inner) if isinstance(inner, dict) else {}
+    for name, value in payload.items():
+        if not isinstance(value, int):
+            raise TypeError(f"{name}: an object in a payload holds integers")
+        merged[name] = value
+    return merged
+
+
+def _stored(point: Point, *, vectors: bool, fields: tuple[str, ...] | None = None) -> Stored:
+    payload = {
+        name: value for name, value in point.payload.items() if fields is None or name in fields
+    }
+    return Stored(point.id, payload, point.vector.copy() if vectors else None)

@@ -1,0 +1,126 @@
+"""Aggregates in dictionaries: the default of unit tests, and a readable statement of the rules."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from profiles.ports import AggregateStore, Applied, CounterTable, Fenced, Increments, Token
+from stores.increments import require_exact
+
+__all__ = ["MemoryAggregateStore"]
+
+
+@dataclass(slots=True)
+class _Partition:
+    """`epoch` is None until a build begins; `built` while one is under way."""
+
+    token: int = 0
+    epoch: int | None = None
+    built: bool = False
+    versions: dict[bytes, int] = field(default_factory=dict)
+    tables: dict[CounterTable, dict[bytes, int]] = field(default_factory=dict)
+    watermarks_ms: dict[str, int] = field(default_factory=dict)
+
+
+class MemoryAggregateStore(AggregateStore):
+    def __init__(self) -> None:
+        self._partitions: dict[int, _Partition] = defaultdict(_Partition)
+        self._wanted_epoch = 1
+        self._snapshots: dict[str, bytes] = {}
+
+    async def applied(self, partition: int, users: Sequence[bytes]) -> Applied:
+        held = self._partitions[partition]
+        return Applied(
+            epoch=held.epoch, versions={user: held.versions.get(user, 0) for user in users}
+        )
+
+    async def apply(
+        self,
+        *,
+        partition: int,
+        token: Token,
+        epoch: int,
+        expected: Mapping[bytes, int],
+        versions: Mapping[bytes, int],
+        increments: Increments,
+        watermarks_ms: Mapping[str, int],
+    ) -> bool:
+        require_exact(increments)
+        held = self._partitions[partition]
+        if held.epoch != epoch or held.token > token:
+            return False
+        if any(held.versions.get(user, 0) != version for user, version in expected.items()):
+            return False
+        held.token = token
+        held.versions.update(versions)
+        held.versions = {user: version for user, version in held.versions.items() if version}
+        for table, fields in increments.items():
+            counters = held.tables.setdefault(table, {})
+            for name, increment in fields.items():
+                counters[name] = counters.get(name, 0) + increment
+                if counters[name] == 0:
+                    del counters[name]
+            if not counters:
+                del held.tables[table]
+        for tenant, moment in watermarks_ms.items():
+            held.watermarks_ms[tenant] = max(held.watermarks_ms.get(tenant, moment), moment)
+        return True
+
+    async def begin_build(self, partition: int, *, token: Token, epoch: int) -> None:
+        self._require_newest(partition, token)
+        self._partitions[partition] = _Partition(token=token, epoch=epoch)
+
+    async def finish_build(self, partition: int, *, token: Token, epoch: int) -> None:
+        self._require_newest(partition, token)
+        held = self._partitions[partition]
+        if held.epoch == epoch:
+            held.token = token
+            held.built = True
+
+    async def tables(self, partition: int) -> list[CounterTable]:
+        return sorted(self._partitions[partition].tables)
+
+    async def drop(self, partition: int, tables: Sequence[CounterTable]) -> None:
+        for table in tables:
+            self._partitions[partition].tables.pop(table, None)
+
+    async def trim(self, partition: int, table: CounterTable, *, keep: int) -> None:
+        counters = self._partitions[partition].tables.pop(table, {})
+        largest = sorted(counters.items(), key=lambda counter: (-counter[1], counter[0]))[:keep]
+        if largest:
+            self._partitions[partition].tables[table] = dict(largest)
+
+    async def counters(
+        self, partition: int, tables: Sequence[CounterTable]
+    ) -> list[dict[bytes, int]]:
+        return [dict(self._partitions[partition].tables.get(table, {})) for table in tables]
+
+    async def watermarks_ms(self, partition: int) -> dict[str, int]:
+        return dict(self._partitions[partition].watermarks_ms)
+
+    async def wanted_epoch(self) -> int:
+        return self._wanted_epoch
+
+    async def want_rebuild(self) -> int:
+        self._wanted_epoch += 1
+        return self._wanted_epoch
+
+    async def built_epoch(self, partition: int) -> int | None:
+        held = self._partitions[partition]
+        return held.epoch if held.built else None
+
+    async def put_snapshot(self, name: str, body: bytes) -> None:
+        self._snapshots[name] = body
+
+    async def get_snapshots(self, names: Sequence[str]) -> list[bytes | None]:
+        return [self._snapshots.get(name) for name in names]
+
+    async def forget_everything(self) -> None:
+        """What a FLUSHALL does to Redis."""
+        self._partitions.clear()
+        self._snapshots.clear()
+        self._wanted_epoch = 1
+
+    def _require_newest(self, partition: int, token: Token) -> None:
+        if self._partitions[partition].token > token:
+            raise Fenced(f"a newer owner has written the aggregates of partition {partition}")

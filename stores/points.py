@@ -1,0 +1,232 @@
+"""One collection of points, as the domain adapters need it.
+
+The least that Qdrant's server, its edge segment and a dictionary have in common.
+The adapters for users, items, control and personas are written once over it.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Protocol, TypeVar
+
+import numpy as np
+
+from profiles.ports import Vector
+
+__all__ = [
+    "BATCH",
+    "Above",
+    "AtMost",
+    "Collection",
+    "Differs",
+    "Distance",
+    "Equals",
+    "Except",
+    "Hit",
+    "Index",
+    "Payload",
+    "PayloadValue",
+    "Point",
+    "PointId",
+    "Points",
+    "Stored",
+    "Where",
+    "batches",
+    "require_finite",
+    "vector_of",
+]
+
+T = TypeVar("T")
+
+BATCH = 512
+"""Points per request: more gains nothing measurable and makes one slow answer slower."""
+
+PointId = int | str
+"""In [0, 2**64), or a UUID in its canonical lower-case form."""
+
+PayloadValue = str | int | float | bool | list[str] | dict[str, int] | None
+Payload = dict[str, PayloadValue]
+
+
+class Distance(Enum):
+    COSINE = "Cosine"
+    DOT = "Dot"
+
+
+class Index(Enum):
+    """How a payload field is indexed; `TENANT` is a keyword that also groups storage."""
+
+    TENANT = "tenant"
+    KEYWORD = "keyword"
+    INTEGER = "integer"
+    FLOAT = "float"
+    BOOL = "bool"
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """What a collection is made of.
+
+    Attributes:
+        name: Without the namespace, e.g. "users".
+        dimension: Of its vectors, ≥ 1.
+        indexes: By payload field. Conditions on other fields are slow, not wrong.
+    """
+
+    name: str
+    dimension: int
+    distance: Distance
+    indexes: Mapping[str, Index] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Equals:
+    field: str
+    value: str | int | bool
+
+
+@dataclass(frozen=True, slots=True)
+class Differs:
+    field: str
+    value: str | int | bool
+
+
+@dataclass(frozen=True, slots=True)
+class AtMost:
+    """Numbers up to and including `bound`, |bound| < 2**53."""
+
+    field: str
+    bound: float
+
+
+@dataclass(frozen=True, slots=True)
+class Above:
+    """Numbers greater than `bound`, |bound| < 2**53."""
+
+    field: str
+    bound: float
+
+
+@dataclass(frozen=True, slots=True)
+class Except:
+    """Every point but these."""
+
+    ids: tuple[PointId, ...]
+
+
+Where = tuple[Equals | Differs | AtMost | Above | Except, ...]
+"""All of the terms hold; an empty one matches every point."""
+
+
+def require_finite(vector: Vector, *, owner: str) -> None:
+    """Refuse NaN, infinity and lengths beyond float32: Qdrant stores them and ranks them first.
+
+    Raises:
+        ValueError: naming `owner`.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        squared_length = float(np.dot(vector, vector))
+    if not math.isfinite(squared_length):
+        raise ValueError(f"the vector of {owner} is not finite")
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A point to store. `vector` is finite and has the collection's dimension."""
+
+    id: PointId
+    vector: Vector
+    payload: Payload
+
+    def __post_init__(self) -> None:
+        require_finite(self.vector, owner=f"point {self.id}")
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A point as read; `vector` is None when it was not asked for."""
+
+    id: PointId
+    payload: Payload
+    vector: Vector | None
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    point: Stored
+    score: float
+
+
+class Points(Protocol):
+    """One collection. Writes are applied in order and visible when the call returns.
+
+    Within one call an id occurs once. Every method may raise `StoreUnavailable`;
+    a write that raised it may or may not have been applied.
+    """
+
+    @property
+    def dimension(self) -> int: ...
+
+    async def upsert(self, points: Sequence[Point]) -> None: ...
+
+    async def insert_only(self, points: Sequence[Point]) -> None:
+        """Insert those whose id is absent; the others stay as they are."""
+        ...
+
+    async def update_if(self, points: Sequence[Point], condition: Where) -> None:
+        """Replace those that exist and meet `condition`; silently nothing for the others."""
+        ...
+
+    async def set_payload_if(
+        self,
+        ids: Sequence[PointId],
+        payload: Payload,
+        condition: Where,
+        *,
+        under: str | None = None,
+    ) -> None:
+        """Merge `payload` into those that exist and meet `condition`; silent about the others.
+
+        With `under`, it is merged into the object in that field instead.
+        """
+        ...
+
+    async def retrieve(
+        self, ids: Sequence[PointId], *, vectors: bool, fields: tuple[str, ...] | None = None
+    ) -> list[Stored | None]:
+        """In the order asked; of the payload only `fields`, if given."""
+        ...
+
+    async def scroll(
+        self, where: Where, *, start: PointId | None, limit: int, vectors: bool
+    ) -> tuple[list[Stored], PointId | None]:
+        """A page in ascending order of id from `start` on, and where the next one starts."""
+        ...
+
+    async def search(self, vector: Vector, *, where: Where, limit: int) -> list[Hit]:
+        """Best first, with vectors."""
+        ...
+
+    async def count(self, where: Where) -> int: ...
+
+    async def delete(self, where: Where) -> None:
+        """Delete what matches; `where` is not empty."""
+        ...
+
+    async def flush(self) -> None:
+        """Return when everything written so far survives a loss of power, where that is ours."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+def batches(things: Sequence[T], size: int = BATCH) -> list[Sequence[T]]:
+    return [things[start : start + size] for start in range(0, len(things), size)]
+
+
+def vector_of(point: Stored) -> Vector:
+    """The vector of a point that was read with vectors."""
+    if point.vector is None:
+        raise AssertionError(f"point {point.id} was read without its vector")
+    return point.vector
