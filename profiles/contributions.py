@@ -13,24 +13,30 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from profiles.entries import TEXT, Entries
 from profiles.policy import Policy
 from profiles.ports import Vector
 from profiles.projection import interests
-from profiles.state import UserState
-from schemas.updates import Contribution, Counts
+from profiles.state import UserState, decode_state, encode_state
+from schemas.updates import Contribution, Counts, WholeUser
 
 __all__ = [
     "ERA_HALF_LIVES",
     "MEAN_SCALE",
     "TREND_WINDOWS",
+    "FixedVector",
     "TrendWindow",
     "UserView",
     "bucket_floor",
     "change",
     "contribution",
+    "fixed_point",
+    "unpacked",
     "view_of",
+    "view_of_whole",
+    "whole_user",
 ]
 
 MEAN_SCALE: Final = 1 << 24
@@ -38,6 +44,9 @@ MEAN_SCALE: Final = 1 << 24
 # 2^10 … 2^42, so a million of the largest still fit a signed 64-bit counter.
 ERA_HALF_LIVES: Final = 32
 _FRACTION_BITS: Final = 10
+
+
+FixedVector = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,19 +86,39 @@ class UserView:
     state: UserState
     positive: Entries
     negative: Entries
-    mean: np.ndarray[tuple[int, ...], np.dtype[np.int32]]
+    mean: FixedVector
 
     @property
     def has_direction(self) -> bool:
         return bool(self.mean.any())
 
 
-def view_of(state: UserState, vector: Vector) -> UserView:
+def fixed_point(vector: Vector) -> FixedVector:
+    """Components in units of 2^-24, which add exactly; |component| ≤ 1."""
+    return np.rint(vector.astype(np.float64) * MEAN_SCALE).astype(np.int32)
+
+
+def view_of(state: UserState, mean: FixedVector) -> UserView:
     rows = interests(state)
     rows = rows[(rows["flags"] & TEXT) == 0]
     weight = rows["weight"]
-    fixed = np.rint(vector.astype(np.float64) * MEAN_SCALE).astype(np.int32)
-    return UserView(state, rows[weight > 0], rows[weight < 0], fixed)
+    return UserView(state, rows[weight > 0], rows[weight < 0], mean)
+
+
+def whole_user(view: UserView) -> WholeUser:
+    return WholeUser(encode_state(view.state), _packed(view.mean))
+
+
+def view_of_whole(user: WholeUser, *, dimension: int) -> UserView:
+    """The view that `whole_user` was made from."""
+    return view_of(decode_state(user.state), unpacked(user.mean, dimension=dimension))
+
+
+def unpacked(mean: bytes, *, dimension: int) -> FixedVector:
+    """Components of `Contribution.mean`, shape (d,); no bytes are zeros."""
+    if not mean:
+        return np.zeros(dimension, np.int32)
+    return np.frombuffer(mean, "<i4").astype(np.int32)
 
 
 def contribution(view: UserView, policy: Policy) -> Contribution:
@@ -165,7 +194,7 @@ def _without_zeros(counts: Counts) -> Counts:
     return kept
 
 
-def _packed(mean: np.ndarray[tuple[int, ...], np.dtype[np.int32]]) -> bytes:
+def _packed(mean: FixedVector) -> bytes:
     return mean.astype("<i4").tobytes() if mean.any() else b""
 
 

@@ -9,7 +9,14 @@ from typing import Final
 
 import msgspec
 
-__all__ = ["Contribution", "ProfileUpdate", "UpdateFormatError", "decode_update", "encode_update"]
+__all__ = [
+    "Contribution",
+    "ProfileUpdate",
+    "UpdateFormatError",
+    "WholeUser",
+    "decode_update",
+    "encode_update",
+]
 
 # (series, part) → field → signed count; `part` is "" where a series has one table.
 Counts = dict[tuple[str, str], dict[bytes, int]]
@@ -27,6 +34,18 @@ class Contribution(msgspec.Struct, frozen=True, array_like=True):
     mean: bytes = b""
 
 
+class WholeUser(msgspec.Struct, frozen=True, array_like=True):
+    """What a user's whole contribution is computed from; far smaller than its counters.
+
+    Attributes:
+        state: Encoded user state.
+        mean: As in `Contribution`.
+    """
+
+    state: bytes
+    mean: bytes
+
+
 class ProfileUpdate(msgspec.Struct, frozen=True, array_like=True):
     """What changed between `version` - 1 and `version`.
 
@@ -35,8 +54,8 @@ class ProfileUpdate(msgspec.Struct, frozen=True, array_like=True):
         watermark_ms: Newest event time folded, none later than its record's arrival.
         persona_before: None if the user belonged to no persona.
         change: Added for everybody, and for the persona if it stayed the same.
-        left: Whole contribution before; given only if the persona changed.
-        joined: Whole contribution after; given only if the persona changed.
+        left: The user before; given only if they left a persona.
+        joined: The user after; given only if they joined a persona.
     """
 
     tenant: str
@@ -47,8 +66,8 @@ class ProfileUpdate(msgspec.Struct, frozen=True, array_like=True):
     persona_before: str | None
     persona_after: str | None
     change: Contribution
-    left: Contribution | None = None
-    joined: Contribution | None = None
+    left: WholeUser | None = None
+    joined: WholeUser | None = None
 
 
 class UpdateFormatError(ValueError):
@@ -74,23 +93,19 @@ class _WireUpdate(msgspec.Struct, frozen=True, array_like=True):
     persona_before: str | None
     persona_after: str | None
     change: _Wire
-    left: _Wire | None
-    joined: _Wire | None
+    left: WholeUser | None
+    joined: WholeUser | None
 
 
 _decoder = msgspec.msgpack.Decoder(_WireUpdate)
 
 
-def _to_wire(part: Contribution | None) -> _Wire | None:
-    if part is None:
-        return None
+def _to_wire(part: Contribution) -> _Wire:
     rows = [(series, name, table) for (series, name), table in part.counts.items()]
     return _Wire(rows, part.mean)
 
 
-def _from_wire(part: _Wire | None) -> Contribution | None:
-    if part is None:
-        return None
+def _from_wire(part: _Wire) -> Contribution:
     counts = {(series, name): table for series, name, table in part.counts}
     return Contribution(counts, part.mean)
 
@@ -105,9 +120,9 @@ def encode_update(update: ProfileUpdate) -> bytes:
             update.watermark_ms,
             update.persona_before,
             update.persona_after,
-            _to_wire(update.change) or _Wire([], b""),
-            _to_wire(update.left),
-            _to_wire(update.joined),
+            _to_wire(update.change),
+            update.left,
+            update.joined,
         )
     )
 
@@ -132,7 +147,7 @@ def decode_update(encoded: bytes) -> ProfileUpdate:
         wire.watermark_ms,
         wire.persona_before,
         wire.persona_after,
-        _from_wire(wire.change) or Contribution({}),
-        _from_wire(wire.left),
-        _from_wire(wire.joined),
+        _from_wire(wire.change),
+        wire.left,
+        wire.joined,
     )
