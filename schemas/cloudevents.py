@@ -14,6 +14,7 @@ from schemas.rejection import Reason, Rejection
 
 Headers: TypeAlias = Sequence[tuple[str, bytes | None]]
 
+_CONTENT_TYPE: Final = "content-type"
 _STRUCTURED: Final = "application/cloudevents+json"
 _PREFIX: Final = "ce_"
 _JSON: Final = re.compile(r"[a-z0-9.+-]+/(?:json|[a-z0-9.+-]+\+json)")
@@ -25,42 +26,43 @@ def carries_envelope(headers: Headers) -> bool:
     """Whether the headers make the record a CloudEvent; others, such as tracing, do not."""
     return any(
         name == "ce_specversion"
-        or (
-            name.lower() == "content-type" and (value or b"").startswith(b"application/cloudevents")
-        )
+        or (name.lower() == _CONTENT_TYPE and _is_cloudevents(value or b""))
         for name, value in headers
     )
 
 
+def _is_cloudevents(content_type: bytes) -> bool:
+    return content_type.lower().strip().startswith(b"application/cloudevents")
+
+
 def unwrap(document: Mapping[str, Json], headers: Headers) -> Mapping[str, Json] | Rejection:
     """The event inside a record: what the envelope says joined with what the data says."""
+    if not carries_envelope(headers):
+        is_structured = "specversion" in document and "data" in document
+        return _structured(document) if is_structured else document
     attributes = _header_attributes(headers)
     if isinstance(attributes, Rejection):
         return attributes
-    content_type = attributes.get("content-type", "").partition(";")[0].strip().lower()
+    content_type = attributes.get(_CONTENT_TYPE, "").partition(";")[0].strip().lower()
     if content_type == _STRUCTURED:
         return _structured(document)
     if content_type.startswith("application/cloudevents"):
         return Rejection(Reason.INVALID_FIELD, f"content-type must be {_STRUCTURED}")
-    if "ce_specversion" in attributes:
-        if content_type and not _JSON.fullmatch(content_type):
-            return Rejection(Reason.INVALID_FIELD, "the content-type of the data is not JSON")
-        envelope: dict[str, Json] = {
-            name.removeprefix(_PREFIX): value
-            for name, value in attributes.items()
-            if name.startswith(_PREFIX)
-        }
-        return _merge(envelope, document)
-    if "specversion" in document and "data" in document:
-        return _structured(document)
-    return document
+    if content_type and not _JSON.fullmatch(content_type):
+        return Rejection(Reason.INVALID_FIELD, "the content-type of the data is not JSON")
+    envelope: dict[str, Json] = {
+        name.removeprefix(_PREFIX): value
+        for name, value in attributes.items()
+        if name.startswith(_PREFIX)
+    }
+    return _merge(envelope, document)
 
 
 def _header_attributes(headers: Headers) -> dict[str, str] | Rejection:
     attributes: dict[str, str] = {}
     for name, value in headers:
-        known = name.lower() if name.lower() == "content-type" else name
-        if value is None or not (known == "content-type" or known.startswith(_PREFIX)):
+        known = _CONTENT_TYPE if name.lower() == _CONTENT_TYPE else name
+        if value is None or not (known == _CONTENT_TYPE or known.startswith(_PREFIX)):
             continue
         if known in attributes:
             return Rejection(Reason.DUPLICATE_KEY, f"header {known[:64]!a} comes twice")

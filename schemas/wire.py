@@ -197,15 +197,15 @@ WireEvent: TypeAlias = (
 def admit(wire: WireEvent, received_ms: int, limits: Limits) -> FastEvent | Rejection:
     """Check what JSON types cannot say, and drop the wire's spelling of time and tenant."""
     longest = limits.max_id_bytes
-    tenant = DEFAULT_TENANT if wire.tenant is None else wire.tenant
-    if not (_fits(wire.event_id, longest) and _fits(tenant, longest)):
-        return _bad_id(longest, ("event_id", wire.event_id), ("tenant", tenant))
+    tenant = wire.tenant
+    if not (_fits(wire.event_id, longest) and (tenant is None or _fits(tenant, longest))):
+        return _bad_id(longest, ("event_id", wire.event_id), ("tenant", tenant or ""))
     at_ms = instant_ms(wire.occurred_at)
     if at_ms is None and isinstance(wire.occurred_at, str):
         return Rejection(Reason.INVALID_FIELD, "occurred_at is not an RFC 3339 date-time")
     if at_ms is None or not 0 <= at_ms <= received_ms + limits.ahead_ms:
         return Rejection(Reason.TIME_OUT_OF_RANGE, "occurred_at is before 1970 or too far ahead")
-    return wire.settle(tenant, at_ms, limits)
+    return wire.settle(DEFAULT_TENANT if tenant is None else tenant, at_ms, limits)
 
 
 def _fits(text: str, max_bytes: int) -> bool:
