@@ -23,6 +23,7 @@ class Reason(StrEnum):
     ENVELOPE_CONFLICT = "envelope-conflict"
     NULL_KEY = "null-key"
     KEY_MISMATCH = "key-mismatch"
+    WRONG_TOPIC = "wrong-topic"
 
 
 @dataclass(frozen=True, slots=True)
