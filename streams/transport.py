@@ -1,0 +1,214 @@
+"""Faust's Kafka transport, delivering batches with offsets of our own.
+
+Stock Faust hands one record at a time through three queues, loses events when an
+agent raises and can commit past a gap (`docs/adr/0002-batch-transport.md`). Here
+each partition's fetched records become one event, Faust's acknowledgement list is
+off, and `commit` is called by whoever has stored the effects.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, cast
+
+import aiokafka
+import faust
+from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+from aiokafka.structs import OffsetAndMetadata, TopicPartition
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP, ConsumerMessage
+
+from streams.batches import RecordBatch
+
+__all__ = ["BatchConsumer", "BatchSchema", "BatchTransport", "PartitionLost"]
+
+_FETCH_WAIT_MS = 100
+_POLL_S = 0.5
+
+
+class PartitionLost(RuntimeError):
+    """The group has moved on: this member may not commit these partitions any more."""
+
+
+class BatchSchema(faust.Schema):
+    """Passes batches through: decoding belongs to the agents, where bad input is a value."""
+
+    def loads_key(self, app: Any, message: Any, **_: Any) -> None:
+        return None
+
+    def loads_value(self, app: Any, message: Any, **_: Any) -> RecordBatch:
+        return cast(RecordBatch, message.value)
+
+
+class BatchConsumerThread(driver.AIOKafkaConsumerThread):
+    """The thread in which aiokafka runs, so that heartbeats do not wait for folds."""
+
+    def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
+        conf = self.app.conf
+        # Range assignment gives partition p of every topic to one member as long
+        # as all topics have the same count: that is what makes one worker own a user.
+        self._assignor = RangePartitionAssignor
+        return aiokafka.AIOKafkaConsumer(
+            client_id=conf.broker_client_id,
+            group_id=conf.id,
+            bootstrap_servers=driver.server_list(transport.url, transport.default_port),
+            partition_assignment_strategy=[RangePartitionAssignor],
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            max_poll_interval_ms=int(conf.broker_max_poll_interval * 1000),
+            max_partition_fetch_bytes=conf.consumer_max_fetch_size,
+            fetch_max_wait_ms=_FETCH_WAIT_MS,
+            request_timeout_ms=int(conf.broker_request_timeout * 1000),
+            session_timeout_ms=int(conf.broker_session_timeout * 1000),
+            rebalance_timeout_ms=int(conf.broker_rebalance_timeout * 1000),
+            heartbeat_interval_ms=int(conf.broker_heartbeat_interval * 1000),
+            metadata_max_age_ms=30_000,
+        )
+
+    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+        consumer = self._ensure_consumer()
+        try:
+            await consumer.commit(
+                {
+                    TopicPartition(tp.topic, tp.partition): OffsetAndMetadata(offset, "")
+                    for tp, offset in offsets.items()
+                }
+            )
+        except (CommitFailedError, IllegalStateError) as error:
+            raise PartitionLost(str(error)) from error
+        return True
+
+    async def committed(self, tps: list[TP]) -> dict[TP, int | None]:
+        """Committed offset of each partition; None where nothing was ever committed."""
+        return cast(dict[TP, int | None], await self.call_thread(self._committed, tps))
+
+    async def _committed(self, tps: list[TP]) -> dict[TP, int | None]:
+        consumer = self._ensure_consumer()
+        return {tp: await consumer.committed(TopicPartition(tp.topic, tp.partition)) for tp in tps}
+
+    async def ends(self, tps: list[TP]) -> dict[TP, tuple[int, int]]:
+        """First and end offset of each partition."""
+        return cast(dict[TP, tuple[int, int]], await self.call_thread(self._ends, tps))
+
+    async def _ends(self, tps: list[TP]) -> dict[TP, tuple[int, int]]:
+        consumer = self._ensure_consumer()
+        asked = [TopicPartition(tp.topic, tp.partition) for tp in tps]
+        first = await consumer.beginning_offsets(asked)
+        end = await consumer.end_offsets(asked)
+        return {tp: (first[key], end[key]) for tp, key in zip(tps, asked, strict=True)}
+
+    def verify_event_path(self, now: float, tp: TP) -> None:
+        """Faust's livelock detector reads acknowledgements, which are off here."""
+
+
+class BatchConsumer(driver.Consumer):
+    """Delivers each partition's fetched records as one event; commits only when told.
+
+    Attributes:
+        epoch: Raised whenever the assignment may change.
+    """
+
+    epoch: int = 0
+
+    def _new_consumer_thread(self) -> BatchConsumerThread:
+        return BatchConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        self.epoch += 1
+        await super().on_partitions_revoked(revoked)
+
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        self.epoch += 1
+        await super().on_partitions_assigned(assigned, generation_id)
+
+    async def commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:
+        """Faust's own commits: none. See `commit_offsets`."""
+        return False
+
+    async def commit_offsets(self, offsets: Mapping[tuple[str, int], int]) -> None:
+        """Commit next offsets by (topic, partition).
+
+        Raises:
+            PartitionLost: the group has rebalanced meanwhile.
+            KafkaError: the broker refused or did not answer.
+        """
+        await self._thread.commit(
+            {TP(topic, partition): offset for (topic, partition), offset in offsets.items()}
+        )
+
+    async def committed_offsets(
+        self, partitions: list[tuple[str, int]]
+    ) -> dict[tuple[str, int], int | None]:
+        thread = cast(BatchConsumerThread, self._thread)
+        found = await thread.committed([TP(*partition) for partition in partitions])
+        return {(tp.topic, tp.partition): offset for tp, offset in found.items()}
+
+    async def end_offsets(
+        self, partitions: list[tuple[str, int]]
+    ) -> dict[tuple[str, int], tuple[int, int]]:
+        """First and end offset by (topic, partition)."""
+        thread = cast(BatchConsumerThread, self._thread)
+        found = await thread.ends([TP(*partition) for partition in partitions])
+        return {(tp.topic, tp.partition): ends for tp, ends in found.items()}
+
+    async def rewind(self, topic: str, partition: int, offset: int) -> None:
+        """Read a partition again from `offset`; batches fetched before are dropped."""
+        self.epoch += 1
+        await self.seek(TP(topic, partition), offset)
+
+    async def _drain_messages(self, fetcher: Any) -> None:
+        try:
+            while not (self.should_stop or fetcher.should_stop):
+                await self._deliver_next()
+        except self.consumer_stopped_errors:
+            if not self.transport.app.should_stop:
+                raise
+
+    async def _deliver_next(self) -> None:
+        if not self.flow_active:
+            await self.wait(self.can_resume_flow)
+            return
+        epoch = self.epoch
+        active = self._get_active_partitions()
+        if not active:
+            await self.sleep(_POLL_S)
+            return
+        try:
+            fetched = await self._getmany(active_partitions=active, timeout=_POLL_S)
+        except KafkaError as error:
+            self.log.warning("Fetching failed, trying again: %r", error)
+            await self.sleep(_POLL_S)
+            return
+        for tp, records in (fetched or {}).items():
+            if epoch != self.epoch or not self.flow_active:
+                return
+            await self.wait_first(
+                self.callback(self._as_message(TP(tp.topic, tp.partition), records, epoch)),
+                self.suspend_flow.wait(),
+            )
+        # A full prefetch buffer answers without waiting; others must get a turn.
+        await asyncio.sleep(0)
+
+    def _as_message(self, tp: TP, records: list[Any], epoch: int) -> ConsumerMessage:
+        first = records[0]
+        return ConsumerMessage(
+            tp.topic,
+            tp.partition,
+            first.offset,
+            first.timestamp / 1000.0,
+            first.timestamp_type,
+            (),
+            None,
+            RecordBatch(tp.topic, tp.partition, epoch, records),
+            None,
+            0,
+            0,
+            tp,
+            generation_id=self.app.consumer_generation_id,
+        )
+
+
+class BatchTransport(driver.Transport):
+    """aiokafka, in batches."""
+
+    Consumer = BatchConsumer
