@@ -1,8 +1,10 @@
 """Stores chosen by URL: the one place that names adapters."""
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from profiles.ports import (
@@ -19,7 +21,7 @@ from stores.items import PointItemStore, item_collection
 from stores.memory import MemoryPoints
 from stores.memory_aggregates import MemoryAggregateStore
 from stores.memory_cache import MemoryProfileCache
-from stores.personas import PointPersonaStore, persona_collection
+from stores.personas import PERSONA_COLLECTION, PointPersonaStore
 from stores.points import Collection, Points
 from stores.users import PointUserStore, user_collection
 
@@ -79,7 +81,8 @@ async def open_profile_stores(
     """Open, and create where absent, the collections of a namespace.
 
     Args:
-        qdrant_url: `memory://` (lives as long as the result).
+        qdrant_url: `memory://` (lives as long as the result); `edge:///directory`, Qdrant's
+            segment in this process.
         namespace: Prefix of every collection's name; letters, digits, `_` and `-`.
         dimension: Of item, user and persona vectors, ≥ 1.
         timeout_s: For each request to a server.
@@ -101,7 +104,7 @@ async def open_profile_stores(
                 user_collection(dimension),
                 item_collection(dimension),
                 CONTROL_COLLECTION,
-                persona_collection(dimension),
+                PERSONA_COLLECTION,
             ],
             timeout_s=timeout_s,
         )
@@ -149,4 +152,20 @@ async def _open_memory(request: _Request) -> _Opened:
     return _Opened([MemoryPoints(collection) for collection in request.collections])
 
 
-_PROFILE_STORES: dict[str, _Opener] = {"memory": _open_memory}
+async def _open_edge(request: _Request) -> _Opened:
+    # Imported when used: it belongs to the extra `embedded`.
+    from stores.edge_directory import EdgeDirectory  # noqa: PLC0415
+
+    path = request.url.removeprefix("edge://")
+    if not path.startswith("/"):
+        raise UnknownStore(f"{request.url!r}: edge:// is followed by an absolute directory")
+    directory = await asyncio.to_thread(
+        EdgeDirectory.open,
+        Path(path),
+        namespace=request.namespace,
+        collections=request.collections,
+    )
+    return _Opened(list(directory.collections), close=directory.close, flush=directory.flush)
+
+
+_PROFILE_STORES: dict[str, _Opener] = {"memory": _open_memory, "edge": _open_edge}

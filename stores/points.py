@@ -4,8 +4,9 @@ The least that Qdrant's server, its edge segment and a dictionary have in common
 The adapters for users, items, control and personas are written once over it.
 """
 
+import asyncio
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol, TypeVar
@@ -33,6 +34,7 @@ __all__ = [
     "Stored",
     "Where",
     "batches",
+    "finished",
     "require_finite",
     "vector_of",
 ]
@@ -223,6 +225,21 @@ class Points(Protocol):
 
 def batches(things: Sequence[T], size: int = BATCH) -> list[Sequence[T]]:
     return [things[start : start + size] for start in range(0, len(things), size)]
+
+
+async def finished(calls: Iterable[Awaitable[T]]) -> list[T]:
+    """Results in order, once *all* calls have ended; then the first error, if any.
+
+    Not `gather` alone: that raises while other writes are still on their way,
+    and one of them could land after the caller's next.
+    """
+    outcomes = await asyncio.gather(*calls, return_exceptions=True)
+    results: list[T] = []
+    for outcome in outcomes:
+        if isinstance(outcome, BaseException):
+            raise outcome
+        results.append(outcome)
+    return results
 
 
 def vector_of(point: Stored) -> Vector:

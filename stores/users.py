@@ -1,6 +1,5 @@
 """Users as points: id = UUID of the 16-byte key, cosine over unit vectors."""
 
-import asyncio
 import math
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Sequence
@@ -25,6 +24,7 @@ from stores.points import (
     Points,
     Stored,
     Where,
+    finished,
     require_finite,
     vector_of,
 )
@@ -206,15 +206,13 @@ class PointUserStore(UserStore):
         for key, claim in claims.items():
             _require_partition(key, claim, claimant=claimant)
             by_token[claim.token].append(_point_id(key))
-        await asyncio.gather(
-            *(
-                self._points.set_payload_if(
-                    ids,
-                    {"token": claimant.token, "claimed_from": before},
-                    (Equals("token", before),),
-                )
-                for before, ids in by_token.items()
+        await finished(
+            self._points.set_payload_if(
+                ids,
+                {"token": claimant.token, "claimed_from": before},
+                (Equals("token", before),),
             )
+            for before, ids in by_token.items()
         )
 
     async def _settled_records(
