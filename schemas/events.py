@@ -89,7 +89,11 @@ _INSTANT: Final = {
 
 Identifier = Annotated[str, AfterValidator(_identifier), Field(json_schema_extra=_IDENTIFIER)]
 Text = Annotated[str, AfterValidator(_text)]
-Tenant = Annotated[Identifier, BeforeValidator(_default_tenant)]
+Tenant = Annotated[
+    Identifier,
+    BeforeValidator(_default_tenant),
+    Field(json_schema_extra={"type": ["string", "null"]}),
+]
 Instant = Annotated[str | int | float, AfterValidator(_instant), Field(json_schema_extra=_INSTANT)]
 Int64 = Annotated[int, Field(ge=INT64_MIN, le=INT64_MAX)]
 Scalar: TypeAlias = Text | bool | Int64 | FiniteFloat
@@ -118,6 +122,15 @@ class _Event(_Closed):
 
 class Choice(_Closed):
     """One side of a preference: either an item or a text."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [
+                {"required": [name], "properties": {name: {"type": "string"}}}
+                for name in ("item_id", "text")
+            ]
+        }
+    )
 
     item_id: Identifier | None = None
     text: Text | None = None

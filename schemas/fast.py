@@ -11,7 +11,7 @@ from typing import Final, get_args
 import msgspec
 
 from schemas.cloudevents import Headers, carries_envelope
-from schemas.colons import expected_colons
+from schemas.colons import expected_colons, may_hide_colons
 from schemas.decoded import (
     DATA_TYPES,
     Attributes,
@@ -53,10 +53,14 @@ __all__ = [
 ]
 
 _DECODER: Final = msgspec.json.Decoder(WireEvent)
-_FIELDS: Final[Mapping[str, tuple[msgspec.structs.FieldInfo, ...]]] = {
-    str(wire.__struct_config__.tag): msgspec.structs.fields(wire) for wire in get_args(WireEvent)
+# By event type; a union would be compiled anew in every conversion.
+_WIRE: Final[Mapping[str, type[WireEvent]]] = {
+    str(wire.__struct_config__.tag): wire for wire in get_args(WireEvent)
 }
-
+_REQUIRED: Final[Mapping[str, tuple[str, ...]]] = {
+    kind: tuple(field.name for field in msgspec.structs.fields(wire) if field.required)
+    for kind, wire in _WIRE.items()
+}
 _SIDES: Final = frozenset({"chosen", "rejected"})
 
 
@@ -78,7 +82,7 @@ def decode(
         headers: The record's headers, read only for CloudEvents attributes.
     """
     if (
-        b"\\" not in raw
+        not may_hide_colons(raw)
         and len(raw) <= limits.max_record_bytes
         and not (headers and carries_envelope(headers))
     ):
@@ -100,20 +104,18 @@ def _decode_slowly(
     members = read_record(raw, limits=limits, headers=headers)
     if isinstance(members, Rejection):
         return members
-    fields = _FIELDS[str(members["type"])]
-    for field in fields:
-        if field.required and field.name not in members:
-            return Rejection(Reason.MISSING_FIELD, f"{field.name} is missing")
-    known = {field.name: members[field.name] for field in fields if field.name in members}
+    kind = str(members["type"])
+    for name in _REQUIRED[kind]:
+        if name not in members:
+            return Rejection(Reason.MISSING_FIELD, f"{name} is missing")
+    form = _WIRE[kind]
+    known = {
+        name: _without_unknown(members[name]) if name in _SIDES else members[name]
+        for name in form.__struct_fields__
+        if name in members
+    }
     try:
-        wire: WireEvent = msgspec.convert(
-            {"type": members["type"]}
-            | {
-                name: _without_unknown(value) if name in _SIDES else value
-                for name, value in known.items()
-            },
-            WireEvent,
-        )
+        wire = msgspec.convert(known, form)
     except msgspec.ValidationError as error:
         return Rejection(Reason.WRONG_TYPE, str(error))
     return admit(wire, received_ms, limits)

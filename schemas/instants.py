@@ -17,8 +17,8 @@ _RFC3339: Final = re.compile(
     r"([01][0-9]|2[0-3]):([0-5][0-9]):([0-5][0-9])(?:\.([0-9]+))?"
     r"(?:[Zz]|([+-])([01][0-9]|2[0-3]):([0-5][0-9]))"
 )
-# The last second before year 10000; beyond it a number is surely not in seconds.
-_MAX_EPOCH_S: Final = 253_402_300_799
+# The year 10000; from there on a number is surely not in seconds.
+_END_S: Final = 253_402_300_800
 
 # Almost every producer writes `2024-05-06T07:08:09Z` or the same with three decimals; its parts
 # are looked up, which is three times as fast as the pattern above and exact.
@@ -50,7 +50,7 @@ def instant_ms(occurred_at: str | float) -> int | None:
             return _rfc3339_ms(occurred_at)
         day = _day_ms(occurred_at[:10])
         return None if day is None else day + minute + second + tail
-    if not -_MAX_EPOCH_S <= occurred_at <= _MAX_EPOCH_S:
+    if not -_END_S < occurred_at < _END_S:
         return None
     if isinstance(occurred_at, int):
         return occurred_at * SECOND_MS
@@ -66,7 +66,7 @@ def rfc3339(instant: int) -> str:
     >>> rfc3339(1001)
     '1970-01-01T00:00:01.001Z'
     """
-    if not 0 <= instant < (_MAX_EPOCH_S + 1) * SECOND_MS:
+    if not 0 <= instant < _END_S * SECOND_MS:
         raise ValueError(f"{instant} ms is not between the years 1970 and 9999")
     moment = dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(milliseconds=instant)
     return moment.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"

@@ -10,7 +10,7 @@ import pytest
 from event_strategies import dump
 
 from schemas import fast
-from schemas.colons import expected_colons
+from schemas.colons import expected_colons, may_hide_colons
 from schemas.fast import Limits, Reason, Rejection, decode
 from schemas.json_values import Json
 from schemas.wire import WireEvent
@@ -75,6 +75,16 @@ BAD: Final[list[tuple[str, bytes, Reason]]] = [
     ("a duplicate unknown key", text('"x":1,"x":1'), Reason.DUPLICATE_KEY),
     ("a duplicate after null", text('"value":null,"value":1'), Reason.DUPLICATE_KEY),
     ("an escaped duplicate", text(r'"user\u005fid":"u2"'), Reason.DUPLICATE_KEY),
+    (
+        "a duplicate behind an escaped colon",
+        view(user_id="a?").replace(b"?", rb"\u003a")[:-1] + b',"action":"view"}',
+        Reason.DUPLICATE_KEY,
+    ),
+    (
+        "a duplicate behind an escaped colon in capitals",
+        view(user_id="a?").replace(b"?", rb"\u003A")[:-1] + b',"action":"view"}',
+        Reason.DUPLICATE_KEY,
+    ),
     ("a duplicate inside", text('"context":{"a":1,"a":2}'), Reason.DUPLICATE_KEY),
     (
         "a duplicate inside a choice",
@@ -204,12 +214,15 @@ def test_a_rejection_quotes_no_values() -> None:
         event("item", item_id="i", text="", attributes={"genres": ["a:b", 1, True]}).replace(
             b'"user_id":"u",', b""
         ),
+        view(user_id='quote: " line:\n', item_id="back\\slash"),
+        json.dumps(VIEW | {"item_id": "é: \U0001f600"}).encode(),
         view(context={"page:": {"of": [1, "x:"]}}),
     ],
 )
 def test_typical_records_take_the_fast_lane(raw: bytes) -> None:
     wire: WireEvent = msgspec.json.decode(raw, type=WireEvent)
     assert expected_colons(wire, max_depth=64) == raw.count(b":")
+    assert not may_hide_colons(raw)
 
 
 def test_every_read_value_is_where_it_belongs() -> None:
@@ -309,5 +322,6 @@ def test_reasons_keep_their_names() -> None:
             "envelope-conflict",
             "null-key",
             "key-mismatch",
+            "wrong-topic",
         ]
     )
