@@ -1,0 +1,271 @@
+"""From what is stored to what is shown. Pure."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from lookup.footing import Footing
+from profiles.ids import action_code
+from profiles.policy import Policy
+from profiles.ports import ItemRecord
+from profiles.ranking import LayerWeights, Ranked
+from schemas.instants import rfc3339
+from schemas.snapshots import CachedProfile, Interest, ItemCount, ItemTrend, StatisticsSnapshot
+from schemas.views import (
+    AttributeScalar,
+    EvidenceView,
+    InterestView,
+    ItemTrendView,
+    Layer,
+    NamedItemView,
+    PopularItemView,
+    ProfileView,
+    RankedItemView,
+    ReasonView,
+    StatisticsView,
+    ValueCountView,
+    WeightsView,
+)
+
+__all__ = [
+    "Asked",
+    "evidence_view",
+    "popular_views",
+    "profile_view",
+    "ranked_views",
+    "statistics_view",
+    "title_of",
+    "weights_view",
+]
+
+Items = Mapping[int, ItemRecord]
+"""Those that exist, by key; what is not there cannot be named and is left out."""
+
+_NOTHING: Final = StatisticsSnapshot(
+    tenant="",
+    scope="",
+    as_of_ms=0,
+    stale=False,
+    users=0,
+    directed=0,
+    events={},
+    popular=(),
+    trends={},
+    attributes={},
+    mean=b"",
+)
+
+
+def title_of(item: ItemRecord) -> str | None:
+    return item.title or None
+
+
+def weights_view(weights: LayerWeights) -> WeightsView:
+    return WeightsView(user=weights.user, persona=weights.persona, global_=weights.everybody)
+
+
+def evidence_view(profile: CachedProfile | None) -> EvidenceView:
+    if profile is None:
+        return EvidenceView(mass=0.0, effective_sample_size=0.0, events=0, newest_at=None)
+    return EvidenceView(
+        mass=profile.mass,
+        effective_sample_size=profile.effective_sample_size,
+        events=sum(profile.totals.values()),
+        newest_at=None if profile.newest_ms is None else rfc3339(profile.newest_ms),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """Who a question was about."""
+
+    tenant: str
+    user_id: str
+
+
+def profile_view(
+    asked: Asked,
+    profile: CachedProfile | None,
+    footing: Footing,
+    items: Items,
+    popular: Sequence[ItemCount],
+    *,
+    stale_because: Sequence[str],
+    policy: Policy,
+) -> ProfileView:
+    likes: list[InterestView] = []
+    dislikes: list[InterestView] = []
+    if profile is not None:
+        names = _action_names(profile, policy)
+        for interest in sorted(profile.interests, key=lambda known: -abs(known.worth)):
+            item = items.get(interest.item)
+            if item is not None and interest.worth:
+                (likes if interest.worth > 0 else dislikes).append(
+                    _interest_view(interest, item, names)
+                )
+    return ProfileView(
+        tenant=asked.tenant,
+        user_id=asked.user_id,
+        known=profile is not None,
+        level=footing.weights.leading,
+        version=0 if profile is None else profile.version,
+        persona=footing.membership,
+        persona_absent=footing.absent,
+        evidence=evidence_view(profile),
+        weights=weights_view(footing.weights),
+        interests=tuple(likes),
+        dislikes=tuple(dislikes),
+        totals={} if profile is None else _by_data_type(profile.totals),
+        attributes={} if profile is None else profile.attributes,
+        popular=popular_views(popular, items),
+        waiting=profile is not None and profile.waiting,
+        stale=bool(stale_because),
+        stale_because=tuple(stale_because),
+        as_of=_as_of(profile, footing.everybody),
+    )
+
+
+def _as_of(profile: CachedProfile | None, everybody: StatisticsSnapshot | None) -> str | None:
+    if profile is not None:
+        # Zero: computed from the state, which does not keep when records arrived.
+        return rfc3339(profile.written_ms) if profile.written_ms else None
+    return None if everybody is None else rfc3339(everybody.as_of_ms)
+
+
+def _action_names(profile: CachedProfile, policy: Policy) -> dict[int, str]:
+    """Name of each action code. A user's own totals name actions that the policy does not."""
+    own = [name.partition("/")[2] for name in profile.totals]
+    return {action_code(action): action for action in (*own, *policy.actions)}
+
+
+def _interest_view(
+    interest: Interest, item: ItemRecord, action_names: Mapping[int, str]
+) -> InterestView:
+    return InterestView(
+        item_id=item.item_id,
+        title=title_of(item),
+        worth=interest.worth,
+        action=action_names.get(interest.action, "other"),
+        at=rfc3339(interest.time_ms),
+        data_type=interest.kind,
+    )
+
+
+def _by_data_type(totals: Mapping[str, int]) -> dict[str, dict[str, int]]:
+    """Splits "data type/action"; an action may contain a slash, a data type does not."""
+    nested: dict[str, dict[str, int]] = {}
+    for name, count in sorted(totals.items()):
+        kind, _, action = name.partition("/")
+        nested.setdefault(kind, {})[action] = count
+    return nested
+
+
+def popular_views(popular: Iterable[ItemCount], items: Items) -> tuple[PopularItemView, ...]:
+    return tuple(
+        PopularItemView(
+            item_id=item.item_id,
+            title=title_of(item),
+            score=count.score,
+            positive=count.positive,
+            negative=count.negative,
+        )
+        for count in popular
+        if (item := items.get(count.item)) is not None
+    )
+
+
+def _trend_views(trends: Iterable[ItemTrend], items: Items) -> tuple[ItemTrendView, ...]:
+    return tuple(
+        ItemTrendView(
+            item_id=item.item_id,
+            title=title_of(item),
+            score=trend.score,
+            recent=trend.recent,
+            before=trend.before,
+        )
+        for trend in trends
+        if (item := items.get(trend.item)) is not None
+    )
+
+
+def statistics_view(
+    tenant: str,
+    persona: str | None,
+    snapshot: StatisticsSnapshot | None,
+    items: Items,
+    *,
+    most: int,
+    stale_because: Sequence[str],
+) -> StatisticsView:
+    shown = _NOTHING if snapshot is None else snapshot
+    return StatisticsView(
+        tenant=tenant,
+        persona=persona,
+        published=snapshot is not None,
+        users=shown.users,
+        directed=shown.directed,
+        events=_by_data_type(shown.events),
+        popular=popular_views(shown.popular[:most], items),
+        trends={
+            window: _trend_views(rising[:most], items) for window, rising in shown.trends.items()
+        },
+        attributes={name: _value_counts(by_value) for name, by_value in shown.attributes.items()},
+        as_of=None if snapshot is None else rfc3339(snapshot.as_of_ms),
+        stale=bool(stale_because),
+        stale_because=tuple(stale_because),
+    )
+
+
+def _value_counts(by_value: Mapping[str, int]) -> tuple[ValueCountView, ...]:
+    return tuple(
+        ValueCountView(value=_scalar(value), users=users)
+        for value, users in sorted(by_value.items(), key=lambda counted: (-counted[1], counted[0]))
+    )
+
+
+def _scalar(encoded: str) -> AttributeScalar | None:
+    value: AttributeScalar | None = json.loads(encoded)
+    return value
+
+
+def ranked_views(
+    ranked: Sequence[Ranked],
+    nearest_liked: Sequence[ItemRecord | None],
+    footing: Footing,
+) -> tuple[RankedItemView, ...]:
+    """`nearest_liked` holds one liked item, or None, for each ranked one."""
+    return tuple(
+        RankedItemView(
+            item_id=place.item.item_id,
+            title=title_of(place.item),
+            score=place.score,
+            reasons=tuple(
+                _reason_view(layer, share, liked, footing) for layer, share in place.shares.items()
+            ),
+        )
+        for place, liked in zip(ranked, nearest_liked, strict=True)
+    )
+
+
+def _reason_view(
+    layer: Layer, share: float, liked: ItemRecord | None, footing: Footing
+) -> ReasonView:
+    because = None
+    match layer:
+        case Layer.USER if liked is not None:
+            because = NamedItemView(item_id=liked.item_id, title=title_of(liked))
+            text = f"Because you liked “{liked.title or liked.item_id}”"
+        case Layer.USER:
+            text = "Close to what you have liked"
+        case Layer.PERSONA:
+            labels = () if footing.membership is None else footing.membership.labels[:2]
+            named = ", ".join(label.text for label in labels)
+            text = (
+                f"Popular with people like you ({named})"
+                if named
+                else ("Popular with people like you")
+            )
+        case Layer.GLOBAL:
+            text = "Popular with everybody"
+    return ReasonView(layer=layer, text=text, share=min(1.0, share), because_item=because)

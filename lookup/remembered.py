@@ -1,0 +1,110 @@
+"""Answers of a store, remembered for a moment and served on when it stops answering."""
+
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from profiles.ports import StoreUnavailable
+
+__all__ = ["Clock", "Reading", "Remembered"]
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+Clock = Callable[[], float]
+"""Seconds that only grow, from any origin."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading(Generic[V]):
+    """What a store holds under a key.
+
+    Attributes:
+        value: None if it holds nothing, or never answered.
+        trouble: How the store failed when asked last, or None: with trouble, a
+            value is what it said before.
+    """
+
+    value: V | None
+    trouble: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Held(Generic[V]):
+    reading: Reading[V]
+    asked_at_s: float
+
+
+class Remembered(Generic[K, V]):
+    """Values by key, asked for again when older than `age_s`.
+
+    While one caller asks again, others get the older value, so an expiry is one
+    request however many readers there are. After a failure the store is left
+    alone for `age_s` too.
+
+    Args:
+        load: Asks the store for several keys; answers in their order.
+        age_s: ≥ 0; 0 asks every time.
+        most: Keys held, ≥ 1; the least recently read leave first.
+    """
+
+    def __init__(
+        self,
+        load: Callable[[Sequence[K]], Awaitable[Sequence[V | None]]],
+        *,
+        age_s: float,
+        most: int,
+        clock: Clock = time.monotonic,
+    ) -> None:
+        self._load = load
+        self._age_s = age_s
+        self._most = most
+        self._clock = clock
+        self._held: OrderedDict[K, _Held[V]] = OrderedDict()
+
+    async def read(self, keys: Iterable[K]) -> dict[K, Reading[V]]:
+        """Each key's reading; never raises `StoreUnavailable`, `trouble` tells instead."""
+        asked_at_s = self._clock()
+        found: dict[K, Reading[V]] = {}
+        due: list[K] = []
+        for key in dict.fromkeys(keys):
+            held = self._held.get(key)
+            if held is None or asked_at_s - held.asked_at_s >= self._age_s:
+                due.append(key)
+            else:
+                found[key] = held.reading
+                self._held.move_to_end(key)
+        if due:
+            found |= await self._ask(due, asked_at_s)
+        return found
+
+    def put(self, key: K, value: V) -> None:
+        """Remember what was learnt on another way."""
+        self._keep(key, Reading(value), self._clock())
+        self._evict()
+
+    async def _ask(self, due: Sequence[K], asked_at_s: float) -> dict[K, Reading[V]]:
+        before = {key: self._held[key].reading for key in due if key in self._held}
+        for key, reading in before.items():
+            self._keep(key, reading, asked_at_s)
+        try:
+            values = await self._load(due)
+        except StoreUnavailable as error:
+            nothing = Reading[V](None)
+            readings = {key: Reading(before.get(key, nothing).value, str(error)) for key in due}
+        else:
+            readings = {key: Reading(value) for key, value in zip(due, values, strict=True)}
+        for key, reading in readings.items():
+            self._keep(key, reading, asked_at_s)
+        self._evict()
+        return readings
+
+    def _keep(self, key: K, reading: Reading[V], asked_at_s: float) -> None:
+        self._held[key] = _Held(reading, asked_at_s)
+        self._held.move_to_end(key)
+
+    def _evict(self) -> None:
+        while len(self._held) > self._most:
+            self._held.popitem(last=False)

@@ -1,0 +1,366 @@
+"""What the read side answers: HTTP responses and what `strata … --json` prints.
+
+Times are RFC 3339 in UTC with milliseconds. `null` means absent, never zero.
+`stale` says that something newer may exist, and `stale_because` what it is.
+"""
+
+from enum import StrEnum
+from typing import Annotated, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
+
+__all__ = [
+    "AbsenceView",
+    "EvidenceView",
+    "InterestView",
+    "ItemTrendView",
+    "LabelView",
+    "Layer",
+    "MembershipView",
+    "NamedItemView",
+    "PersonaView",
+    "PersonasView",
+    "PopularItemView",
+    "Problem",
+    "ProblemField",
+    "ProfileView",
+    "ProfilesView",
+    "RankedItemView",
+    "RankingView",
+    "ReadinessView",
+    "ReasonView",
+    "SimilarItemView",
+    "SimilarItemsView",
+    "SimilarUserView",
+    "SimilarUsersView",
+    "StatisticsView",
+    "StoreReadinessView",
+    "ValueCountView",
+    "WeightsView",
+]
+
+Instant: TypeAlias = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+Count: TypeAlias = Annotated[int, Field(ge=0)]
+Fraction: TypeAlias = Annotated[FiniteFloat, Field(ge=0.0, le=1.0)]
+AttributeScalar: TypeAlias = str | int | float | bool
+
+
+class Layer(StrEnum):
+    """What is known of one user, of the persona they resemble, of everybody.
+
+    From the most particular to the most general.
+    """
+
+    USER = "user"
+    PERSONA = "persona"
+    GLOBAL = "global"
+
+
+class _View(BaseModel):
+    # Unknown fields are let through, so that a newer server does not break an older reader.
+    model_config = ConfigDict(frozen=True, validate_by_name=True, serialize_by_alias=True)
+
+
+class NamedItemView(_View):
+    """An item; `title` is null while it has none."""
+
+    item_id: str
+    title: str | None
+
+
+class PopularItemView(NamedItemView):
+    """`score` is decayed popularity; the others count users' live entries of that sign."""
+
+    score: FiniteFloat
+    positive: Count
+    negative: Count
+
+
+class ItemTrendView(NamedItemView):
+    """An item rising: events in the window against the window before.
+
+    `score` is the difference in standard deviations of a Poisson count; > 0.
+    """
+
+    score: FiniteFloat
+    recent: Count
+    before: Count
+
+
+class WeightsView(_View):
+    """How much each layer weighs in an answer; they sum to 1 up to rounding of floats."""
+
+    user: Fraction
+    persona: Fraction
+    global_: Annotated[Fraction, Field(alias="global")]
+
+
+class EvidenceView(_View):
+    """How much is known of a user.
+
+    `mass` is Σ |weight| · decay; `effective_sample_size` is how many equally
+    weighted events that is worth (Kish); `events` counts all ever folded;
+    `newest_at` is the event time of the newest one still kept.
+    """
+
+    mass: Annotated[FiniteFloat, Field(ge=0.0)]
+    effective_sample_size: Annotated[FiniteFloat, Field(ge=0.0)]
+    events: Count
+    newest_at: Instant | None
+
+
+class InterestView(NamedItemView):
+    """One live entry about an item. `worth` is weight · decay; negative for a dislike."""
+
+    worth: FiniteFloat
+    action: str
+    at: Instant
+    data_type: str
+
+
+class LabelView(_View):
+    """Something a persona likes more than everyone does; `score` is a z-score, > 0.
+
+    `count` is how many positive entries of its members are behind it.
+    """
+
+    text: str
+    score: FiniteFloat
+    count: Count
+
+
+class MembershipView(_View):
+    """The persona a user resembles. `share` is its part of all users with a direction."""
+
+    id: str
+    size: Count
+    share: Fraction
+    labels: tuple[LabelView, ...]
+
+
+class AbsenceView(_View):
+    """Why something is not there: a fixed word for programs, a sentence for people."""
+
+    code: str
+    text: str
+
+
+class ProfileView(_View):
+    """What is known about a user, and how sure that is.
+
+    Attributes:
+        known: False if no event of this user was ever folded.
+        level: The layer with the largest weight: what the answer rests on.
+        version: Of the user's state; 0 if unknown.
+        persona: Null for the reason given in `persona_absent`.
+        interests: Strongest likes first, at most 32 together with `dislikes`.
+        dislikes: Strongest first.
+        totals: Data type → action → events ever.
+        attributes: What the user stated.
+        popular: What is popular in the layer above: the persona if one is named, else everybody.
+        waiting: Some event is about an item that is not described yet.
+        as_of: Arrival of the newest record folded in; for a user without one,
+            the event time that the statistics end at. Null if neither is known.
+    """
+
+    tenant: str
+    user_id: str
+    known: bool
+    level: Layer
+    version: Count
+    persona: MembershipView | None
+    persona_absent: AbsenceView | None
+    evidence: EvidenceView
+    weights: WeightsView
+    interests: tuple[InterestView, ...]
+    dislikes: tuple[InterestView, ...]
+    totals: dict[str, dict[str, int]]
+    attributes: dict[str, AttributeScalar]
+    popular: tuple[PopularItemView, ...]
+    waiting: bool
+    stale: bool
+    stale_because: tuple[str, ...]
+    as_of: Instant | None
+
+
+class ProfilesView(_View):
+    """In the order asked."""
+
+    profiles: tuple[ProfileView, ...]
+
+
+class ReasonView(_View):
+    """A layer's part in an item's score.
+
+    `share` is in (0, 1]; the shares of one item sum to 1. `because_item` is the
+    liked item nearest to this one; only the user layer has it.
+    """
+
+    layer: Layer
+    text: str
+    share: Fraction
+    because_item: NamedItemView | None
+
+
+class RankedItemView(NamedItemView):
+    """`score` is in (0, 1]: 1 for an item that every layer in use puts first."""
+
+    score: Fraction
+    reasons: tuple[ReasonView, ...]
+
+
+class RankingView(_View):
+    """Items for a user, best first. Fields as in `ProfileView`."""
+
+    tenant: str
+    user_id: str
+    known: bool
+    level: Layer
+    persona: MembershipView | None
+    persona_absent: AbsenceView | None
+    evidence: EvidenceView
+    weights: WeightsView
+    exclude_seen: bool
+    items: tuple[RankedItemView, ...]
+    stale: bool
+    stale_because: tuple[str, ...]
+
+
+class PersonaView(_View):
+    """A persona as published, and what is popular in it."""
+
+    tenant: str
+    id: str
+    size: Count
+    share: Fraction
+    labels: tuple[LabelView, ...]
+    popular: tuple[PopularItemView, ...]
+    stale: bool
+    stale_because: tuple[str, ...]
+
+
+class PersonasView(_View):
+    """The tenant's personas, largest first.
+
+    Attributes:
+        version: Of the published set; null if none was published yet.
+        users: Users with a direction when it was published.
+        hidden: Personas not listed because they have fewer than `minimum_size` members.
+        silhouette: How well apart the personas lie, in [-1, 1]; null without a set.
+    """
+
+    tenant: str
+    version: Count | None
+    users: Count
+    silhouette: FiniteFloat | None
+    minimum_size: Count
+    hidden: Count
+    personas: tuple[PersonaView, ...]
+    stale: bool
+    stale_because: tuple[str, ...]
+
+
+class ValueCountView(_View):
+    """How many users stated this value."""
+
+    value: AttributeScalar | None
+    users: Count
+
+
+class StatisticsView(_View):
+    """Statistics of everybody, or of one persona.
+
+    Attributes:
+        persona: Whose statistics; null for everybody's.
+        published: False while none have been published: all else is then empty.
+        users: Users with any event.
+        directed: Users whose evidence has a direction.
+        events: Data type → action → events ever.
+        popular: Highest decayed popularity first.
+        trends: Window ("1h", "24h", "7d") → items rising most in it.
+        attributes: Name → most frequent values.
+        as_of: Event time that windows and decay end at.
+    """
+
+    tenant: str
+    persona: str | None
+    published: bool
+    users: Count
+    directed: Count
+    events: dict[str, dict[str, int]]
+    popular: tuple[PopularItemView, ...]
+    trends: dict[str, tuple[ItemTrendView, ...]]
+    attributes: dict[str, tuple[ValueCountView, ...]]
+    as_of: Instant | None
+    stale: bool
+    stale_because: tuple[str, ...]
+
+
+class SimilarItemView(NamedItemView):
+    """`score` is the dot product of the two item vectors."""
+
+    score: FiniteFloat
+
+
+class SimilarItemsView(_View):
+    """Nearest items first; none while the item itself is not described."""
+
+    tenant: str
+    item_id: str
+    title: str | None
+    described: bool
+    items: tuple[SimilarItemView, ...]
+
+
+class SimilarUserView(_View):
+    """`score` is a cosine. `persona` is null if there is none or it is hidden."""
+
+    user_id: str
+    score: FiniteFloat
+    persona: str | None
+
+
+class SimilarUsersView(_View):
+    """Nearest users first; none while the user's evidence has no direction."""
+
+    tenant: str
+    user_id: str
+    known: bool
+    directed: bool
+    users: tuple[SimilarUserView, ...]
+
+
+class StoreReadinessView(_View):
+    """Whether a store answers; `error` says how it failed."""
+
+    ready: bool
+    error: str | None
+
+
+class ReadinessView(_View):
+    """Whether every store answers."""
+
+    ready: bool
+    stores: dict[str, StoreReadinessView]
+
+
+class ProblemField(_View):
+    """One thing wrong with a request. `where` is a path such as `body.limit`."""
+
+    where: str
+    message: str
+
+
+class Problem(_View):
+    """Problem details (RFC 9457), media type `application/problem+json`.
+
+    `type` is a URN that stays; `detail` is about this occurrence. `fields` are
+    given when the request is at fault.
+    """
+
+    type: str
+    title: str
+    status: Annotated[int, Field(ge=400, le=599)]
+    detail: str
+    instance: str
+    fields: tuple[ProblemField, ...] = ()
