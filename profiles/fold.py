@@ -4,6 +4,7 @@ In Kafka Streams' words: `EMPTY_STATE` is the initializer and `fold` the
 aggregator; `join` of the sets is the merger.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import assert_never
@@ -11,7 +12,8 @@ from typing import assert_never
 import numpy as np
 
 from profiles.effects import Effect, Forget, Remember, Say, State
-from profiles.entries import ENTRY, after, contains, join
+from profiles.entries import EMPTY, ENTRY, Entries, after, contains, join
+from profiles.ids import action_code
 from profiles.policy import Policy
 from profiles.state import AttributeValue, DataType, UserState
 
@@ -118,6 +120,8 @@ class _Draft:
         kind, first = effect.kind, effect.rows[0]
         if first[0] <= self.forget_before.get(kind, -1):
             return False
+        # A repeat is joined too: its further entries may differ from its first copy's.
+        self.rows.setdefault(kind, []).extend(effect.rows)
         if (kind, first) in self.seen:
             return False
         held = self.sets.get(kind)
@@ -129,7 +133,6 @@ class _Draft:
         ):
             return False
         self.seen.add((kind, first))
-        self.rows.setdefault(kind, []).extend(effect.rows)
         by_action = self.totals.setdefault(kind, {})
         by_action[effect.action] = by_action.get(effect.action, 0) + 1
         return True
@@ -146,30 +149,17 @@ class _Draft:
             return
         self.forget_before[kind] = cutoff_ms
         self._settle(kind)
-        left = after(self.sets[kind], cutoff_ms) if kind in self.sets else None
-        self.totals.pop(kind, None)
-        if left is not None:
+        counted = self.totals.pop(kind, {})
+        left = after(self.sets.pop(kind, EMPTY), cutoff_ms)
+        if len(left):
             self.sets[kind] = left
-            if len(left):
-                self.totals[kind] = self._recount(kind)
-            else:
-                del self.sets[kind]
+            self.totals[kind] = _recount(left, names=counted)
         if kind is DataType.ATTRIBUTES:
             self.attributes = {
                 name: stated
                 for name, stated in self.attributes.items()
                 if stated.time_ms > cutoff_ms
             }
-
-    def _recount(self, kind: DataType) -> dict[str, int]:
-        """Totals of what is kept: all that can still be known after forgetting."""
-        rows = self.sets[kind]
-        _, first = np.unique(rows[["time_ms", "event"]], return_index=True)
-        totals: dict[str, int] = {}
-        for code in rows["action"][first].tolist():
-            name = self.policy.action_named(code)
-            totals[name] = totals.get(name, 0) + 1
-        return totals
 
     def _settle(self, kind: DataType) -> None:
         """Join rows gathered so far into the set."""
@@ -193,6 +183,17 @@ class _Draft:
             version=self.state.version,
             persona=self.state.persona,
         )
+
+
+def _recount(rows: Entries, *, names: Iterable[str]) -> dict[str, int]:
+    """Totals of what is kept: all that can still be known after forgetting.
+
+    Args:
+        names: Of the actions counted so far; every entry's is among them.
+    """
+    name_of = {action_code(name): name for name in names}
+    _, first = np.unique(rows[["time_ms", "event"]], return_index=True)
+    return dict(Counter(name_of[code] for code in rows["action"][first].tolist()))
 
 
 def _wins(challenger: AttributeValue, held: AttributeValue) -> bool:

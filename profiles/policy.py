@@ -109,13 +109,6 @@ class Policy:
     def rule(self, action: str) -> ActionRule:
         return self.actions.get(action, self.unknown_action)
 
-    def action_named(self, code: int) -> str:
-        """Name of an action code, or "other" if the table does not know it."""
-        for action in self.actions:
-            if action_code(action) == code:
-                return action
-        return "other"
-
 
 DEFAULT_POLICY = Policy()
 
