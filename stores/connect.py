@@ -1,11 +1,14 @@
 """Stores chosen by URL: the one place that names adapters."""
 
 import asyncio
+import math
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit, urlunsplit
+
+from qdrant_client import AsyncQdrantClient
 
 from profiles.ports import (
     AggregateStore,
@@ -23,10 +26,15 @@ from stores.memory_aggregates import MemoryAggregateStore
 from stores.memory_cache import MemoryProfileCache
 from stores.personas import PERSONA_COLLECTION, PointPersonaStore
 from stores.points import Collection, Points
+from stores.qdrant_server import ServerPoints, require_conditional_writes
+from stores.redis_aggregates import RedisAggregateStore
+from stores.redis_cache import RedisProfileCache
+from stores.redis_connection import RedisConnection
 from stores.users import PointUserStore, user_collection
 
 __all__ = ["ProfileStores", "RedisStores", "open_profile_stores", "open_redis"]
 
+_GRPC_PORT = "6334"
 _NAMESPACE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -82,7 +90,9 @@ async def open_profile_stores(
 
     Args:
         qdrant_url: `memory://` (lives as long as the result); `edge:///directory`, Qdrant's
-            segment in this process.
+            segment in this process; `http(s)://host:6333`, a server, with gRPC on port 6334
+            or as `?grpc_port=` says (0: none), and `https://:KEY@host` for an API key;
+            `:memory:`, qdrant-client without a server.
         namespace: Prefix of every collection's name; letters, digits, `_` and `-`.
         dimension: Of item, user and persona vectors, ≥ 1.
         timeout_s: For each request to a server.
@@ -93,7 +103,7 @@ async def open_profile_stores(
         StoreInUse: another process has the embedded directory open.
         StoreUnavailable: the server does not answer.
     """
-    opener = _PROFILE_STORES.get(urlsplit(qdrant_url).scheme)
+    opener = _PROFILE_STORES.get(urlsplit(qdrant_url).scheme or qdrant_url)
     if opener is None:
         raise UnknownStore(f"no profile store answers to {qdrant_url!r}")
     opened = await opener(
@@ -126,7 +136,8 @@ async def open_redis(
     """Open the cache and the aggregates of a namespace.
 
     Args:
-        redis_url: `memory://` (lives as long as the result).
+        redis_url: `memory://` (lives as long as the result); `redis://`, `rediss://` or
+            `unix://`, a server of Redis 7 or Valkey 8 or later.
         partitions: Of the user-keyed topics, ≥ 1.
         timeout_s: For each request to a server.
 
@@ -135,11 +146,26 @@ async def open_redis(
         StoreUnavailable: the server does not answer.
     """
     _checked(namespace)
-    if urlsplit(redis_url).scheme == "memory":
+    scheme = urlsplit(redis_url).scheme
+    if scheme == "memory":
         return RedisStores(
-            cache=MemoryProfileCache(), aggregates=MemoryAggregateStore(), close=_nothing
+            cache=MemoryProfileCache(),
+            aggregates=MemoryAggregateStore(partitions=partitions),
+            close=_nothing,
         )
-    raise UnknownStore(f"no aggregate store answers to {redis_url!r}")
+    if scheme not in {"redis", "rediss", "unix"}:
+        raise UnknownStore(f"no aggregate store answers to {redis_url!r}")
+    connection = RedisConnection(redis_url, timeout_s=timeout_s)
+    try:
+        await connection.send([("PING",)])
+    except BaseException:
+        await connection.close()
+        raise
+    return RedisStores(
+        cache=RedisProfileCache(connection, namespace=namespace),
+        aggregates=RedisAggregateStore(connection, namespace=namespace, partitions=partitions),
+        close=connection.close,
+    )
 
 
 def _checked(namespace: str) -> str:
@@ -168,4 +194,46 @@ async def _open_edge(request: _Request) -> _Opened:
     return _Opened(list(directory.collections), close=directory.close, flush=directory.flush)
 
 
-_PROFILE_STORES: dict[str, _Opener] = {"memory": _open_memory, "edge": _open_edge}
+async def _open_local_mode(request: _Request) -> _Opened:
+    client = AsyncQdrantClient(":memory:")
+    # Local mode has no indexes, and warns when asked for one.
+    return await _open_collections(client, request, indexed=False)
+
+
+async def _open_server(request: _Request) -> _Opened:
+    parts = urlsplit(request.url)
+    grpc_port = int(dict(parse_qsl(parts.query)).get("grpc_port", _GRPC_PORT))
+    client = AsyncQdrantClient(
+        url=urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", "")),
+        api_key=parts.password,
+        prefer_grpc=grpc_port > 0,
+        grpc_port=grpc_port,
+        timeout=math.ceil(request.timeout_s),
+        # Checked below instead, by what we need rather than by distance between versions.
+        check_compatibility=False,
+    )
+    try:
+        await require_conditional_writes(client)
+        return await _open_collections(client, request, indexed=True)
+    except BaseException:
+        await client.close()
+        raise
+
+
+async def _open_collections(
+    client: AsyncQdrantClient, request: _Request, *, indexed: bool
+) -> _Opened:
+    opened: list[Points] = [
+        await ServerPoints.open(client, one, namespace=request.namespace, indexed=indexed)
+        for one in request.collections
+    ]
+    return _Opened(opened, close=client.close)
+
+
+_PROFILE_STORES: dict[str, _Opener] = {
+    "memory": _open_memory,
+    "edge": _open_edge,
+    ":memory:": _open_local_mode,
+    "http": _open_server,
+    "https": _open_server,
+}

@@ -1,6 +1,5 @@
 """Aggregates in dictionaries: the default of unit tests, and a readable statement of the rules."""
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -23,13 +22,15 @@ class _Partition:
 
 
 class MemoryAggregateStore(AggregateStore):
-    def __init__(self) -> None:
-        self._partitions: dict[int, _Partition] = defaultdict(_Partition)
+    """Aggregates of `partitions` partitions."""
+
+    def __init__(self, *, partitions: int) -> None:
+        self._partitions = [_Partition() for _ in range(partitions)]
         self._wanted_epoch = 1
         self._snapshots: dict[str, bytes] = {}
 
     async def applied(self, partition: int, users: Sequence[bytes]) -> Applied:
-        held = self._partitions[partition]
+        held = self._at(partition)
         return Applied(
             epoch=held.epoch, versions={user: held.versions.get(user, 0) for user in users}
         )
@@ -46,7 +47,7 @@ class MemoryAggregateStore(AggregateStore):
         watermarks_ms: Mapping[str, int],
     ) -> bool:
         require_exact(increments)
-        held = self._partitions[partition]
+        held = self._at(partition)
         if held.epoch != epoch or held.token > token:
             return False
         if any(held.versions.get(user, 0) != version for user, version in expected.items()):
@@ -72,31 +73,31 @@ class MemoryAggregateStore(AggregateStore):
 
     async def finish_build(self, partition: int, *, token: Token, epoch: int) -> None:
         self._require_newest(partition, token)
-        held = self._partitions[partition]
+        held = self._at(partition)
         if held.epoch == epoch:
             held.token = token
             held.built = True
 
     async def tables(self, partition: int) -> list[CounterTable]:
-        return sorted(self._partitions[partition].tables)
+        return sorted(self._at(partition).tables)
 
     async def drop(self, partition: int, tables: Sequence[CounterTable]) -> None:
         for table in tables:
-            self._partitions[partition].tables.pop(table, None)
+            self._at(partition).tables.pop(table, None)
 
     async def trim(self, partition: int, table: CounterTable, *, keep: int) -> None:
-        counters = self._partitions[partition].tables.pop(table, {})
+        counters = self._at(partition).tables.pop(table, {})
         largest = sorted(counters.items(), key=lambda counter: (-counter[1], counter[0]))[:keep]
         if largest:
-            self._partitions[partition].tables[table] = dict(largest)
+            self._at(partition).tables[table] = dict(largest)
 
     async def counters(
         self, partition: int, tables: Sequence[CounterTable]
     ) -> list[dict[bytes, int]]:
-        return [dict(self._partitions[partition].tables.get(table, {})) for table in tables]
+        return [dict(self._at(partition).tables.get(table, {})) for table in tables]
 
     async def watermarks_ms(self, partition: int) -> dict[str, int]:
-        return dict(self._partitions[partition].watermarks_ms)
+        return dict(self._at(partition).watermarks_ms)
 
     async def wanted_epoch(self) -> int:
         return self._wanted_epoch
@@ -106,7 +107,7 @@ class MemoryAggregateStore(AggregateStore):
         return self._wanted_epoch
 
     async def built_epoch(self, partition: int) -> int | None:
-        held = self._partitions[partition]
+        held = self._at(partition)
         return held.epoch if held.built else None
 
     async def put_snapshot(self, name: str, body: bytes) -> None:
@@ -117,10 +118,15 @@ class MemoryAggregateStore(AggregateStore):
 
     async def forget_everything(self) -> None:
         """What a FLUSHALL does to Redis."""
-        self._partitions.clear()
+        self._partitions = [_Partition() for _ in self._partitions]
         self._snapshots.clear()
         self._wanted_epoch = 1
 
     def _require_newest(self, partition: int, token: Token) -> None:
-        if self._partitions[partition].token > token:
+        if self._at(partition).token > token:
             raise Fenced(f"a newer owner has written the aggregates of partition {partition}")
+
+    def _at(self, partition: int) -> _Partition:
+        if not 0 <= partition < len(self._partitions):
+            raise ValueError(f"partition {partition} of {len(self._partitions)}")
+        return self._partitions[partition]

@@ -1,0 +1,127 @@
+"""A connection to Redis: scripts, pipelines, and which errors mean "try again"."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from hashlib import sha1
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import (
+    AuthenticationError,
+    AuthorizationError,
+    MasterDownError,
+    NoScriptError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    TryAgainError,
+)
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from profiles.ports import StoreUnavailable
+from stores.errors import StoreFull
+
+__all__ = ["Argument", "Command", "RedisConnection", "Reply", "Script", "script_command"]
+
+Argument = bytes | str | int
+Command = tuple[Argument, ...]
+Reply = bytes | int | None | list["Reply"] | dict[bytes, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A Lua script, sent once and then named by its digest."""
+
+    source: str
+    digest: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        # SHA-1 because that is how Redis names scripts.
+        object.__setattr__(self, "digest", sha1(self.source.encode()).hexdigest())  # noqa: S324
+
+
+def script_command(
+    script: Script, *, keys: Sequence[bytes], arguments: Sequence[Argument] = ()
+) -> Command:
+    return ("EVALSHA", script.digest, len(keys), *keys, *arguments)
+
+
+class RedisConnection:
+    """A pool of connections to one Redis. Keys and values are bytes.
+
+    Commands are not repeated here: one whose answer was lost may have been
+    applied, and only the caller can tell.
+    """
+
+    def __init__(self, url: str, *, timeout_s: float) -> None:
+        self._redis = Redis.from_url(
+            url,
+            socket_timeout=timeout_s,
+            socket_connect_timeout=timeout_s,
+            retry=Retry(NoBackoff(), 0),
+        )
+
+    async def run(self, script: Script, command: Command) -> Reply:
+        """Run one call of a script (`script_command`)."""
+        (reply,) = await self.run_all(script, [command])
+        return reply
+
+    async def run_all(self, script: Script, commands: Sequence[Command]) -> list[Reply]:
+        """Run calls of one script in one round trip, and again those that Redis had to learn."""
+        replies = await self._attempt(commands)
+        unknown = [at for at, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
+        if unknown:
+            await self.send([("SCRIPT", "LOAD", script.source)])
+            repeated = await self._attempt([commands[at] for at in unknown])
+            for at, reply in zip(unknown, repeated, strict=True):
+                replies[at] = reply
+        return _without_errors(replies)
+
+    async def send(self, commands: Sequence[Command], *, atomic: bool = False) -> list[Reply]:
+        """Send commands in one round trip; `atomic` lets no other client in between."""
+        return _without_errors(await self._attempt(commands, atomic=atomic))
+
+    async def close(self) -> None:
+        await self._redis.aclose()
+
+    async def _attempt(
+        self, commands: Sequence[Command], *, atomic: bool = False
+    ) -> list[Reply | Exception]:
+        if not commands:
+            return []
+        with _translated():
+            async with self._redis.pipeline(transaction=atomic) as pipeline:
+                for command in commands:
+                    pipeline.execute_command(*command)
+                replies: list[Reply | Exception] = await pipeline.execute(raise_on_error=False)
+                return replies
+
+
+def _without_errors(replies: list[Reply | Exception]) -> list[Reply]:
+    passed: list[Reply] = []
+    with _translated():
+        for reply in replies:
+            if isinstance(reply, Exception):
+                raise reply
+            passed.append(reply)
+    return passed
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except (AuthenticationError, AuthorizationError):
+        raise
+    except OutOfMemoryError as error:
+        raise StoreFull(f"Redis has no memory left: {error}") from error
+    except (
+        RedisConnectionError,
+        RedisTimeoutError,
+        ReadOnlyError,
+        TryAgainError,
+        MasterDownError,
+    ) as error:
+        raise StoreUnavailable(f"Redis does not answer: {error}") from error
