@@ -140,17 +140,19 @@ def decode_state(encoded: bytes) -> UserState:
         return EMPTY_STATE
     try:
         raw = _decoder.decode(encoded)
-        if raw.format != _FORMAT:
-            raise StateFormatError(f"user state has format {raw.format}, this code reads {_FORMAT}")
-        return UserState(
-            sets={kind: decode_entries(rows) for kind, rows in raw.sets.items()},
-            forget_before=raw.forget_before,
-            totals=raw.totals,
-            attributes={name: AttributeValue(*stated) for name, stated in raw.attributes.items()},
-            consents={kind: AttributeValue(*said) for kind, said in raw.consents.items()},
-            positions=raw.positions,
-            version=raw.version,
-            persona=raw.persona,
-        )
-    except (msgspec.DecodeError, msgspec.ValidationError) as error:
-        raise StateFormatError(f"not a user state: {error}") from error
+        sets = {kind: decode_entries(rows) for kind, rows in raw.sets.items()}
+    except (msgspec.DecodeError, ValueError) as error:
+        # ValueError: text that is not UTF-8, or a set that is cut inside an entry.
+        raise StateFormatError(f"not a user state of format {_FORMAT}: {error}") from error
+    if raw.format != _FORMAT:
+        raise StateFormatError(f"user state has format {raw.format}, this code reads {_FORMAT}")
+    return UserState(
+        sets=sets,
+        forget_before=raw.forget_before,
+        totals=raw.totals,
+        attributes={name: AttributeValue(*stated) for name, stated in raw.attributes.items()},
+        consents={kind: AttributeValue(*said) for kind, said in raw.consents.items()},
+        positions=raw.positions,
+        version=raw.version,
+        persona=raw.persona,
+    )
