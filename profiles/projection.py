@@ -93,5 +93,7 @@ def project(state: UserState, catalogue: ItemCatalogue, policy: Policy) -> Proje
     total = terms @ catalogue.take(places[known]).astype(np.float64)
     norm = float(np.linalg.norm(total))
     vector = (total / norm).astype(np.float32) if norm > _SMALLEST_NORM else zeros
-    size = mass * mass / float((evidence * evidence).sum())
+    # Relative to the largest: squares of evidence that is decades old underflow.
+    shares = evidence / evidence.max()
+    size = float(shares.sum()) ** 2 / float((shares * shares).sum())
     return Projection(vector, mass, size, waiting, newest_ms)
