@@ -1,23 +1,21 @@
 """Users by id: from the profile cache, else from their stored state."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import structlog
 
 from lookup.items import ItemReader
-from profiles.entries import TEXT, live_mask
+from lookup.stored import stored_profile
+from profiles.entries import TEXT
 from profiles.ids import user_key
 from profiles.policy import Policy
-from profiles.ports import ItemRecord, ProfileCache, StoreUnavailable, UserRecord, UserStore, Vector
-from profiles.projection import decays, interests
+from profiles.ports import ProfileCache, StoreUnavailable, UserRecord, UserStore, Vector
 from profiles.state import DataType, UserState, decode_state
-from schemas.snapshots import CachedProfile, Interest, SnapshotFormatError, decode_profile
+from schemas.snapshots import CachedProfile, SnapshotFormatError, decode_profile
 
-__all__ = ["UserReader", "UserWithHistory", "profile_of", "vector_of"]
-
-_MOST_INTERESTS = 32
+__all__ = ["UserReader", "UserWithHistory", "vector_of"]
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -91,68 +89,12 @@ class UserReader:
         state = decode_state(record.state)
         # Which items are described decides about the evidence, so all are needed.
         items = (await self._items.read(_seen(state))).complete()
-        return profile_of(record, state, items, self._policy)
+        return stored_profile(record, state, items, self._policy)
 
 
 def vector_of(profile: CachedProfile) -> Vector | None:
     """Shape (d,), unit length; None if the evidence has no direction."""
     return np.frombuffer(profile.vector, "<f4").astype(np.float32) if profile.vector else None
-
-
-def profile_of(
-    record: UserRecord, state: UserState, items: Mapping[int, ItemRecord], policy: Policy
-) -> CachedProfile:
-    """The profile that the write side caches, computed from the stored state.
-
-    `written_ms` is 0: the store does not keep when records arrived.
-
-    Args:
-        items: Those of the user's items that exist, stubs included.
-    """
-    rows = interests(state)
-    rows_decayed = decays(rows, policy)
-    about_items = (rows["flags"] & TEXT) == 0
-    newest_ms = int(rows["time_ms"][-1]) if len(rows) else None
-    rows, worth = rows[about_items], (rows["weight"] * rows_decayed)[about_items]
-
-    described = [
-        (item := items.get(key)) is not None and item.revision > 0 for key in rows["item"].tolist()
-    ]
-    evidence = np.abs(worth[np.array(described, np.bool_)])
-    squares = float((evidence * evidence).sum())
-    choices = state.entries(DataType.PREFERENCES)
-    chosen = {choice.tobytes() for choice in choices[live_mask(choices)]}
-    strongest = np.lexsort((rows["item"], -rows["time_ms"], -np.abs(worth)))[:_MOST_INTERESTS]
-    return CachedProfile(
-        tenant=record.tenant,
-        user_id=record.user_id,
-        version=record.version,
-        persona=record.persona,
-        mass=record.mass,
-        effective_sample_size=float(evidence.sum()) ** 2 / squares if squares else 0.0,
-        waiting=record.waiting,
-        newest_ms=newest_ms,
-        written_ms=0,
-        vector=record.vector.astype("<f4").tobytes() if record.vector.any() else b"",
-        interests=tuple(
-            Interest(
-                item=int(rows["item"][index]),
-                worth=float(worth[index]),
-                time_ms=int(rows["time_ms"][index]),
-                kind=DataType.PREFERENCES.value
-                if rows[index].tobytes() in chosen
-                else DataType.INTERACTIONS.value,
-                action=int(rows["action"][index]),
-            )
-            for index in strongest.tolist()
-        ),
-        totals={
-            f"{kind.value}/{action}": count
-            for kind, by_action in state.totals.items()
-            for action, count in by_action.items()
-        },
-        attributes={name: stated.value for name, stated in state.attributes.items()},
-    )
 
 
 def _seen(state: UserState) -> frozenset[int]:

@@ -110,7 +110,11 @@ class EvidenceView(_View):
 
 
 class InterestView(NamedItemView):
-    """One live entry about an item. `worth` is weight · decay; negative for a dislike."""
+    """An item that a user's live entries are about.
+
+    `worth` is Σ weight · decay over them; negative for a dislike. The rest is of
+    the newest one.
+    """
 
     worth: FiniteFloat
     action: str

@@ -1,0 +1,136 @@
+"""Errors as problem details (RFC 9457)."""
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Final
+
+import structlog
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from lookup.errors import InvalidName, UnknownItem, UnknownPersona
+from profiles.ports import StoreUnavailable
+from schemas.views import Problem, ProblemField
+
+__all__ = ["PROBLEM_MEDIA_TYPE", "answer_with_problems"]
+
+PROBLEM_MEDIA_TYPE: Final = "application/problem+json"
+
+_RETRY_AFTER_S: Final = 1
+_MOST_FIELDS: Final = 20
+_MOST_CHARACTERS: Final = 200
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+
+def answer_with_problems(app: FastAPI) -> None:
+    """Make every error of the app a problem."""
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid_request(request: Request, error: RequestValidationError) -> Response:
+        fields = [
+            ProblemField(
+                where=_printable(".".join(str(part) for part in found["loc"])),
+                message=_printable(str(found["msg"])),
+            )
+            for found in error.errors()[:_MOST_FIELDS]
+        ]
+        return _invalid(request, fields)
+
+    @app.exception_handler(InvalidName)
+    async def invalid_name(request: Request, error: InvalidName) -> Response:
+        return _invalid(request, [ProblemField(where=error.where, message=error.message)])
+
+    @app.exception_handler(UnknownPersona)
+    async def unknown_persona(request: Request, error: UnknownPersona) -> Response:
+        return _problem(
+            request,
+            HTTPStatus.NOT_FOUND,
+            kind="urn:strata:problem:unknown-persona",
+            title="Unknown persona",
+            detail=str(error),
+        )
+
+    @app.exception_handler(UnknownItem)
+    async def unknown_item(request: Request, error: UnknownItem) -> Response:
+        return _problem(
+            request,
+            HTTPStatus.NOT_FOUND,
+            kind="urn:strata:problem:unknown-item",
+            title="Unknown item",
+            detail=str(error),
+        )
+
+    @app.exception_handler(StoreUnavailable)
+    async def store_unavailable(request: Request, error: StoreUnavailable) -> Response:
+        # The cause names hosts, which are for the log and not for the caller.
+        _log.warning("a question could not be answered without its store", cause=str(error))
+        return _problem(
+            request,
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            kind="urn:strata:problem:store-unavailable",
+            title="Store unavailable",
+            detail="a store that the answer needs does not respond; ask again",
+            headers={"Retry-After": str(_RETRY_AFTER_S)},
+        )
+
+    @app.exception_handler(HTTPException)
+    async def http_error(request: Request, error: HTTPException) -> Response:
+        return _problem(
+            request,
+            HTTPStatus(error.status_code),
+            detail=_printable(str(error.detail)),
+            headers=error.headers,
+        )
+
+    @app.exception_handler(Exception)
+    async def bug(request: Request, _error: Exception) -> Response:
+        # Starlette raises it again after this answer, so the server logs the traceback.
+        return _problem(
+            request, HTTPStatus.INTERNAL_SERVER_ERROR, detail="a bug; the server's log has it"
+        )
+
+
+def _invalid(request: Request, fields: Sequence[ProblemField]) -> Response:
+    return _problem(
+        request,
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        kind="urn:strata:problem:invalid-request",
+        title="Invalid request",
+        detail="; ".join(f"{field.where}: {field.message}" for field in fields),
+        fields=fields,
+    )
+
+
+def _problem(
+    request: Request,
+    status: HTTPStatus,
+    *,
+    kind: str = "about:blank",
+    title: str | None = None,
+    detail: str,
+    fields: Sequence[ProblemField] = (),
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    problem = Problem(
+        type=kind,
+        title=title or status.phrase,
+        status=status.value,
+        detail=detail,
+        instance=request.scope["path"],
+        fields=tuple(fields),
+    )
+    return Response(
+        problem.model_dump_json(),
+        status_code=status.value,
+        headers=None if headers is None else dict(headers),
+        media_type=PROBLEM_MEDIA_TYPE,
+    )
+
+
+def _printable(text: str) -> str:
+    """Short, and without the lone surrogates that JSON can spell and UTF-8 cannot."""
+    return text[:_MOST_CHARACTERS].encode(errors="replace").decode()
