@@ -15,6 +15,8 @@ from local.disk import free_bytes, full_disk_named, says_full
 from local.errors import ChildDied, DiskFull
 
 STOP_GRACE_S = 10.0
+# So that errors come in the words that we know, and Java finds paths that are not ASCII.
+_LOCALE = {"LC_ALL": "C.UTF-8"}
 _BEYOND_GRACE_S = 5.0
 _TAIL_LINES = 10
 _TAIL_BYTES = 16 * 1024
@@ -81,6 +83,7 @@ class Child:
                     stdout=log,
                     stderr=log,
                     cwd=working_path,
+                    env={**os.environ, **_LOCALE},
                     pass_fds=[directory.fileno()],
                     start_new_session=True,
                 )

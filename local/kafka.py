@@ -166,7 +166,7 @@ class KafkaServer(Server):
             # A first consumer need not wait for others to join it.
             "group.initial.rebalance.delay.ms": "0",
             # A heartbeat brings the broker to life; the default is one in 2 s.
-            "broker.heartbeat.interval.ms": "500",
+            "broker.heartbeat.interval.ms": "200",
             # A small machine has better uses for threads and memory than one busy client.
             "num.network.threads": "2",
             "num.io.threads": "4",

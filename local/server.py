@@ -89,11 +89,14 @@ class Server(ABC):
     def start(self) -> str:
         """Start, wait until requests are served and return the address.
 
+        Starting a server that runs changes nothing.
+
         Raises:
             LocalStackError: as `launch` and `wait_ready`.
         """
-        self.launch()
-        self.wait_ready()
+        if self._child is None:
+            self.launch()
+            self.wait_ready()
         return self.address
 
     def launch(self) -> None:

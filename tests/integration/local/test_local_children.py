@@ -133,6 +133,16 @@ def test_a_server_that_cannot_start_says_why(
 
 
 @pytest.mark.stack
+def test_the_locale_of_the_owner_does_not_matter(
+    directory: DataDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not str(directory.path).isascii()
+    monkeypatch.setenv("LC_ALL", "C")
+    with EmbeddedStack(directory) as stack:
+        stack.check()
+
+
+@pytest.mark.stack
 def test_a_server_that_stays_silent_is_given_up(
     directory: DataDirectory, monkeypatch: pytest.MonkeyPatch, new_children: Children
 ) -> None:

@@ -174,6 +174,17 @@ def test_a_chosen_port_that_gets_lost_is_replaced(
             assert next(choices, None) is None
 
 
+def test_starting_and_stopping_twice_changes_nothing(
+    directory: DataDirectory, new_children: Children
+) -> None:
+    with RedisServer(directory) as server:
+        running = new_children()
+        assert server.start() == server.address
+        assert new_children() == running
+        server.stop()
+    assert new_children() == []
+
+
 def test_another_redis_on_the_lost_port_is_not_taken_for_ours(
     data_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
