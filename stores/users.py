@@ -1,4 +1,9 @@
-"""Users as points: id = UUID of the 16-byte key, cosine over unit vectors."""
+"""Users as points: id = UUID of the 16-byte key, dot product over unit vectors.
+
+Not cosine storage: it would normalise what is already of unit length and give
+back other floats than were written, and aggregates are exact only if a stored
+vector is read back bit for bit.
+"""
 
 import math
 from collections import defaultdict
@@ -36,7 +41,7 @@ def user_collection(dimension: int) -> Collection:
     return Collection(
         name="users",
         dimension=dimension,
-        distance=Distance.COSINE,
+        distance=Distance.DOT,
         indexes={
             "tenant": Index.TENANT,
             "partition": Index.INTEGER,
