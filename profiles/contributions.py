@@ -8,7 +8,7 @@ building both whole. A statistic is one function that lists its counters.
 
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,7 +19,7 @@ from profiles.entries import TEXT, Entries
 from profiles.policy import Policy
 from profiles.ports import Vector
 from profiles.projection import interests
-from profiles.state import UserState, decode_state, encode_state
+from profiles.state import AttributeValue, UserState, decode_state, encode_state
 from schemas.updates import Contribution, Counts, WholeUser
 
 __all__ = [
@@ -126,7 +126,7 @@ def contribution(view: UserView, policy: Policy) -> Contribution:
     counts: Counts = {}
     _count_presence(counts, view, +1)
     _count_totals(counts, view, +1)
-    _count_attributes(counts, view, +1)
+    _count_attributes(counts, view, +1, unless={})
     _count_items(counts, "positive", view.positive, +1)
     _count_items(counts, "negative", view.negative, +1)
     _count_times(counts, view.positive, policy, +1)
@@ -139,9 +139,8 @@ def change(before: UserView, after: UserView, policy: Policy) -> Contribution:
     counts: Counts = {}
     _count_totals(counts, before, -1)
     _count_totals(counts, after, +1)
-    if before.state.attributes != after.state.attributes:
-        _count_attributes(counts, before, -1)
-        _count_attributes(counts, after, +1)
+    _count_attributes(counts, before, -1, unless=after.state.attributes)
+    _count_attributes(counts, after, +1, unless=before.state.attributes)
     _count_presence(counts, before, -1)
     _count_presence(counts, after, +1)
 
@@ -211,9 +210,13 @@ def _count_totals(counts: Counts, view: UserView, sign: int) -> None:
             _add(counts, "events", "", f"{kind.value}/{action}".encode(), sign * count)
 
 
-def _count_attributes(counts: Counts, view: UserView, sign: int) -> None:
+def _count_attributes(
+    counts: Counts, view: UserView, sign: int, *, unless: Mapping[str, AttributeValue]
+) -> None:
     for name, stated in view.state.attributes.items():
-        _add(counts, "attribute", name, json.dumps(stated.value).encode(), sign)
+        # Identity, not equality: 1, 1.0 and True are equal and are counted apart.
+        if unless.get(name) is not stated:
+            _add(counts, "attribute", name, json.dumps(stated.value).encode(), sign)
 
 
 def _item_fields(rows: Entries) -> Iterator[bytes]:
