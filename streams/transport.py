@@ -151,10 +151,14 @@ class BatchConsumer(driver.Consumer):
         found = await thread.ends([TP(*partition) for partition in partitions])
         return {(tp.topic, tp.partition): ends for tp, ends in found.items()}
 
-    async def rewind(self, topic: str, partition: int, offset: int) -> None:
-        """Read a partition again from `offset`; batches fetched before are dropped."""
+    async def rewind(self, offsets: Mapping[tuple[str, int], int]) -> None:
+        """Commit earlier offsets and read everything again from what is committed.
+
+        All partitions, because batches fetched before are dropped whole.
+        """
+        await self.commit_offsets(offsets)
         self.epoch += 1
-        await self.seek(TP(topic, partition), offset)
+        await self._thread.seek_to_committed()
 
     async def _drain_messages(self, fetcher: Any) -> None:
         try:

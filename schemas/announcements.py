@@ -1,0 +1,84 @@
+"""Internal compacted topics that every worker reads whole: item vectors and personas."""
+
+from collections.abc import Mapping
+from typing import Final, TypeVar
+
+import msgspec
+
+__all__ = [
+    "AnnouncementFormatError",
+    "ItemVector",
+    "PersonaAnnouncement",
+    "decode_item_vector",
+    "decode_personas_announced",
+    "encode_announcement",
+]
+
+
+class AnnouncementFormatError(ValueError):
+    """The record is not an announcement of the format that this code reads."""
+
+
+class ItemVector(msgspec.Struct, frozen=True, array_like=True):
+    """An item and its place, keyed in Kafka by the item's record key.
+
+    Attributes:
+        item: The item's 64-bit identity.
+        revision: How many vectors the item has had, ≥ 1.
+        vector: float32 little-endian, shape (d,).
+        subjects: Words or tags that personas may be labelled with.
+    """
+
+    tenant: str
+    item_id: str
+    item: int
+    title: str
+    revision: int
+    retired: bool
+    subjects: tuple[str, ...]
+    vector: bytes
+
+
+class PersonaAnnouncement(msgspec.Struct, frozen=True, array_like=True):
+    """A tenant's centroids of one version, keyed in Kafka by the tenant.
+
+    Attributes:
+        token: Of the leader that published; a lower one is out of date.
+        centroids: Persona id → float32 little-endian, shape (d,).
+    """
+
+    tenant: str
+    version: int
+    token: int
+    centroids: Mapping[str, bytes]
+
+
+T = TypeVar("T")
+
+_FORMAT: Final = b"\x01"
+_encoder = msgspec.msgpack.Encoder()
+_item_decoder = msgspec.msgpack.Decoder(ItemVector)
+_persona_decoder = msgspec.msgpack.Decoder(PersonaAnnouncement)
+
+
+def encode_announcement(announcement: ItemVector | PersonaAnnouncement) -> bytes:
+    return _FORMAT + _encoder.encode(announcement)
+
+
+def decode_item_vector(encoded: bytes) -> ItemVector:
+    """Raises AnnouncementFormatError."""
+    return _decode(encoded, _item_decoder)
+
+
+def decode_personas_announced(encoded: bytes) -> PersonaAnnouncement:
+    """Raises AnnouncementFormatError."""
+    return _decode(encoded, _persona_decoder)
+
+
+def _decode(encoded: bytes, decoder: "msgspec.msgpack.Decoder[T]") -> T:
+    if encoded[:1] != _FORMAT:
+        raise AnnouncementFormatError("not an announcement of format 1")
+    try:
+        return decoder.decode(memoryview(encoded)[1:])
+    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        raise AnnouncementFormatError(f"not an announcement: {error}") from error

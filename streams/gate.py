@@ -1,0 +1,146 @@
+"""The gate every record passes: an event, a record to forward, or a dead letter.
+
+Pure: what it decides depends on the record alone, so a redelivered or replayed
+record meets the same fate. Bad input is a value here, never an exception.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Final
+
+from schemas import decoded as events
+from schemas import topics
+from schemas.fast import decode
+from schemas.keys import event_key
+from schemas.limits import DEFAULT_LIMITS, Limits
+from schemas.rejection import Reason, Rejection
+from streams.batches import Record, RecordBatch
+from streams.emitter import Outgoing
+from streams.partitions import partition_of
+
+__all__ = ["FORWARDED_HEADER", "LETTER_BYTES", "Admitted", "Gate", "Passed", "dead_letter"]
+
+LETTER_BYTES: Final = 256 * 1024
+FORWARDED_HEADER: Final = "strata-forwarded-from"
+_TYPE_OF: Final = {
+    events.Interaction: "interaction",
+    events.Preference: "preference",
+    events.Document: "document",
+    events.Attributes: "attributes",
+    events.Item: "item",
+    events.Consent: "consent",
+    events.Erasure: "erasure",
+    events.ItemRetired: "item_retired",
+    events.Identity: "identity",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """An event and the offset and broker time (ms) of its record."""
+
+    offset: int
+    received_ms: int
+    event: events.FastEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """What became of a batch's records.
+
+    Attributes:
+        outgoing: Forwarded records and dead letters, to be sent before the
+            batch's offsets are committed.
+        rejected: Count per reason.
+    """
+
+    passed: list[Passed] = field(default_factory=list)
+    outgoing: list[Outgoing] = field(default_factory=list)
+    forwarded: int = 0
+    rejected: Counter[Reason] = field(default_factory=Counter)
+
+
+class Gate:
+    """Decodes and checks records.
+
+    Args:
+        partitions: Count of every user- and item-keyed topic.
+        limits: Sizes and times accepted.
+    """
+
+    def __init__(self, *, partitions: int, limits: Limits = DEFAULT_LIMITS) -> None:
+        self._partitions = partitions
+        self._limits = limits
+
+    def admit(self, batch: RecordBatch) -> Admitted:
+        passed: list[Passed] = []
+        outgoing: list[Outgoing] = []
+        rejected: Counter[Reason] = Counter()
+        forwarded = 0
+        for record in batch.records:
+            key, value = record.key, record.value
+            if key is not None:
+                place = partition_of(key, self._partitions)
+                if place != batch.partition:
+                    forwarded += 1
+                    outgoing.append(_forward(record, batch, place))
+                    continue
+                if value is None and batch.topic == topics.ITEMS:
+                    # A tombstone lets compaction drop the item's descriptions; what
+                    # is known of it stays, as `item_retired` is how to withdraw it.
+                    continue
+            verdict = self._verdict(batch.topic, record)
+            if isinstance(verdict, Rejection):
+                rejected[verdict.reason] += 1
+                outgoing.append(dead_letter(record, batch.topic, batch.partition, verdict))
+            else:
+                passed.append(Passed(record.offset, record.timestamp, verdict))
+        return Admitted(passed, outgoing, forwarded, rejected)
+
+    def _verdict(self, topic: str, record: Record) -> events.FastEvent | Rejection:
+        if record.key is None:
+            return Rejection(
+                Reason.NULL_KEY, "the record has no key; it must be its user's or item's"
+            )
+        event = decode(
+            record.value or b"",
+            received_ms=record.timestamp,
+            limits=self._limits,
+            headers=record.headers,
+        )
+        if isinstance(event, Rejection):
+            return event
+        if topics.TOPIC_OF[_TYPE_OF[type(event)]] != topic:
+            return Rejection(
+                Reason.WRONG_TOPIC, f"{_TYPE_OF[type(event)]} events have their own topic"
+            )
+        if event_key(event) != record.key:
+            return Rejection(Reason.KEY_MISMATCH, "the key is not that of the event's user or item")
+        return event
+
+
+def _forward(record: Record, batch: RecordBatch, partition: int) -> Outgoing:
+    source = f"{batch.partition}/{record.offset}".encode()
+    headers = (*record.headers, (FORWARDED_HEADER, source))
+    return Outgoing(batch.topic, partition, record.key, record.value, headers)
+
+
+def dead_letter(record: Record, topic: str, partition: int, rejection: Rejection) -> Outgoing:
+    """The record as it came, cut at 256 KiB, with where it came from and why it stays out.
+
+    The original key is kept, so that erasure reaches the letter; position and
+    hash identify it, so that a repeated letter is seen to be the same one.
+    """
+    raw = record.value or b""
+    headers = (
+        ("strata-reason", rejection.reason.value.encode()),
+        ("strata-detail", rejection.detail.encode("utf-8", "replace")),
+        ("strata-topic", topic.encode()),
+        ("strata-partition", str(partition).encode()),
+        ("strata-offset", str(record.offset).encode()),
+        ("strata-received-ms", str(record.timestamp).encode()),
+        ("strata-length", str(len(raw)).encode()),
+        ("strata-sha256", sha256(raw).hexdigest().encode()),
+    )
+    return Outgoing(topics.DEAD_LETTERS, partition, record.key, raw[:LETTER_BYTES], headers)

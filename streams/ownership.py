@@ -1,0 +1,160 @@
+"""Owning a partition: the fencing token, and what the stored positions say of the topics."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Final, Protocol
+
+import structlog
+
+from profiles.ports import Control, ControlStore, Fenced
+from schemas.topics import USER_TOPICS
+from streams.retrying import until_available
+
+__all__ = ["Consumer", "HistoryGone", "Ownerships", "Place", "Released", "TopicRecreated"]
+
+_log = structlog.get_logger(__name__)
+
+Place = tuple[str, int]
+_BOOKMARK: Final = "offset:"
+
+
+class TopicRecreated(RuntimeError):
+    """A topic ends before a stored position: it was deleted and made again."""
+
+
+class HistoryGone(RuntimeError):
+    """The store is behind and the topic no longer holds the events it lacks."""
+
+
+class Released(RuntimeError):
+    """The partition was given up in a rebalance while work on it was under way."""
+
+
+class Consumer(Protocol):
+    """What the engines need of the transport's consumer."""
+
+    @property
+    def epoch(self) -> int: ...
+    async def committed_offsets(self, partitions: list[Place]) -> dict[Place, int | None]: ...
+    async def end_offsets(self, partitions: list[Place]) -> dict[Place, tuple[int, int]]: ...
+    async def commit_offsets(self, offsets: Mapping[Place, int]) -> None: ...
+    async def rewind(self, offsets: Mapping[Place, int]) -> None: ...
+
+
+class Ownerships:
+    """Control points that this worker holds, taken on first use after an assignment.
+
+    Taking a partition also compares three positions per topic: what the store
+    says it has folded in (bookmarked before each commit), what is committed, and
+    what the topic still holds.
+    """
+
+    def __init__(
+        self, *, control: ControlStore, consumer: Callable[[], Consumer], nonce: str
+    ) -> None:
+        self._control = control
+        self._consumer = consumer
+        self._nonce = nonce
+        self._held: dict[int, Control] = {}
+        self._taking = asyncio.Lock()
+
+    @property
+    def held(self) -> Mapping[int, Control]:
+        return self._held
+
+    async def release(self) -> None:
+        """Forget all control points; the next assignment takes what it gets anew.
+
+        Waits for one that is being taken: its next owner must come after it.
+        """
+        async with self._taking:
+            self._held.clear()
+
+    async def own(self, partition: int) -> Control:
+        """The partition's control point under this worker's token.
+
+        Raises:
+            Fenced: another worker took it at the same moment.
+            TopicRecreated, HistoryGone: see there; an operator has to decide.
+        """
+        async with self._taking:
+            held = self._held.get(partition)
+            return held if held is not None else await self._take(partition)
+
+    async def _take(self, partition: int) -> Control:
+        control = await until_available(partial(self._control.take, partition, self._nonce))
+        await self._align(control)
+        self._held[partition] = control
+        _log.info("partition taken", partition=partition, token=control.token)
+        return control
+
+    async def confirm(self, partitions: Sequence[int]) -> None:
+        """Make sure that writes since `own` were not refused.
+
+        A refused write is silent, but it implies a newer owner, and a newer owner
+        has replaced the control point first.
+
+        Raises:
+            Fenced: a control point is no longer this worker's.
+            Released: the partition was given up in a rebalance meanwhile.
+        """
+        for partition in partitions:
+            held = self._held.get(partition)
+            if held is None:
+                raise Released(f"partition {partition} was given up meanwhile")
+            found = await until_available(partial(self._control.read, partition))
+            if found is None or (found.token, found.nonce) != (held.token, held.nonce):
+                raise Fenced(f"partition {partition} has a newer owner")
+
+    async def bookmark(self, partition: int, positions: Mapping[str, int]) -> None:
+        """Store positions with the control point, under this worker's token."""
+        held = self._held[partition]
+        await until_available(partial(self._control.bookmark, held, positions))
+        merged = {**held.positions, **positions}
+        self._held[partition] = Control(held.partition, held.token, held.nonce, merged)
+
+    async def bookmark_offsets(self, partition: int, offsets: Mapping[str, int]) -> None:
+        """Store next offsets by topic; done before they are committed."""
+        await self.bookmark(
+            partition, {_BOOKMARK + topic: offset for topic, offset in offsets.items()}
+        )
+
+    async def _align(self, control: Control) -> None:
+        consumer = self._consumer()
+        places = [(topic, control.partition) for topic in USER_TOPICS]
+        ends = await consumer.end_offsets(places)
+        committed = await consumer.committed_offsets(places)
+        starts: dict[Place, int] = {}
+        behind: dict[Place, int] = {}
+        for place in places:
+            topic, partition = place
+            first, end = ends[place]
+            stored = control.positions.get(_BOOKMARK + topic)
+            known = committed[place]
+            if max(stored or 0, known or 0) > end:
+                raise TopicRecreated(
+                    f"{topic}/{partition} ends at {end}, but offset {max(stored or 0, known or 0)} "
+                    "was folded in before: the topic was recreated; use a new namespace or a replay"
+                )
+            if known is None:
+                # Retention must not make "nothing committed" mean "start at the end".
+                starts[place] = first
+            elif known > (stored or 0) and known > first:
+                if first > (stored or 0):
+                    raise HistoryGone(
+                        f"the store holds {topic}/{partition} up to {stored or 0}, committed is "
+                        f"{known}, but the topic begins at {first}: mend it with `strata replay`"
+                    )
+                _log.warning(
+                    "store is behind the committed offset, reading again",
+                    topic=topic,
+                    partition=partition,
+                    stored=stored,
+                    committed=known,
+                )
+                behind[place] = stored or 0
+        if starts:
+            await consumer.commit_offsets(starts)
+        if behind:
+            await consumer.rewind(behind)

@@ -1,0 +1,306 @@
+"""The profile agent's engine: events in; states, cached views and updates out."""
+
+import asyncio
+from collections import Counter, OrderedDict
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Final
+
+from profiles.catalogue import ItemCatalogue
+from profiles.effects import UserEvent, effects_of
+from profiles.fold import Sourced, fold
+from profiles.ids import item_key, user_key
+from profiles.personas import Centroids
+from profiles.policy import Policy
+from profiles.ports import ItemStore, ProfileCache, UserRecord, UserStore
+from schemas import decoded as events
+from schemas import topics
+from schemas.keys import record_key
+from schemas.snapshots import encode_profile
+from streams.batches import RecordBatch
+from streams.emitter import Emitter, Outgoing
+from streams.gate import Gate, Passed
+from streams.ownership import Ownerships, Place
+from streams.retrying import until_available
+from streams.writing import Held, Write, hold, is_current, prepare
+
+__all__ = ["ProfileEngine", "Seam"]
+
+_CHUNK: Final = 512
+
+Seam = Callable[[str], None]
+"""Called with a seam's name between two durable steps; tests crash there."""
+
+
+class ProfileEngine:
+    """Folds events of owned partitions and flushes what they changed.
+
+    A flush writes each touched user once: state, vector, positions, version and
+    outbox in one conditional write; then the control point is bookmarked and
+    confirmed, the cache written, the updates emitted; then offsets are committed.
+    A crash between any two steps repeats work and changes nothing twice. Calls
+    are serialised by one lock; a raised exception means that the worker must stop.
+
+    Args:
+        centroids: The personas in force for a tenant.
+        commit: Commits next offsets by (topic, partition).
+        sync: Makes embedded storage survive a loss of power.
+        epoch: The assignment in force; batches of another are dropped.
+        users_in_memory: Unchanged users kept; the least recently used leave first.
+        dirty_users: A flush is made as soon as so many users have changed.
+    """
+
+    def __init__(
+        self,
+        *,
+        users: UserStore,
+        items: ItemStore,
+        cache: ProfileCache,
+        ownerships: Ownerships,
+        emitter: Emitter,
+        gate: Gate,
+        catalogue: ItemCatalogue,
+        centroids: Callable[[str], Centroids],
+        policy: Policy,
+        commit: Callable[[Mapping[Place, int]], Awaitable[None]],
+        sync: Callable[[], Awaitable[None]],
+        epoch: Callable[[], int],
+        users_in_memory: int = 50_000,
+        dirty_users: int = 5_000,
+        seam: Seam = lambda _: None,
+    ) -> None:
+        self._users = users
+        self._items = items
+        self._cache = cache
+        self._ownerships = ownerships
+        self._emitter = emitter
+        self._gate = gate
+        self._catalogue = catalogue
+        self._centroids = centroids
+        self._policy = policy
+        self._commit = commit
+        self._sync = sync
+        self._epoch = epoch
+        self._users_in_memory = users_in_memory
+        self._dirty_users = dirty_users
+        self._seam = seam
+        self._lock = asyncio.Lock()
+        self._held: OrderedDict[bytes, Held] = OrderedDict()
+        self._dirty: dict[bytes, None] = {}
+        self._outgoing: list[Outgoing] = []
+        self._next_offsets: dict[Place, int] = {}
+        self._named: set[int] = set()
+        self._unnamed: dict[int, tuple[str, str]] = {}
+        self.counts: Counter[str] = Counter()
+
+    async def handle(self, batch: RecordBatch) -> None:
+        """Fold a batch; its effects are stored by the next flush."""
+        async with self._lock:
+            if batch.epoch != self._epoch():
+                return
+            await self._ownerships.own(batch.partition)
+            for chunk in batch.chunks(_CHUNK):
+                # Taking the partition may have rewound it, and a rebalance may come between.
+                if batch.epoch != self._epoch():
+                    return
+                await self._fold(chunk)
+                self._next_offsets[chunk.topic, chunk.partition] = chunk.next_offset
+                self._seam("folded")
+                if len(self._dirty) >= self._dirty_users:
+                    await self._flush()
+                # A batch may hold thousands of records; lookups in this process get their turn.
+                await asyncio.sleep(0)
+
+    async def flush(self) -> None:
+        """Make everything folded so far durable and visible, and commit it."""
+        async with self._lock:
+            await self._flush()
+
+    async def release(self) -> None:
+        """Flush and forget everything: the partitions are being given up."""
+        async with self._lock:
+            await self._flush()
+            self._forget_all()
+
+    async def abandon(self) -> None:
+        """Forget everything unflushed: the partitions are already lost."""
+        async with self._lock:
+            self._forget_all()
+
+    async def refresh(self, keys: Sequence[tuple[bytes, str, str]], *, partition: int) -> int:
+        """Re-project and re-assign users whose stored vector is out of date; how many were.
+
+        Args:
+            keys: (user key, tenant, user id), all of one owned partition.
+        """
+        async with self._lock:
+            if partition not in self._ownerships.held:
+                return 0
+            await self._load({key: (tenant, user) for key, tenant, user in keys}, partition)
+            marked = 0
+            for key, tenant, _ in keys:
+                held = self._held[key]
+                current = is_current(held, self._catalogue, self._centroids(tenant), self._policy)
+                if not current and held.state.version:
+                    self._dirty[key] = None
+                    marked += 1
+            await self._flush()
+            return marked
+
+    def _forget_all(self) -> None:
+        self._held.clear()
+        self._dirty.clear()
+        self._outgoing.clear()
+        self._next_offsets.clear()
+        self._unnamed.clear()
+
+    async def _fold(self, chunk: RecordBatch) -> None:
+        admitted = self._gate.admit(chunk)
+        self._outgoing.extend(admitted.outgoing)
+        self.counts["events"] += len(admitted.passed)
+        self.counts["forwarded"] += admitted.forwarded
+        self.counts["dead-letters"] += admitted.rejected.total()
+        by_user: dict[bytes, list[Passed]] = {}
+        names: dict[bytes, tuple[str, str]] = {}
+        for passed in admitted.passed:
+            event = _of_user(passed.event)
+            key = user_key(event.tenant, event.user_id)
+            by_user.setdefault(key, []).append(passed)
+            names[key] = (event.tenant, event.user_id)
+        await self._load(names, chunk.partition)
+        for key, group in by_user.items():
+            if self._fold_user(self._held[key], chunk.topic, group):
+                self._dirty[key] = None
+            self._held.move_to_end(key)
+
+    def _fold_user(self, held: Held, topic: str, group: Iterable[Passed]) -> bool:
+        """Fold one user's events; False if all of them had been folded in before."""
+        sourced: list[Sourced] = []
+        for passed in group:
+            event = _of_user(passed.event)
+            self._note_items(event)
+            sourced.append(Sourced(topic, passed.offset, effects_of(event, self._policy)))
+            reached_ms = min(event.occurred_at_ms, passed.received_ms)
+            held.watermark_ms = max(held.watermark_ms, reached_ms)
+            held.received_ms = max(held.received_ms, passed.received_ms)
+        folded = fold(held.state, sourced, self._policy)
+        held.state = folded.state
+        self.counts["folded"] += folded.counted
+        self.counts["redelivered"] += folded.redelivered
+        self.counts["repeated"] += folded.repeated
+        return bool(folded.counted or folded.repeated)
+
+    def _note_items(self, event: UserEvent) -> None:
+        """Remember ids of items that no description has named, to store them by name."""
+        match event:
+            case events.Interaction(tenant=tenant, item_id=item_id):
+                mentioned = [item_id]
+            case events.Preference(tenant=tenant, chosen=chosen, rejected=rejected):
+                mentioned = [side.item_id for side in (chosen, rejected) if side.item_id]
+            case _:
+                return
+        for item_id in mentioned:
+            key = item_key(tenant, item_id)
+            if key not in self._named and key not in self._catalogue:
+                self._unnamed[key] = (tenant, item_id)
+
+    async def _load(self, names: Mapping[bytes, tuple[str, str]], partition: int) -> None:
+        """Bring users into memory, claimed under this worker's token."""
+        missing = [name for key, name in names.items() if key not in self._held]
+        if not missing:
+            return
+        token = self._ownerships.held[partition].token
+        records = await until_available(
+            partial(self._users.claim, missing, partition=partition, token=token)
+        )
+        for record in records:
+            if record.token != token and record.outbox:
+                # Its last writer may have died between the write and the emission.
+                self._outgoing.append(_update_of(record))
+            self._held[record.key] = hold(record)
+
+    async def _flush(self) -> None:
+        if not self._next_offsets and not self._dirty and not self._outgoing:
+            return
+        await self._name_items()
+        writes = await self._write_users()
+        self._seam("stored")
+        touched = {partition for _, partition in self._next_offsets}
+        touched |= {write.record.partition for write in writes}
+        for partition in touched:
+            offsets = {
+                topic: offset
+                for (topic, place), offset in self._next_offsets.items()
+                if place == partition
+            }
+            if offsets:
+                await self._ownerships.bookmark_offsets(partition, offsets)
+        await self._ownerships.confirm(sorted(touched))
+        self._seam("confirmed")
+        views = [
+            (write.record.key, write.record.version, encode_profile(write.cached))
+            for write in writes
+        ]
+        if views:
+            await until_available(partial(self._cache.put, views))
+        self._seam("cached")
+        updates = [_update_of(write.record) for write in writes]
+        await self._emitter.send([*self._outgoing, *updates])
+        self._seam("emitted")
+        if self._next_offsets:
+            await self._sync()
+            await self._commit(self._next_offsets)
+        self._seam("committed")
+        self._settle(writes)
+
+    async def _name_items(self) -> None:
+        if self._unnamed:
+            named = list(self._unnamed.values())
+            await until_available(partial(self._items.put_stubs, named))
+            self._named.update(self._unnamed)
+            self._unnamed.clear()
+
+    async def _write_users(self) -> list[Write]:
+        by_partition: dict[int, list[Write]] = {}
+        for number, key in enumerate(self._dirty):
+            held = self._held[key]
+            partition = held.record.partition
+            by_partition.setdefault(partition, []).append(
+                prepare(
+                    held,
+                    token=self._ownerships.held[partition].token,
+                    catalogue=self._catalogue,
+                    centroids=self._centroids(held.record.tenant),
+                    policy=self._policy,
+                )
+            )
+            if number % _CHUNK == _CHUNK - 1:
+                await asyncio.sleep(0)
+        for writes in by_partition.values():
+            records = [write.record for write in writes]
+            await until_available(partial(self._users.write, records))
+        return [write for writes in by_partition.values() for write in writes]
+
+    def _settle(self, writes: Sequence[Write]) -> None:
+        for write in writes:
+            write.held.record = write.record
+            write.held.view = write.view
+            write.held.state = write.state
+        self.counts["writes"] += len(writes)
+        self._dirty.clear()
+        self._outgoing.clear()
+        self._next_offsets.clear()
+        while len(self._held) > self._users_in_memory:
+            self._held.popitem(last=False)
+
+
+def _update_of(record: UserRecord) -> Outgoing:
+    key = record_key(record.tenant, record.user_id)
+    return Outgoing(topics.PROFILE_UPDATES, record.partition, key, record.outbox)
+
+
+def _of_user(event: events.FastEvent) -> UserEvent:
+    """Narrow an admitted event; the gate lets only user events into user topics."""
+    if isinstance(event, events.Item | events.ItemRetired):
+        raise TypeError("an item event passed the gate of a user topic")
+    return event

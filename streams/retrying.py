@@ -1,0 +1,38 @@
+"""Waiting for a store to come back, without losing or skipping the work in hand."""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import structlog
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
+
+from profiles.ports import StoreUnavailable
+
+__all__ = ["until_available"]
+
+T = TypeVar("T")
+
+_log = structlog.get_logger(__name__)
+
+
+def _say(attempt: RetryCallState) -> None:
+    failure = attempt.outcome.exception() if attempt.outcome else None
+    _log.warning(
+        "store unavailable, trying again", attempt=attempt.attempt_number, error=str(failure)
+    )
+
+
+async def until_available(call: Callable[[], Awaitable[T]]) -> T:
+    """Repeat an idempotent call while its store is unavailable, for as long as it takes.
+
+    Pauses are exponential with full jitter, at most 5 s. Other errors pass
+    through. Back-pressure does the rest: offsets are not committed meanwhile, and
+    the consumer thread keeps its heartbeat.
+    """
+    retrying = AsyncRetrying(
+        retry=retry_if_exception_type(StoreUnavailable),
+        wait=wait_random_exponential(multiplier=0.1, max=5.0),
+        before_sleep=_say,
+        reraise=True,
+    )
+    return await retrying(call)

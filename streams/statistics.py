@@ -1,0 +1,335 @@
+"""The statistics agent's engine: applies profile updates to the counters, each once."""
+
+import asyncio
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Final
+
+import numpy as np
+import structlog
+
+from profiles.catalogue import ItemCatalogue
+from profiles.contributions import (
+    bucket_floor,
+    contribution,
+    fixed_point,
+    unpacked,
+    view_of,
+    view_of_whole,
+)
+from profiles.policy import Policy
+from profiles.ports import (
+    AggregateStore,
+    CounterTable,
+    Fenced,
+    Increments,
+    ProfileCache,
+    Token,
+    UserRecord,
+    UserStore,
+)
+from profiles.projection import project
+from profiles.state import UserState, decode_state
+from schemas.snapshots import encode_profile
+from schemas.updates import Contribution, ProfileUpdate, UpdateFormatError, decode_update
+from streams.batches import RecordBatch
+from streams.ownership import Ownerships
+from streams.retrying import until_available
+from streams.views import cached_view
+
+__all__ = ["BOUNDED", "StatisticsEngine", "UnreadableUpdate"]
+
+_log = structlog.get_logger(__name__)
+
+_CHUNK: Final = 512
+_ATTEMPTS: Final = 5
+# Series whose tables grow with what users mention; the largest counters are kept.
+BOUNDED: Final[Mapping[str, int]] = {"co-occurrence": 500, "attribute": 1_000}
+_TRIM_FACTOR: Final = 4
+
+
+class UnreadableUpdate(RuntimeError):
+    """A profile update that this code wrote cannot be read: a bug, or a newer writer."""
+
+
+class _Gap(Exception):
+    """An update is missing: the counters are behind the users."""
+
+
+class StatisticsEngine:
+    """Keeps the counters of owned partitions equal to the sum over their users.
+
+    Each update carries the user's version; the store applies it only on top of
+    the version before, so a repeat changes nothing. When the counters are
+    missing, behind, or a rebuild is wanted, they are rebuilt by sweeping the
+    stored users, and updates go on from the versions found there.
+    """
+
+    def __init__(
+        self,
+        *,
+        users: UserStore,
+        aggregates: AggregateStore,
+        cache: ProfileCache,
+        ownerships: Ownerships,
+        catalogue: ItemCatalogue,
+        policy: Policy,
+        epoch: Callable[[], int],
+        clock_ms: Callable[[], int],
+    ) -> None:
+        self._users = users
+        self._aggregates = aggregates
+        self._cache = cache
+        self._ownerships = ownerships
+        self._catalogue = catalogue
+        self._policy = policy
+        self._epoch = epoch
+        self._clock_ms = clock_ms
+        self._lock = asyncio.Lock()
+        self._built: dict[int, int] = {}
+        self._floors: dict[tuple[int, str], dict[str, int]] = {}
+        self._grown: Counter[tuple[int, CounterTable]] = Counter()
+        self.counts: Counter[str] = Counter()
+
+    async def handle(self, batch: RecordBatch) -> bool:
+        """Apply a batch; True if its offsets may be committed, False if it is out of date."""
+        async with self._lock:
+            if batch.epoch != self._epoch():
+                return False
+            token = (await self._ownerships.own(batch.partition)).token
+            for chunk in batch.chunks(_CHUNK):
+                updates = [_read(record.value, batch, record.offset) for record in chunk.records]
+                await self._apply(batch.partition, token, updates)
+            return batch.epoch == self._epoch()
+
+    async def ensure_built(self, partitions: Sequence[int]) -> None:
+        """Rebuild those owned partitions whose counters are not those of the wanted epoch."""
+        async with self._lock:
+            wanted = await until_available(self._aggregates.wanted_epoch)
+            for partition in partitions:
+                held = self._ownerships.held.get(partition)
+                if held is None:
+                    continue
+                built = await until_available(partial(self._aggregates.built_epoch, partition))
+                if built != wanted:
+                    await self._rebuild(partition, held.token, wanted)
+                else:
+                    self._built[partition] = built
+
+    async def release(self) -> None:
+        """Partitions are being given up: what is remembered of them may go out of date."""
+        async with self._lock:
+            self._built.clear()
+            self._floors.clear()
+            self._grown.clear()
+
+    async def _apply(self, partition: int, token: Token, updates: Sequence[ProfileUpdate]) -> None:
+        for _ in range(_ATTEMPTS):
+            epoch = self._built.get(partition)
+            if epoch is None:
+                built = await until_available(partial(self._aggregates.built_epoch, partition))
+                wanted = await until_available(self._aggregates.wanted_epoch)
+                if built != wanted:
+                    await self._rebuild(partition, token, wanted)
+                epoch = self._built[partition] = wanted
+            try:
+                if await self._apply_once(partition, token, epoch, updates):
+                    return
+                # Emptied under our hands, or taken over: the next attempt or `confirm` tells.
+                await self._ownerships.confirm([partition])
+            except _Gap:
+                _log.warning("counters are behind the stored users", partition=partition)
+                await self._rebuild(partition, token, epoch)
+            self._built.pop(partition, None)
+        raise Fenced(f"the counters of partition {partition} refuse this worker's updates")
+
+    async def _apply_once(
+        self, partition: int, token: Token, epoch: int, updates: Sequence[ProfileUpdate]
+    ) -> bool:
+        keys = list({update.key: None for update in updates})
+        applied = await until_available(partial(self._aggregates.applied, partition, keys))
+        if applied.epoch != epoch:
+            return False
+        versions = {key: applied.versions.get(key, 0) for key in keys}
+        expected = dict(versions)
+        fresh: list[ProfileUpdate] = []
+        for update in updates:
+            if update.version <= versions[update.key]:
+                self.counts["repeated"] += 1
+            elif update.version == versions[update.key] + 1:
+                versions[update.key] = update.version
+                fresh.append(update)
+            else:
+                raise _Gap
+        if not fresh:
+            return True
+        watermarks = await until_available(partial(self._aggregates.watermarks_ms, partition))
+        for update in fresh:
+            watermarks[update.tenant] = max(watermarks.get(update.tenant, 0), update.watermark_ms)
+        increments: Increments = defaultdict(lambda: defaultdict(int))
+        for update in fresh:
+            self._add_update(increments, update)
+        changed = {key: version for key, version in versions.items() if version != expected[key]}
+        done = await until_available(
+            partial(
+                self._aggregates.apply,
+                partition=partition,
+                token=token,
+                epoch=epoch,
+                expected={key: expected[key] for key in changed},
+                versions=changed,
+                increments=self._kept(increments, watermarks),
+                watermarks_ms=watermarks,
+            )
+        )
+        if done:
+            self.counts["applied"] += len(fresh)
+            await self._bound(partition, increments, watermarks)
+        return done
+
+    def _add_update(self, increments: Increments, update: ProfileUpdate) -> None:
+        tenant, dimension = update.tenant, self._catalogue.dimension
+        before, after = update.persona_before, update.persona_after
+        _add(increments, tenant, "", update.change, dimension=dimension)
+        if before == after:
+            if after is not None:
+                _add(increments, tenant, after, update.change, dimension=dimension)
+            return
+        for persona, user, sign in ((before, update.left, -1), (after, update.joined, 1)):
+            if persona is not None and user is not None:
+                whole = contribution(view_of_whole(user, dimension=dimension), self._policy)
+                _add(increments, tenant, persona, whole, sign=sign, dimension=dimension)
+
+    def _kept(self, increments: Increments, watermarks: Mapping[str, int]) -> Increments:
+        """Increments without those of time buckets that have left the window."""
+        return {
+            table: counters
+            for table, counters in increments.items()
+            if not self._has_left(table, watermarks[table.tenant])
+        }
+
+    def _has_left(self, table: CounterTable, watermark_ms: int) -> bool:
+        floor = bucket_floor(table.series, watermark_ms, self._policy)
+        return floor is not None and int(table.part) < floor
+
+    async def _bound(
+        self, partition: int, increments: Increments, watermarks: Mapping[str, int]
+    ) -> None:
+        """Drop buckets that left their window, and trim tables that grew."""
+        for tenant, watermark_ms in watermarks.items():
+            floors = {
+                series: floor
+                for series in ("popularity", "trend-1h", "trend-24h", "trend-7d")
+                if (floor := bucket_floor(series, watermark_ms, self._policy)) is not None
+            }
+            if self._floors.get((partition, tenant)) != floors:
+                tables = await until_available(partial(self._aggregates.tables, partition))
+                left = [
+                    table
+                    for table in tables
+                    if table.tenant == tenant and self._has_left(table, watermark_ms)
+                ]
+                if left:
+                    await until_available(partial(self._aggregates.drop, partition, left))
+                self._floors[partition, tenant] = floors
+        for table, counters in increments.items():
+            keep = BOUNDED.get(table.series)
+            if keep is None:
+                continue
+            self._grown[partition, table] += len(counters)
+            if self._grown[partition, table] > _TRIM_FACTOR * keep:
+                await until_available(partial(self._aggregates.trim, partition, table, keep=keep))
+                self._grown[partition, table] = keep
+
+    async def _rebuild(self, partition: int, token: Token, epoch: int) -> None:
+        """Sum over the stored users afresh; readers see the partition as stale meanwhile."""
+        _log.info("rebuilding counters from the stored users", partition=partition, epoch=epoch)
+        await until_available(
+            partial(self._aggregates.begin_build, partition, token=token, epoch=epoch)
+        )
+        swept = 0
+        async for page in self._users.scan(partition=partition):
+            records = [record for record in page if record.version]
+            await self._sum(partition, token, epoch, records)
+            swept += len(records)
+        for remembered in [key for key in self._floors if key[0] == partition]:
+            del self._floors[remembered]
+        watermarks = await until_available(partial(self._aggregates.watermarks_ms, partition))
+        await self._bound(partition, {}, watermarks)
+        await until_available(
+            partial(self._aggregates.finish_build, partition, token=token, epoch=epoch)
+        )
+        self._built[partition] = epoch
+        self.counts["rebuilds"] += 1
+        _log.info("counters rebuilt", partition=partition, users=swept)
+
+    async def _sum(
+        self, partition: int, token: Token, epoch: int, records: Sequence[UserRecord]
+    ) -> None:
+        increments: Increments = defaultdict(lambda: defaultdict(int))
+        watermarks: dict[str, int] = {}
+        views: list[tuple[bytes, int, bytes]] = []
+        for record in records:
+            state = decode_state(record.state)
+            view = view_of(state, fixed_point(record.vector))
+            whole = contribution(view, self._policy)
+            dimension = self._catalogue.dimension
+            for scope in ("", record.persona):
+                if scope is not None:
+                    _add(increments, record.tenant, scope, whole, dimension=dimension)
+            projection = project(state, self._catalogue, self._policy)
+            newest = min(_newest_ms(state), self._clock_ms())
+            watermarks[record.tenant] = max(watermarks.get(record.tenant, 0), newest)
+            cached = cached_view(
+                record.tenant, record.user_id, state, projection, self._policy, received_ms=newest
+            )
+            views.append((record.key, record.version, encode_profile(cached)))
+        versions = {record.key: record.version for record in records}
+        if not versions:
+            return
+        await until_available(
+            partial(
+                self._aggregates.apply,
+                partition=partition,
+                token=token,
+                epoch=epoch,
+                expected=dict.fromkeys(versions, 0),
+                versions=versions,
+                increments=increments,
+                watermarks_ms=watermarks,
+            )
+        )
+        await until_available(partial(self._cache.put, views))
+
+
+def _newest_ms(state: UserState) -> int:
+    return max((int(rows["time_ms"][-1]) for rows in state.sets.values() if len(rows)), default=0)
+
+
+def _read(value: bytes | None, batch: RecordBatch, offset: int) -> ProfileUpdate:
+    try:
+        return decode_update(value or b"")
+    except UpdateFormatError as error:
+        raise UnreadableUpdate(f"{batch.topic}/{batch.partition}@{offset}: {error}") from error
+
+
+def _add(
+    increments: Increments,
+    tenant: str,
+    scope: str,
+    part: Contribution,
+    *,
+    dimension: int,
+    sign: int = 1,
+) -> None:
+    for (series, name), counters in part.counts.items():
+        table = increments[CounterTable(tenant, scope, series, name)]
+        for counter, count in counters.items():
+            table[counter] = table.get(counter, 0) + sign * count
+    if part.mean:
+        mean = unpacked(part.mean, dimension=dimension)
+        table = increments[CounterTable(tenant, scope, "mean")]
+        for index in np.flatnonzero(mean).tolist():
+            component = index.to_bytes(2, "little")
+            table[component] = table.get(component, 0) + sign * int(mean[index])

@@ -1,0 +1,86 @@
+"""Bringing stored users up to date when items or personas change."""
+
+from collections.abc import Mapping
+
+import structlog
+
+from profiles.policy import Policy
+from profiles.ports import Control, UserRecord, UserStore
+from streams.knowledge import PERSONAS_MARK, Knowledge
+from streams.ownership import Ownerships
+from streams.profiles import ProfileEngine
+from streams.writing import hold, is_current
+
+__all__ = ["Sweeper"]
+
+_log = structlog.get_logger(__name__)
+
+
+class Sweeper:
+    """Re-projects and re-assigns users of owned partitions.
+
+    How far a partition's users agree with the announcements is bookmarked in its
+    control point, so that what was announced while nobody owned it is made up for.
+    """
+
+    def __init__(
+        self,
+        *,
+        users: UserStore,
+        engine: ProfileEngine,
+        ownerships: Ownerships,
+        knowledge: Knowledge,
+        policy: Policy,
+    ) -> None:
+        self._users = users
+        self._engine = engine
+        self._ownerships = ownerships
+        self._knowledge = knowledge
+        self._policy = policy
+        self.swept = 0
+
+    async def sweep(self) -> int:
+        """Sweep every owned partition that is behind; how many users were brought up to date."""
+        changed = 0
+        for control in list(self._ownerships.held.values()):
+            changed += await self._sweep(control)
+        return changed
+
+    async def _sweep(self, control: Control) -> int:
+        marks = self._knowledge.marks()
+        if all(control.positions.get(name, 0) >= mark for name, mark in marks.items()):
+            return 0
+        # Users flushed from now on are projected with what `marks` cover; those in
+        # the middle of a flush must be stored before they can be found by a scan.
+        await self._engine.flush()
+        everyone = self._moved(control.positions, marks) or any(
+            True for _ in self._knowledge.revised_since(control.positions)
+        )
+        changed = 0
+        pages = self._users.scan(partition=control.partition, waiting=None if everyone else True)
+        async for page in pages:
+            behind = [record for record in page if self._is_behind(record)]
+            if behind:
+                changed += await self._engine.refresh(
+                    [(record.key, record.tenant, record.user_id) for record in behind],
+                    partition=control.partition,
+                )
+        if control.partition in self._ownerships.held:
+            await self._ownerships.bookmark(control.partition, marks)
+        if changed:
+            _log.info("users brought up to date", partition=control.partition, users=changed)
+        self.swept += changed
+        return changed
+
+    def _moved(self, done: Mapping[str, int], marks: Mapping[str, int]) -> bool:
+        return any(
+            mark > done.get(name, 0)
+            for name, mark in marks.items()
+            if name.startswith(PERSONAS_MARK)
+        )
+
+    def _is_behind(self, record: UserRecord) -> bool:
+        if not record.version:
+            return False
+        centroids = self._knowledge.centroids(record.tenant)
+        return not is_current(hold(record), self._knowledge.catalogue, centroids, self._policy)

@@ -1,0 +1,154 @@
+"""The topics, created with equal partition counts and the retention each kind of data needs."""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaConnectionError, KafkaError, TopicAlreadyExistsError, for_code
+
+from schemas import topics as names
+
+__all__ = ["PartitionCountMismatch", "TopicSpec", "TopicsUnavailable", "ensure_topics", "specs"]
+
+_DAY_MS: Final = 86_400_000
+_FOR_EVER: Final = -1
+_LARGEST_INTERNAL_RECORD_BYTES: Final = 8 << 20
+
+
+class TopicsUnavailable(ConnectionError):
+    """The broker cannot be reached, or did not create the topics."""
+
+
+class PartitionCountMismatch(RuntimeError):
+    """A user-keyed topic has another partition count than the rest: users would have two owners."""
+
+
+@dataclass(frozen=True, slots=True)
+class TopicSpec:
+    """How one topic is created.
+
+    Attributes:
+        partitions: None for the common count.
+        retention_ms: -1 keeps records for ever.
+    """
+
+    name: str
+    retention_ms: int = _FOR_EVER
+    compacted: bool = False
+    partitions: int | None = None
+    largest_record_bytes: int | None = None
+
+    def configs(self) -> dict[str, str]:
+        """Topic-level configuration; broker time stamps make decisions repeatable."""
+        configs = {
+            "message.timestamp.type": "LogAppendTime",
+            "cleanup.policy": "compact" if self.compacted else "delete",
+        }
+        if not self.compacted:
+            configs["retention.ms"] = str(self.retention_ms)
+        if self.largest_record_bytes is not None:
+            configs["max.message.bytes"] = str(self.largest_record_bytes)
+        return configs
+
+
+def specs(*, events_retention_days: int = 30) -> tuple[TopicSpec, ...]:
+    """All topics.
+
+    Consents, erasures and attributes are kept for ever and uncompacted: what a
+    person said must survive any replay. Items are compacted, and so is what is
+    derived from them.
+    """
+    events_ms = events_retention_days * _DAY_MS
+    return (
+        TopicSpec(names.INTERACTIONS, events_ms),
+        TopicSpec(names.PREFERENCES, events_ms),
+        TopicSpec(names.DOCUMENTS, events_ms),
+        TopicSpec(names.ATTRIBUTES),
+        TopicSpec(names.CONSENTS),
+        TopicSpec(names.ERASURES),
+        TopicSpec(names.ITEMS, compacted=True),
+        TopicSpec(names.DEAD_LETTERS, events_ms),
+        TopicSpec(
+            names.PROFILE_UPDATES,
+            7 * _DAY_MS,
+            largest_record_bytes=_LARGEST_INTERNAL_RECORD_BYTES,
+        ),
+        TopicSpec(names.ITEM_VECTORS, compacted=True),
+        TopicSpec(names.PERSONAS, compacted=True, partitions=1),
+    )
+
+
+async def ensure_topics(
+    bootstrap: str,
+    *,
+    partitions: int,
+    replication: int = 1,
+    wanted: Iterable[TopicSpec] | None = None,
+    timeout_s: float = 30.0,
+) -> None:
+    """Create the topics that are missing; check the counts of those that exist.
+
+    Raises:
+        TopicsUnavailable: no broker, or it refused.
+        PartitionCountMismatch: an existing topic has another count. Changing the
+            count moves users between partitions, which only a replay can do.
+    """
+    wanted = tuple(wanted if wanted is not None else specs())
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=10_000)
+    try:
+        async with asyncio.timeout(timeout_s):
+            await admin.start()
+            await _create(admin, wanted, partitions, replication)
+            await _check(admin, wanted, partitions)
+    except TimeoutError as error:
+        raise TopicsUnavailable(
+            f"Kafka at {bootstrap} did not answer in {timeout_s:g} s"
+        ) from error
+    except KafkaConnectionError as error:
+        raise TopicsUnavailable(f"Kafka at {bootstrap} cannot be reached: {error}") from error
+    except KafkaError as error:
+        raise TopicsUnavailable(f"Kafka at {bootstrap} refused: {error}") from error
+    finally:
+        await admin.close()
+
+
+async def _create(
+    admin: AIOKafkaAdminClient, wanted: Iterable[TopicSpec], partitions: int, replication: int
+) -> None:
+    existing = set(await admin.list_topics())
+    missing = [
+        NewTopic(
+            spec.name,
+            spec.partitions or partitions,
+            replication,
+            topic_configs=spec.configs(),
+        )
+        for spec in wanted
+        if spec.name not in existing
+    ]
+    if not missing:
+        return
+    answer = await admin.create_topics(missing)
+    for topic, code, *_ in answer.topic_errors:
+        error = for_code(code)
+        # Two workers may start at the same moment: existing is as good as created.
+        if code and error is not TopicAlreadyExistsError:
+            raise error(topic)
+
+
+async def _check(admin: AIOKafkaAdminClient, wanted: Iterable[TopicSpec], partitions: int) -> None:
+    wanted_of = {spec.name: spec.partitions or partitions for spec in wanted}
+    while True:
+        found = await admin.describe_topics(list(wanted_of))
+        if all(not topic["error_code"] and topic["partitions"] for topic in found):
+            break
+        await asyncio.sleep(0.1)
+    for topic in found:
+        count = len(topic["partitions"])
+        if count != wanted_of[topic["topic"]]:
+            raise PartitionCountMismatch(
+                f"topic {topic['topic']} has {count} partitions, but "
+                f"{wanted_of[topic['topic']]} are configured; changing the count needs a replay"
+            )

@@ -1,0 +1,121 @@
+"""What one flush writes of one user: record, cached view and update. Pure."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from profiles.catalogue import ItemCatalogue
+from profiles.contributions import UserView, change, fixed_point, view_of, whole_user
+from profiles.personas import Centroids
+from profiles.policy import Policy
+from profiles.ports import Token, UserRecord
+from profiles.projection import project
+from profiles.state import UserState, decode_state, encode_state
+from schemas.snapshots import CachedProfile
+from schemas.updates import ProfileUpdate, encode_update
+from streams.views import cached_view
+
+__all__ = ["Held", "Write", "hold", "is_current", "prepare"]
+
+
+@dataclass(slots=True)
+class Held:
+    """A user in memory: what is stored, and what has been folded since.
+
+    Attributes:
+        record: As last read or written.
+        view: Of `record`: what aggregates know once its update has arrived.
+        state: `record`'s state with later events folded in.
+        watermark_ms: Newest of the event times folded, none after its arrival.
+        received_ms: Broker time of the newest record folded.
+    """
+
+    record: UserRecord
+    view: UserView
+    state: UserState
+    watermark_ms: int = 0
+    received_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One user's write in the making; `update` is also the record's outbox."""
+
+    held: Held
+    record: UserRecord
+    view: UserView
+    state: UserState
+    cached: CachedProfile
+    update: bytes
+
+
+def hold(record: UserRecord) -> Held:
+    """A stored user, ready to fold into.
+
+    Raises:
+        StateFormatError: the stored bytes are not a state that this code reads.
+    """
+    state = decode_state(record.state)
+    return Held(record, view_of(state, fixed_point(record.vector)), state)
+
+
+def is_current(held: Held, catalogue: ItemCatalogue, centroids: Centroids, policy: Policy) -> bool:
+    """Whether the stored vector, persona and waiting mark are what they would be now."""
+    found = project(held.state, catalogue, policy)
+    (persona,) = centroids.assign(found.vector[None])
+    return (
+        persona == held.record.persona
+        and found.waiting == held.record.waiting
+        and np.array_equal(found.vector, held.record.vector)
+    )
+
+
+def prepare(
+    held: Held,
+    *,
+    token: Token,
+    catalogue: ItemCatalogue,
+    centroids: Centroids,
+    policy: Policy,
+) -> Write:
+    """The next version of a user, and how it differs from the one before."""
+    before = held.record
+    projection = project(held.state, catalogue, policy)
+    (persona,) = centroids.assign(projection.vector[None])
+    state = replace(held.state, version=before.version + 1, persona=persona)
+    view = view_of(state, fixed_point(projection.vector))
+    moved = before.persona != persona
+    update = encode_update(
+        ProfileUpdate(
+            tenant=before.tenant,
+            user_id=before.user_id,
+            key=before.key,
+            version=state.version,
+            watermark_ms=held.watermark_ms,
+            persona_before=before.persona,
+            persona_after=persona,
+            change=change(held.view, view, policy),
+            left=whole_user(held.view) if moved and before.persona is not None else None,
+            joined=whole_user(view) if moved and persona is not None else None,
+        )
+    )
+    record = replace(
+        before,
+        token=token,
+        version=state.version,
+        state=encode_state(state),
+        outbox=update,
+        vector=projection.vector,
+        persona=persona,
+        waiting=projection.waiting,
+        mass=projection.mass,
+    )
+    cached = cached_view(
+        before.tenant,
+        before.user_id,
+        state,
+        projection,
+        policy,
+        received_ms=held.received_ms,
+    )
+    return Write(held, record, view, state, cached, update)
