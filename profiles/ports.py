@@ -128,8 +128,10 @@ class UserStore(Protocol):
         Missing users become stubs without events (inserted only if absent).
         Each record comes back with the token it carried *before* this claim
         (equal to `token` for a fresh stub), in the order asked; claims with an
-        older token change nothing. After `claim` returns, no write under an
-        older token has any effect on these users.
+        older token change nothing and return the newer one. Repeated under the
+        same token before a write, a claim reports the same token again, so an
+        answer that was lost loses nothing. After `claim` returns, no write
+        under an older token has any effect on these users.
         """
         ...
 
@@ -139,8 +141,11 @@ class UserStore(Protocol):
         All records of one call carry the same token. A refused write is
         silent: the caller reads its control point afterwards.
 
+        A write that raised `StoreUnavailable` may still be applied, even after a
+        later one under the same token; taking the partition anew excludes that.
+
         Raises:
-            ValueError: a vector or mass is not finite.
+            ValueError: a vector or mass is not finite, or the tokens differ.
         """
         ...
 
@@ -316,10 +321,20 @@ class AggregateStore(Protocol):
         ...
 
     async def begin_build(self, partition: int, *, token: Token, epoch: int) -> None:
-        """Empty the partition and mark it as being built for `epoch` (readers see it as stale)."""
+        """Empty the partition and mark it as being built for `epoch` (readers see it as stale).
+
+        Raises:
+            Fenced: a newer token has been seen.
+        """
         ...
 
-    async def finish_build(self, partition: int, *, token: Token, epoch: int) -> None: ...
+    async def finish_build(self, partition: int, *, token: Token, epoch: int) -> None:
+        """Mark the build as finished, if `epoch` is still the one being built.
+
+        Raises:
+            Fenced: a newer token has been seen.
+        """
+        ...
 
     async def tables(self, partition: int) -> list[CounterTable]: ...
 
