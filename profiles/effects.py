@@ -126,7 +126,7 @@ def _choice(event: events.Preference, policy: Policy, time_ms: int, identity: in
     weight = policy.choice_weight * strength
     action = action_code("choose")
     rows: list[Row] = []
-    for side, signed in ((event.chosen, weight), (event.rejected, -weight)):
+    for side, signed in ((event.chosen, weight), (event.rejected, 0.0 - weight)):
         named = side.item_id
         rows.append(
             entry(

@@ -4,20 +4,29 @@ Values here are decisions of people, not of code; `load_policy` reads them from
 a TOML file and `DEFAULT_POLICY` is what is meant when none is given.
 """
 
-import math
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
+from typing import TypeVar
+
+import msgspec
 
 from profiles.ids import action_code
 
 __all__ = ["DEFAULT_POLICY", "ActionRule", "Policy", "PolicyError", "load_policy"]
 
 DAY_S = 86_400.0
+_LARGEST = 1e12
+_LARGEST_WEIGHT = 100.0
 
 
 class PolicyError(ValueError):
     """The policy cannot be used; the message names the entry."""
+
+
+def _within(name: str, number: float, least: float, most: float) -> None:
+    if not least <= number <= most:  # NaN is within nothing
+        raise PolicyError(f"{name} must be from {least:g} to {most:g}, not {number:g}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +37,13 @@ class ActionRule:
     `(value - neutral) * scale`, clipped to [-limit, limit].
 
     Attributes:
+        weight: In [-100, 100].
+        neutral, scale: In [-1e12, 1e12].
+        limit: In [0, 100].
         supersedes: A second event on the same item replaces the first one's effect.
+
+    Raises:
+        PolicyError: a number out of range.
     """
 
     weight: float = 0.1
@@ -37,8 +52,14 @@ class ActionRule:
     limit: float = 5.0
     supersedes: bool = False
 
+    def __post_init__(self) -> None:
+        _within("weight", self.weight, -_LARGEST_WEIGHT, _LARGEST_WEIGHT)
+        _within("neutral", self.neutral or 0.0, -_LARGEST, _LARGEST)
+        _within("scale", self.scale, -_LARGEST, _LARGEST)
+        _within("limit", self.limit, 0.0, _LARGEST_WEIGHT)
+
     def weigh(self, value: float | None) -> float:
-        """Signed weight in [-limit, limit].
+        """Signed weight: `weight` as it is, one from a value in [-limit, limit].
 
         >>> ActionRule(neutral=3.0, scale=0.5).weigh(5.0)
         1.0
@@ -72,14 +93,17 @@ class Policy:
     """How events become evidence.
 
     Attributes:
-        half_life_s: Event-time seconds after which evidence counts half; > 0.
-        half_rank: Number of later events after which evidence counts half; > 0.
-        kept: Entries kept per user and data type, K ≥ 1.
+        half_life_s: Event-time seconds after which evidence counts half; ≥ 1.
+        half_rank: Number of later events after which evidence counts half; ≥ 0.01.
+        kept: Entries kept per user and data type, K, in [1, 100 000].
         choice_weight: Added for a chosen item and subtracted for a rejected one,
-            times the preference's strength (clipped to [0, 5]).
+            times the preference's strength (clipped to [0, 5]); in [0, 100].
         unknown_action: Rule for actions that `actions` does not name.
-        popularity_half_life_s: For decayed item popularity; > 0.
-        co_occurrence_window: A positive item pairs with this many before it.
+        popularity_half_life_s: For decayed item popularity; ≥ 3600.
+        co_occurrence_window: A positive item pairs with this many before it; in [1, 100].
+
+    Raises:
+        PolicyError: a number out of range, or two actions whose codes meet.
     """
 
     half_life_s: float = 30 * DAY_S
@@ -92,19 +116,17 @@ class Policy:
     co_occurrence_window: int = 10
 
     def __post_init__(self) -> None:
-        for name in ("half_life_s", "half_rank", "popularity_half_life_s"):
-            number = getattr(self, name)
-            if not (math.isfinite(number) and number > 0):
-                raise PolicyError(f"policy: {name} must be a finite number above 0, not {number}")
-        if self.kept < 1:
-            raise PolicyError(f"policy: kept must be at least 1, not {self.kept}")
-        if not 1 <= self.co_occurrence_window <= 100:
-            raise PolicyError("policy: co_occurrence_window must be from 1 to 100")
+        _within("half_life_s", self.half_life_s, 1.0, _LARGEST)
+        _within("half_rank", self.half_rank, 0.01, _LARGEST)
+        _within("popularity_half_life_s", self.popularity_half_life_s, 3_600.0, _LARGEST)
+        _within("kept", self.kept, 1, 100_000)
+        _within("choice_weight", self.choice_weight, 0.0, _LARGEST_WEIGHT)
+        _within("co_occurrence_window", self.co_occurrence_window, 1, 100)
         codes: dict[int, str] = {}
         for action in self.actions:
             other = codes.setdefault(action_code(action), action)
             if other != action:
-                raise PolicyError(f"policy: actions {other!r} and {action!r} share a code")
+                raise PolicyError(f"actions {other!r} and {action!r} share a code")
 
     def rule(self, action: str) -> ActionRule:
         return self.actions.get(action, self.unknown_action)
@@ -128,13 +150,24 @@ def load_policy(text: str) -> Policy:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise PolicyError(f"policy: not TOML: {error}") from error
-    actions = dict(_DEFAULT_ACTIONS)
-    for name, rule in table.pop("actions", {}).items():
-        try:
-            actions[name] = ActionRule(**rule)
-        except TypeError as error:
-            raise PolicyError(f"policy: actions.{name}: {error}") from error
+    actions = table.get("actions", {})
+    if not isinstance(actions, dict):
+        raise PolicyError("policy: actions is not a table")
+    for name, rule in actions.items():
+        _read(rule, ActionRule, name=f"actions.{name}")
+    _read(table.get("unknown_action", {}), ActionRule, name="unknown_action")
+    defaults = {name: asdict(rule) for name, rule in _DEFAULT_ACTIONS.items()}
+    return _read(table | {"actions": defaults | actions}, Policy, name="policy")
+
+
+_T = TypeVar("_T", Policy, ActionRule)
+
+
+def _read(table: object, kind: type[_T], *, name: str) -> _T:
+    unknown = set(table if isinstance(table, dict) else ()) - {field.name for field in fields(kind)}
+    if unknown:
+        raise PolicyError(f"{name}: there is no {min(unknown)!r}")
     try:
-        return Policy(**table, actions=actions)
-    except TypeError as error:
-        raise PolicyError(f"policy: {error}") from error
+        return msgspec.convert(table, kind)
+    except msgspec.ValidationError as error:
+        raise PolicyError(f"{name}: {error}") from error

@@ -13,6 +13,7 @@ from profiles.policy import Policy
 
 __all__ = ["Trend", "decayed", "trends"]
 
+_LARGEST_EXPONENT = 900.0
 _ONE = 1 << 10  # fixed-point unit of `profiles.contributions`
 
 
@@ -27,7 +28,8 @@ def decayed(
     half_lives_now = now_ms / (1000.0 * policy.popularity_half_life_s)
     worth: dict[bytes, float] = {}
     for era, table in eras.items():
-        factor = 2.0 ** (era * ERA_HALF_LIVES - half_lives_now) / _ONE
+        # Bounded, so that a watermark lagging by years does not overflow.
+        factor = 2.0 ** min(era * ERA_HALF_LIVES - half_lives_now, _LARGEST_EXPONENT) / _ONE
         for item, count in table.items():
             worth[item] = worth.get(item, 0.0) + count * factor
     return worth

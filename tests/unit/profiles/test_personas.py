@@ -1,0 +1,193 @@
+"""Personas: who is nearest, which ids stay, what sets a group apart."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from profiles.personas import (
+    Centroids,
+    Label,
+    Persona,
+    PersonaSet,
+    decode_personas,
+    discover,
+    encode_personas,
+    largest_shift,
+    match_ids,
+    moved_to_means,
+    preferred,
+)
+from profiles.ports import Vector
+
+
+def units(*rows: list[float]) -> Vector:
+    made = np.array(rows, np.float32)
+    unit: Vector = made / np.linalg.norm(made, axis=1, keepdims=True)
+    return unit
+
+
+X, Y, Z = units([1, 0, 0], [0, 1, 0], [0, 0, 1])
+
+
+def blobs(*, seed: int, each: int = 40, spread: float = 0.05) -> Vector:
+    noise = np.random.default_rng(seed).normal(0, spread, (3, each, 3))
+    rows = (np.stack([X, Y, Z])[:, None, :] + noise).reshape(-1, 3)
+    unit: Vector = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    return unit
+
+
+def test_each_user_goes_to_the_nearest_persona() -> None:
+    personas = Centroids(1, {"p1": X, "p2": Y})
+    assert personas.assign(units([3, 1, 0], [1, 3, 0], [0, 1, -9])) == ["p1", "p2", "p2"]
+
+
+def test_equal_cosines_go_to_the_first_id() -> None:
+    assert Centroids(1, {"p2": Y, "p1": X}).assign(units([1, 1, 0])) == ["p1"]
+    assert Centroids(1, {"p2": X, "p1": X, "p3": X}).assign(units([1, 0, 0])) == ["p1"]
+
+
+def test_a_user_without_a_direction_belongs_to_none() -> None:
+    personas = Centroids(1, {"p1": X})
+    assert personas.assign(np.zeros((2, 3), np.float32)) == [None, None]
+    assert Centroids(0, {}).assign(units([1, 0, 0])) == [None]
+    assert personas.assign(np.zeros((0, 3), np.float32)) == []
+
+
+def test_a_user_alone_is_assigned_as_among_others() -> None:
+    personas = Centroids(1, dict(zip(("p1", "p2", "p3"), (X, Y, Z), strict=True)))
+    users = blobs(seed=3, spread=0.4)
+    together = personas.assign(users)
+    assert [personas.assign(user[None])[0] for user in users] == together
+
+
+def test_centroids_read_back_by_id() -> None:
+    found = Centroids(1, {"p2": Y, "p1": X}).by_id()
+    assert {persona: vector.tolist() for persona, vector in found.items()} == {
+        "p1": X.tolist(),
+        "p2": Y.tolist(),
+    }
+    assert Centroids(1, {}).by_id() == {}
+
+
+def test_clusters_that_are_there_are_found() -> None:
+    found = discover(blobs(seed=1), most=8, seed=7)
+    assert len(found.centroids) == 3
+    assert found.silhouette > 0.8
+    nearest = np.stack([X, Y, Z]) @ found.centroids.T
+    assert (nearest.max(axis=1) > 0.99).all()
+
+
+def test_discovery_is_deterministic_in_its_seed() -> None:
+    users = blobs(seed=2, spread=0.5)
+    one, again = (discover(users, most=6, seed=11) for _ in range(2))
+    assert one.centroids.tobytes() == again.centroids.tobytes()
+    assert one.silhouette == again.silhouette
+
+
+@pytest.mark.parametrize(
+    ("users", "fixed", "number"),
+    [
+        (units([1, 0, 0]), None, 1),
+        (units([1, 0, 0], [1, 0, 0], [1, 0, 0]), None, 1),
+        (units([1, 0, 0], [0, 1, 0]), None, 1),
+        (units([1, 0, 0], [0, 1, 0], [0, 1, 0]), None, 1),
+        (units([1, 0, 0], [0, 1, 0]), 2, 2),
+        (units([1, 0, 0], [0, 1, 0]), 5, 2),
+        (units([1, 0, 0], [1, 0, 0]), 2, 1),
+        (units([1, 0, 0]), 0, 1),
+    ],
+)
+def test_there_are_no_more_personas_than_distinct_users(
+    users: Vector, fixed: int | None, number: int
+) -> None:
+    found = discover(users, most=8, seed=1, fixed=fixed)
+    assert len(found.centroids) == number
+    assert np.isfinite(found.centroids).all()
+
+
+@given(st.permutations(range(3)))
+def test_ids_follow_their_centroids_through_any_permutation(order: list[int]) -> None:
+    old = {"p1": X, "p2": Y, "p7": Z}
+    moved = units([1, 0.2, 0], [0, 1, 0.2], [0.2, 0, 1])
+    ids, next_number = match_ids(old, moved[order], next_number=8)
+    assert ids == [["p1", "p2", "p7"][place] for place in order]
+    assert next_number == 8
+
+
+def test_a_centroid_unlike_any_before_gets_an_id_never_used() -> None:
+    ids, next_number = match_ids({"p1": X}, units([0, 1, 0], [1, 0.1, 0], [0, 0, 1]), next_number=4)
+    assert ids == ["p4", "p1", "p5"]
+    assert next_number == 6
+
+
+def test_a_persona_that_vanished_leaves_its_id_unused() -> None:
+    ids, next_number = match_ids({"p1": X, "p2": Y}, units([0, 1, 0]), next_number=3)
+    assert (ids, next_number) == (["p2"], 3)
+    assert match_ids({}, units([1, 0, 0]), next_number=1) == (["p1"], 2)
+    assert match_ids({"p1": X}, np.zeros((0, 3), np.float32), next_number=2) == ([], 2)
+
+
+def test_the_matching_is_the_best_overall_not_the_greedy_one() -> None:
+    old = {"p1": units([1, 0, 0])[0], "p2": units([0.9, 0.436, 0])[0]}
+    new = units([0.95, 0.312, 0], [0.6, -0.8, 0])
+    ids, _ = match_ids(old, new, next_number=3)
+    assert ids == ["p2", "p1"]
+
+
+def test_a_centroid_moves_to_the_direction_of_its_members() -> None:
+    moved = moved_to_means(
+        {"p1": X, "p2": Y, "p3": Z},
+        {"p1": np.array([0.0, 30.0, 40.0]), "p2": np.array([1e-9, 0.0, 0.0])},
+    )
+    assert moved["p1"].tolist() == pytest.approx([0.0, 0.6, 0.8])
+    assert moved["p2"].tolist() == Y.tolist()
+    assert moved["p3"].tolist() == Z.tolist()
+    assert moved["p1"].dtype == np.float32
+
+
+def test_the_shift_is_the_largest_distance() -> None:
+    assert largest_shift({"p1": X, "p2": Y}, {"p1": X, "p2": Z}) == pytest.approx(2**0.5)
+    assert largest_shift({"p1": X}, {"p2": X}) == 2.0
+    assert largest_shift({}, {}) == 0.0
+
+
+def test_labels_name_what_the_group_likes_more_than_others() -> None:
+    overall = {"tea": 100, "milk": 100, "gin": 20}
+    found = preferred({"tea": 30, "milk": 5, "gin": 19}, overall, most=2)
+    assert [label.text for label in found] == ["gin", "tea"]
+    assert found[0].score > found[1].score > 0
+    assert found[0].count == 19
+
+
+def test_a_rare_thing_needs_more_evidence_than_a_frequent_one() -> None:
+    overall = {"often": 100, "once": 1, "else": 200}
+    found = preferred({"often": 60, "once": 1, "else": 20}, overall, most=3)
+    assert [label.text for label in found] == ["often", "once"]
+
+
+@pytest.mark.parametrize(
+    ("inside", "overall"),
+    [({}, {"tea": 3}), ({"tea": 3}, {"tea": 3}), ({}, {}), ({"tea": 4}, {"tea": 3})],
+)
+def test_without_others_nothing_sets_a_group_apart(
+    inside: dict[str, int], overall: dict[str, int]
+) -> None:
+    assert preferred(inside, overall, most=3) == ()
+
+
+def test_equal_scores_are_told_by_text() -> None:
+    found = preferred({"b": 5, "a": 5}, {"a": 6, "b": 6, "c": 50}, most=2)
+    assert [label.text for label in found] == ["a", "b"]
+
+
+def test_personas_read_back_as_published() -> None:
+    published = PersonaSet(
+        tenant="t",
+        version=3,
+        next_number=5,
+        personas=(Persona(id="p1", size=2, labels=(Label(text="tea", score=2.5, count=9),)),),
+        silhouette=0.25,
+        users=7,
+    )
+    assert decode_personas(encode_personas(published)) == published
