@@ -76,7 +76,7 @@ class UpdateFormatError(ValueError):
 
 FORMAT: Final = b"\x01"
 
-_encoder = msgspec.msgpack.Encoder(order="deterministic")
+_encoder = msgspec.msgpack.Encoder()
 
 
 class _Wire(msgspec.Struct, frozen=True, array_like=True):

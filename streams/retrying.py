@@ -35,4 +35,9 @@ async def until_available(call: Callable[[], Awaitable[T]]) -> T:
         before_sleep=_say,
         reraise=True,
     )
-    return await retrying(call)
+
+    async def attempt() -> T:
+        # `partial` of a coroutine function is not recognised as one.
+        return await call()
+
+    return await retrying(attempt)
