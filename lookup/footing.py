@@ -45,7 +45,9 @@ async def find_footing(
     are answered from the global layer.
     """
     wanted = None if profile is None else profile.persona
-    personas = Reading[PersonaSet](None) if wanted is None else await published.personas(tenant)
+    personas: Reading[PersonaSet] = (
+        Reading(None) if wanted is None else await published.personas(tenant)
+    )
     shown = visible(personas.value, minimum_size=minimum_size)
     persona = None if wanted is None else shown.get(wanted)
     scopes = [EVERYBODY] if persona is None else [EVERYBODY, persona.id]

@@ -92,7 +92,7 @@ class Remembered(Generic[K, V]):
         try:
             values = await self._load(due)
         except StoreUnavailable as error:
-            nothing = Reading[V](None)
+            nothing: Reading[V] = Reading(None)
             readings = {key: Reading(before.get(key, nothing).value, str(error)) for key in due}
         else:
             readings = {key: Reading(value) for key, value in zip(due, values, strict=True)}
