@@ -1,7 +1,7 @@
 """Items by key: their names and vectors, from memory where they were read lately."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from lookup.remembered import Clock, Remembered
 from profiles.ports import ItemRecord, ItemStore, ScoredItem, StoreUnavailable, Vector
@@ -70,4 +70,18 @@ class ItemReader:
 
 
 def _light(record: ItemRecord) -> ItemRecord:
-    return replace(record, text="", attributes=b"")
+    # Spelt out: `replace` costs twice as much, on hundreds of items per ranking.
+    return ItemRecord(
+        record.key,
+        record.tenant,
+        record.item_id,
+        record.title,
+        "",
+        b"",
+        record.described_ms,
+        record.event_hash,
+        record.content_hash,
+        record.revision,
+        record.retired,
+        record.vector,
+    )

@@ -15,6 +15,7 @@ from lookup.errors import PortInUse
 __all__ = ["Serving", "serve"]
 
 _GRACE_S: Final = 5
+_BACKLOG: Final = 2048
 
 
 class _Server(uvicorn.Server):
@@ -90,9 +91,16 @@ async def serve(app: ASGIApp, host: str = "127.0.0.1", port: int = 8700) -> Serv
 
 def _bind(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # With the protocol named, asyncio turns Nagle's algorithm off for each
+    # connection; without, every answer waits 40 ms for the client's delayed ACK.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        return socket.create_server((host, port), family=family, backlog=2048)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(_BACKLOG)
     except OSError as error:
+        listener.close()
         if error.errno == errno.EADDRINUSE:
             raise PortInUse(f"{host}:{port} is in use by another program") from error
         raise
+    return listener

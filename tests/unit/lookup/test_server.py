@@ -52,3 +52,13 @@ async def test_a_stopped_waiter_leaves_the_server_running(world: World) -> None:
             assert (await client.get("/livez")).status_code == 200
     finally:
         await serving.stop()
+
+
+async def test_answers_do_not_wait_for_a_delayed_acknowledgement(world: World) -> None:
+    serving = await serve(create_app(world.lookup()), port=0)
+    try:
+        (listener,) = serving._server.servers[0].sockets
+        # asyncio turns Nagle's algorithm off only for sockets that name their protocol.
+        assert listener.proto == socket.IPPROTO_TCP
+    finally:
+        await serving.stop()
