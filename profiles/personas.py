@@ -65,9 +65,11 @@ class Persona(msgspec.Struct, frozen=True, array_like=True):
 
 
 class PersonaSet(msgspec.Struct, frozen=True, array_like=True):
-    """A tenant's personas of one version.
+    """A tenant's personas as published.
 
     Attributes:
+        version: Raised by each publication.
+        centroids_version: Raised when centroids moved, so that users are assigned anew.
         next_number: For the next new persona's id; ids are never used again.
         silhouette: Mean silhouette of the last exact clustering, in [-1, 1].
         users: Users with a direction when it was published.
@@ -79,6 +81,7 @@ class PersonaSet(msgspec.Struct, frozen=True, array_like=True):
     personas: tuple[Persona, ...]
     silhouette: float
     users: int
+    centroids_version: int = 0
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -153,7 +156,7 @@ def discover(vectors: Vector, *, most: int, seed: int, fixed: int | None = None)
     if fixed is not None:
         options: Sequence[int] = [max(1, min(fixed, distinct))]
     else:
-        options = range(2, min(most, distinct - 1) + 1)
+        options = range(2, min(most, distinct, len(vectors) - 1) + 1)
     best: Clustering | None = None
     for number in options:
         found = KMeans(number, n_init=4, random_state=seed).fit(vectors)

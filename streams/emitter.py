@@ -3,12 +3,13 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-__all__ = ["Emitter", "Outgoing"]
+__all__ = ["Emitter", "Outgoing", "Sender"]
 
 _log = structlog.get_logger(__name__)
 
@@ -26,6 +27,14 @@ class Outgoing:
     key: bytes | None
     value: bytes | None
     headers: Sequence[tuple[str, bytes]] = ()
+
+
+class Sender(Protocol):
+    """Where engines leave records."""
+
+    async def send(self, records: Sequence[Outgoing]) -> None:
+        """Return once every record is safe."""
+        ...
 
 
 class Emitter:

@@ -18,7 +18,7 @@ from schemas.announcements import ItemVector, encode_announcement
 from schemas.keys import record_key
 from streams.batches import RecordBatch
 from streams.embedding import Embedder
-from streams.emitter import Emitter, Outgoing
+from streams.emitter import Outgoing, Sender
 from streams.gate import Gate
 from streams.partitions import partition_of
 from streams.retrying import until_available
@@ -43,7 +43,7 @@ class ItemEngine:
         *,
         store: ItemStore,
         embedder: Embedder,
-        emitter: Emitter,
+        emitter: Sender,
         gate: Gate,
         partitions: int,
     ) -> None:

@@ -24,7 +24,7 @@ from profiles.personas import (
 from profiles.ports import PersonaDocument, PersonaStore, Token, UserStore, Vector
 from schemas import topics
 from schemas.announcements import PersonaAnnouncement, encode_announcement
-from streams.emitter import Emitter, Outgoing
+from streams.emitter import Outgoing, Sender
 from streams.knowledge import Knowledge
 from streams.merging import Merged, Merger, mean_vector
 from streams.ownership import Ownerships
@@ -91,7 +91,7 @@ class PersonaEngine:
         store: PersonaStore,
         merger: Merger,
         ownerships: Ownerships,
-        emitter: Emitter,
+        emitter: Sender,
         knowledge: Knowledge,
         options: PersonaOptions,
         dimension: int,

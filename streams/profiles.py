@@ -18,7 +18,7 @@ from schemas import topics
 from schemas.keys import record_key
 from schemas.snapshots import encode_profile
 from streams.batches import RecordBatch
-from streams.emitter import Emitter, Outgoing
+from streams.emitter import Outgoing, Sender
 from streams.gate import Gate, Passed
 from streams.ownership import Ownerships, Place
 from streams.retrying import until_available
@@ -57,7 +57,7 @@ class ProfileEngine:
         items: ItemStore,
         cache: ProfileCache,
         ownerships: Ownerships,
-        emitter: Emitter,
+        emitter: Sender,
         gate: Gate,
         catalogue: ItemCatalogue,
         centroids: Callable[[str], Centroids],

@@ -31,12 +31,12 @@ from profiles.ports import (
 )
 from profiles.projection import project
 from profiles.state import UserState, decode_state
+from profiles.viewing import cached_view
 from schemas.snapshots import encode_profile
 from schemas.updates import Contribution, ProfileUpdate, UpdateFormatError, decode_update
 from streams.batches import RecordBatch
 from streams.ownership import Ownerships
 from streams.retrying import until_available
-from streams.views import cached_view
 
 __all__ = ["BOUNDED", "StatisticsEngine", "UnreadableUpdate"]
 

@@ -11,9 +11,9 @@ from profiles.policy import Policy
 from profiles.ports import Token, UserRecord
 from profiles.projection import project
 from profiles.state import UserState, decode_state, encode_state
+from profiles.viewing import cached_view
 from schemas.snapshots import CachedProfile
 from schemas.updates import ProfileUpdate, encode_update
-from streams.views import cached_view
 
 __all__ = ["Held", "Write", "hold", "is_current", "prepare"]
 

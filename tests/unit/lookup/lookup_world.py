@@ -19,6 +19,7 @@ from profiles.policy import DEFAULT_POLICY
 from profiles.ports import ItemRecord, PersonaDocument, StoreUnavailable, Token
 from profiles.projection import project
 from profiles.state import EMPTY_STATE, UserState, encode_state
+from profiles.viewing import cached_view
 from schemas import decoded as events
 from schemas.snapshots import (
     ItemCount,
@@ -35,7 +36,6 @@ from stores.memory_cache import MemoryProfileCache
 from stores.personas import PERSONA_COLLECTION, PointPersonaStore
 from stores.points import Collection, Hit, PointId, Stored, Where
 from stores.users import PointUserStore, user_collection
-from streams.views import cached_view
 
 DIMENSION: Final = 4
 NOON_MS: Final = 1_700_000_000_000

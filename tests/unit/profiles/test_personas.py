@@ -91,7 +91,7 @@ def test_discovery_is_deterministic_in_its_seed() -> None:
         (units([1, 0, 0]), None, 1),
         (units([1, 0, 0], [1, 0, 0], [1, 0, 0]), None, 1),
         (units([1, 0, 0], [0, 1, 0]), None, 1),
-        (units([1, 0, 0], [0, 1, 0], [0, 1, 0]), None, 1),
+        (units([1, 0, 0], [0, 1, 0], [0, 1, 0]), None, 2),
         (units([1, 0, 0], [0, 1, 0]), 2, 2),
         (units([1, 0, 0], [0, 1, 0]), 5, 2),
         (units([1, 0, 0], [1, 0, 0]), 2, 1),
@@ -119,6 +119,11 @@ def test_a_centroid_unlike_any_before_gets_an_id_never_used() -> None:
     ids, next_number = match_ids({"p1": X}, units([0, 1, 0], [1, 0.1, 0], [0, 0, 1]), next_number=4)
     assert ids == ["p4", "p1", "p5"]
     assert next_number == 6
+
+
+def test_the_only_new_centroid_takes_no_id_that_does_not_fit_it() -> None:
+    assert match_ids({"p1": X}, units([1, 2, 0]), next_number=2) == (["p2"], 3)
+    assert match_ids({"p1": X}, units([2, 2, 0]), next_number=2) == (["p1"], 2)
 
 
 def test_a_persona_that_vanished_leaves_its_id_unused() -> None:

@@ -1,4 +1,8 @@
-"""The cached view of a user: what lookups need, ready to send."""
+"""A user as lookups see them, computed from the state.
+
+One function for both sides: what the write side caches, and what the read side
+makes for itself when the cache has nothing.
+"""
 
 from typing import Final
 
@@ -25,7 +29,11 @@ def cached_view(
     *,
     received_ms: int,
 ) -> CachedProfile:
-    """View of one version of a user; a pure function of its arguments."""
+    """View of one version of a user.
+
+    Args:
+        received_ms: Broker time of the newest record folded; 0 where it is not known.
+    """
     return CachedProfile(
         tenant=tenant,
         user_id=user_id,
@@ -48,7 +56,10 @@ def cached_view(
 
 
 def _strongest(state: UserState, policy: Policy) -> tuple[Interest, ...]:
-    """Items by the absolute sum of what their entries are still worth."""
+    """Items by the absolute sum of what their live entries are still worth.
+
+    Time, action and kind are those of an item's newest entry.
+    """
     rows = interests(state)
     if not len(rows):
         return ()

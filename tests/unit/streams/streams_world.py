@@ -1,0 +1,236 @@
+"""A worker's engines over in-memory stores and an in-memory log."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Self
+
+from profiles.policy import Policy
+from profiles.ports import CounterTable
+from schemas import topics
+from schemas.announcements import decode_item_vector, decode_personas_announced
+from schemas.keys import record_key
+from stores.connect import ProfileStores, RedisStores, open_profile_stores, open_redis
+from streams.embedding import HashingEmbedder
+from streams.gate import Gate
+from streams.items import ItemEngine
+from streams.knowledge import Knowledge
+from streams.memory import MemoryConsumer, MemorySender
+from streams.merging import Merger
+from streams.ownership import Ownerships
+from streams.partitions import partition_of
+from streams.personas import PersonaEngine, PersonaOptions
+from streams.profiles import ProfileEngine
+from streams.statistics import StatisticsEngine
+from streams.sweeping import Sweeper
+
+DIMENSION = 16
+PARTITIONS = 2
+NOW_MS = 1_700_000_000_000
+
+
+class Killed(BaseException):
+    """The process ends here; not an `Exception`, as SIGKILL is not."""
+
+
+def no_seam(_: str) -> None:
+    return
+
+
+@dataclass
+class World:
+    """What outlives a worker: stores, logs and committed offsets."""
+
+    profiles: ProfileStores
+    redis: RedisStores
+    consumer: MemoryConsumer = field(default_factory=MemoryConsumer)
+    policy: Policy = field(default_factory=Policy)
+    sent_updates: int = 0
+
+    @classmethod
+    async def open(cls, **options: Policy) -> Self:
+        return cls(
+            await open_profile_stores("memory://", namespace="test", dimension=DIMENSION),
+            await open_redis("memory://", namespace="test", partitions=PARTITIONS),
+            **options,
+        )
+
+    def publish(self, event: Mapping[str, object], *, received_ms: int = NOW_MS) -> None:
+        """Append an event where a murmur2 producer would put it."""
+        kind = str(event["type"])
+        ident = event["item_id"] if kind in ("item", "item_retired") else event["user_id"]
+        key = record_key(str(event.get("tenant", "default")), str(ident))
+        self.append(topics.TOPIC_OF[kind], key, json.dumps(event).encode(), received_ms=received_ms)
+
+    def append(
+        self, topic: str, key: bytes, value: bytes | None, *, received_ms: int = NOW_MS
+    ) -> None:
+        partition = partition_of(key, PARTITIONS)
+        self.consumer.log(topic, partition).append(key, value, timestamp_ms=received_ms)
+
+    async def counters(self) -> dict[CounterTable, dict[bytes, int]]:
+        """Every counter, summed over partitions."""
+        total: dict[CounterTable, dict[bytes, int]] = {}
+        for partition in range(PARTITIONS):
+            tables = await self.redis.aggregates.tables(partition)
+            found = await self.redis.aggregates.counters(partition, tables)
+            for table, counters in zip(tables, found, strict=True):
+                into = total.setdefault(table, {})
+                for name, count in counters.items():
+                    into[name] = into.get(name, 0) + count
+        return {table: counters for table, counters in total.items() if counters}
+
+
+class Engines:
+    """One worker on a world; a second one on the same world is a restart or a rival."""
+
+    def __init__(
+        self,
+        world: World,
+        *,
+        nonce: str = "one",
+        seam: Callable[[str], None] = no_seam,
+        options: PersonaOptions | None = None,
+    ) -> None:
+        self.world = world
+        self.sender = MemorySender()
+        self.delivered = 0
+        self.knowledge = Knowledge(DIMENSION)
+        self.embedder = HashingEmbedder(DIMENSION)
+        self.ownerships = Ownerships(
+            control=world.profiles.control, consumer=lambda: world.consumer, nonce=nonce
+        )
+        gate = Gate(partitions=PARTITIONS)
+        self.items = ItemEngine(
+            store=world.profiles.items,
+            embedder=self.embedder,
+            emitter=self.sender,
+            gate=gate,
+            partitions=PARTITIONS,
+        )
+        self.profiles = ProfileEngine(
+            users=world.profiles.users,
+            items=world.profiles.items,
+            cache=world.redis.cache,
+            ownerships=self.ownerships,
+            emitter=self.sender,
+            gate=gate,
+            catalogue=self.knowledge.catalogue,
+            centroids=self.knowledge.centroids,
+            policy=world.policy,
+            commit=world.consumer.commit_offsets,
+            sync=world.profiles.flush,
+            epoch=lambda: world.consumer.epoch,
+            seam=seam,
+        )
+        self.statistics = StatisticsEngine(
+            users=world.profiles.users,
+            aggregates=world.redis.aggregates,
+            cache=world.redis.cache,
+            ownerships=self.ownerships,
+            catalogue=self.knowledge.catalogue,
+            policy=world.policy,
+            epoch=lambda: world.consumer.epoch,
+            clock_ms=lambda: NOW_MS,
+        )
+        self.personas = PersonaEngine(
+            users=world.profiles.users,
+            store=world.profiles.personas,
+            merger=Merger(
+                aggregates=world.redis.aggregates,
+                policy=world.policy,
+                partitions=PARTITIONS,
+                dimension=DIMENSION,
+                clock_ms=lambda: NOW_MS,
+            ),
+            ownerships=self.ownerships,
+            emitter=self.sender,
+            knowledge=self.knowledge,
+            options=options or PersonaOptions(least_users=2),
+            dimension=DIMENSION,
+            clock_s=lambda: 0.0,
+        )
+        self.sweeper = Sweeper(
+            users=world.profiles.users,
+            engine=self.profiles,
+            ownerships=self.ownerships,
+            knowledge=self.knowledge,
+            policy=world.policy,
+        )
+
+    async def own_all(self) -> None:
+        for partition in range(PARTITIONS):
+            await self.ownerships.own(partition)
+
+    async def drain(self) -> None:
+        """Handle everything in the logs until nothing moves any more."""
+        while await self._round():
+            pass
+
+    async def _round(self) -> bool:
+        moved = False
+        for place in sorted(self.world.consumer.logs):
+            topic, _ = place
+            while (batch := self.world.consumer.fetch(place)) is not None:
+                moved = True
+                if topic == topics.ITEMS:
+                    await self.items.handle(batch)
+                    await self.world.consumer.commit_offsets({place: batch.next_offset})
+                elif topic == topics.PROFILE_UPDATES:
+                    if await self.statistics.handle(batch):
+                        await self.world.consumer.commit_offsets({place: batch.next_offset})
+                elif topic in topics.USER_TOPICS:
+                    await self.profiles.handle(batch)
+        await self.profiles.flush()
+        moved = self.deliver() or moved
+        return bool(await self.sweeper.sweep()) or moved
+
+    def deliver(self) -> bool:
+        """What was sent arrives: updates in their log, announcements in the knowledge."""
+        fresh = self.sender.sent[self.delivered :]
+        self.delivered = len(self.sender.sent)
+        for record in fresh:
+            log = self.world.consumer.log(record.topic, record.partition)
+            log.append(record.key, record.value, timestamp_ms=NOW_MS)
+            offset = log.end_offset - 1
+            if record.topic == topics.ITEM_VECTORS and record.value is not None:
+                item = decode_item_vector(record.value)
+                self.knowledge.learn_item(item, partition=record.partition, offset=offset)
+            elif record.topic == topics.PERSONAS and record.value is not None:
+                self.knowledge.learn_personas(decode_personas_announced(record.value))
+        return bool(fresh)
+
+    def recall(self) -> None:
+        """Read the announcements whole, as a starting worker does."""
+        for (topic, partition), log in self.world.consumer.logs.items():
+            for record in log.records:
+                if record.value is None:
+                    continue
+                if topic == topics.ITEM_VECTORS:
+                    item = decode_item_vector(record.value)
+                    self.knowledge.learn_item(item, partition=partition, offset=record.offset)
+                elif topic == topics.PERSONAS:
+                    self.knowledge.learn_personas(decode_personas_announced(record.value))
+
+
+def item(item_id: str, text: str, **more: object) -> dict[str, object]:
+    return {
+        "event_id": f"item-{item_id}-{text}",
+        "type": "item",
+        "occurred_at": 1_600_000_000,
+        "item_id": item_id,
+        "text": text,
+        **more,
+    }
+
+
+def liked(user_id: str, item_id: str, at_s: int = 0, **more: object) -> dict[str, object]:
+    return {
+        "event_id": f"{user_id}-{item_id}-{at_s}",
+        "type": "interaction",
+        "occurred_at": 1_650_000_000 + at_s,
+        "user_id": user_id,
+        "item_id": item_id,
+        "action": "like",
+        **more,
+    }

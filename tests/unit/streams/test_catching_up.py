@@ -1,0 +1,185 @@
+"""Users, counters and personas catch up with what changed while nobody looked."""
+
+import asyncio
+
+import numpy as np
+from streams_world import PARTITIONS, Engines, World, item, liked
+
+from profiles.ids import user_key
+from profiles.personas import decode_personas
+from profiles.ports import UserRecord
+from schemas import topics
+from schemas.snapshots import decode_profile, decode_statistics, statistics_name
+from streams.personas import PersonaOptions
+
+
+async def user(world: World, name: str) -> UserRecord:
+    (record,) = await world.profiles.users.read([user_key("default", name)])
+    assert record is not None
+    return record
+
+
+async def started(world: World, nonce: str = "one") -> Engines:
+    engines = Engines(world, nonce=nonce)
+    world.consumer.rebalance()
+    engines.recall()
+    await engines.own_all()
+    await engines.statistics.ensure_built(range(PARTITIONS))
+    return engines
+
+
+def test_an_interaction_waits_for_its_item_and_takes_effect_when_it_arrives() -> None:
+    async def scenario() -> None:
+        world = await World.open()
+        engines = await started(world)
+        world.publish(liked("ann", "a"))
+        await engines.drain()
+        assert (await user(world, "ann")).waiting
+        (stub,) = await world.profiles.items.read([_item_key("a")])
+        assert stub is not None
+        assert (stub.item_id, stub.revision) == ("a", 0)
+
+        world.publish(item("a", "sea storm"))
+        await engines.drain()
+        ann = await user(world, "ann")
+        assert not ann.waiting
+        np.testing.assert_allclose(ann.vector, engines.embedder.embed(["sea storm"])[0], atol=1e-6)
+
+    asyncio.run(scenario())
+
+
+def _item_key(name: str) -> int:
+    from profiles.ids import item_key
+
+    return item_key("default", name)
+
+
+def test_an_item_that_arrived_while_nobody_owned_the_user_is_made_up_for() -> None:
+    async def scenario() -> None:
+        world = await World.open()
+        first = await started(world)
+        world.publish(liked("ann", "a"))
+        await first.drain()
+        # Another worker's item agent describes the item; the user's owner is gone.
+        world.publish(item("a", "sea storm"))
+        place = next(place for place in world.consumer.logs if place[0] == topics.ITEMS)
+        batch = world.consumer.fetch(place)
+        assert batch is not None
+        await first.items.handle(batch)
+        first.deliver()
+
+        second = await started(world, "two")
+        await second.drain()
+        assert not (await user(world, "ann")).waiting
+
+    asyncio.run(scenario())
+
+
+def test_a_changed_item_moves_the_users_who_like_it() -> None:
+    async def scenario() -> None:
+        world = await World.open()
+        engines = await started(world)
+        world.publish(item("a", "sea storm"))
+        world.publish(liked("ann", "a"))
+        await engines.drain()
+        world.publish(item("a", "quiet garden", occurred_at=1_600_000_001))
+        await engines.drain()
+        expected = engines.embedder.embed(["quiet garden"])[0]
+        np.testing.assert_allclose((await user(world, "ann")).vector, expected, atol=1e-6)
+        assert await _matches_a_rebuild(world, engines)
+
+    asyncio.run(scenario())
+
+
+async def _matches_a_rebuild(world: World, engines: Engines) -> bool:
+    before = await world.counters()
+    await world.redis.aggregates.want_rebuild()
+    await engines.statistics.ensure_built(range(PARTITIONS))
+    return await world.counters() == before
+
+
+def test_the_latest_description_wins_in_any_order_and_is_embedded_once() -> None:
+    async def scenario() -> None:
+        world = await World.open()
+        engines = await started(world)
+        world.publish(item("a", "new text", occurred_at=1_600_000_009))
+        world.publish(item("a", "old text", occurred_at=1_600_000_001))
+        await engines.drain()
+        (record,) = await world.profiles.items.read([_item_key("a")])
+        assert record is not None
+        assert (record.text, record.revision) == ("new text", 1)
+        world.publish({**item("a", "new text", occurred_at=1_600_000_010), "event_id": "again"})
+        await engines.drain()
+        assert engines.items.embedded == 1
+
+    asyncio.run(scenario())
+
+
+def test_emptied_counters_are_rebuilt_from_the_stored_users() -> None:
+    async def scenario() -> None:
+        world = await World.open()
+        engines = await started(world)
+        for number in range(6):
+            world.publish(liked(f"u{number % 3}", f"i{number}", number))
+        await engines.drain()
+        expected = await world.counters()
+        for partition in range(PARTITIONS):
+            held = engines.ownerships.held[partition]
+            await world.redis.aggregates.begin_build(partition, token=held.token, epoch=99)
+        assert not await world.counters()
+        # The next update finds that its predecessors are missing.
+        for name in ("u0", "u1", "u2"):
+            world.publish(liked(name, "i0", 100))
+        await engines.drain()
+        again = await World.open()
+        again.consumer = world.consumer
+        assert await _matches_a_rebuild(world, engines)
+        now = await world.counters()
+        assert set(expected) <= set(now)
+
+    asyncio.run(scenario())
+
+
+def test_personas_and_snapshots_are_published_by_the_leader() -> None:
+    async def scenario() -> None:
+        world = await World.open()
+        world.publish(item("a", "sea storm sail", title="A"))
+        world.publish(item("b", "ghost castle night", title="B"))
+        for number in range(12):
+            world.publish(liked(f"s{number}", "a", number))
+            world.publish(liked(f"g{number}", "b", number))
+        engines = Engines(world, options=PersonaOptions(least_users=4))
+        await engines.own_all()
+        await engines.statistics.ensure_built(range(PARTITIONS))
+        await engines.drain()
+        assert await engines.personas.tick()
+        await engines.drain()
+        await engines.personas.tick()
+
+        document = await world.profiles.personas.read("default")
+        assert document is not None
+        personas = decode_personas(document.body)
+        assert sorted(persona.size for persona in personas.personas) == [12, 12]
+        assert {persona.labels[0].text for persona in personas.personas} == {"A", "B"}
+        assigned = {(await user(world, f"s{number}")).persona for number in range(12)}
+        assert len(assigned) == 1
+        (body,) = await world.redis.aggregates.get_snapshots([statistics_name("default", "")])
+        assert body is not None
+        snapshot = decode_statistics(body)
+        assert (snapshot.users, snapshot.directed, snapshot.stale) == (24, 24, False)
+        (cached,) = await world.redis.cache.get([user_key("default", "s0")])
+        assert cached is not None
+        assert decode_profile(cached).persona == assigned.pop()
+        assert await _matches_a_rebuild(world, engines)
+
+    asyncio.run(scenario())
+
+
+def test_a_worker_that_does_not_own_partition_zero_does_not_lead() -> None:
+    async def scenario() -> None:
+        world = await World.open()
+        engines = Engines(world)
+        await engines.ownerships.own(1)
+        assert not await engines.personas.tick()
+
+    asyncio.run(scenario())
