@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from oracle import Settings, hash_of_item, popularity_at, tell, trend_counts
 
-from profiles.contributions import TREND_WINDOWS, TrendWindow, contribution
+from profiles.contributions import TREND_WINDOWS, TrendWindow, bucket_floor, contribution
 from profiles.policy import DEFAULT_POLICY, Policy
 from profiles.popularity import decayed, trends
 from schemas.updates import Counts
@@ -117,6 +117,52 @@ def test_the_strongest_trends_come_first_and_equal_ones_by_item() -> None:
     assert [trend.item for trend in found[1:]] == sorted([I0, I1])
     assert found[0].score == pytest.approx(4 / 5**0.5)
     assert trends(buckets, TREND_WINDOWS[0], now_ms=now_s * 1000, most=1) == found[:1]
+
+
+@pytest.mark.parametrize("window", TREND_WINDOWS)
+@pytest.mark.parametrize(
+    ("buckets_ago", "recent", "before"),
+    [(-1, 0, 0), (0, 1, 0), (1, 1, 0), ("w-1", 1, 0), ("w", 0, 1), ("2w-1", 0, 1), ("2w", 0, 0)],
+)
+def test_windows_end_where_they_should(
+    window: TrendWindow, buckets_ago: int | str, recent: int, before: int
+) -> None:
+    width = window.window_s // window.bucket_s
+    ago = {"w-1": width - 1, "w": width, "2w-1": 2 * width - 1, "2w": 2 * width}
+    number = 1000 - (buckets_ago if isinstance(buckets_ago, int) else ago[buckets_ago])
+    events = [like(number * window.bucket_s, "e1")]
+    # two more now, so that the item is a trend whatever came before
+    events += [like(1000 * window.bucket_s, f"now {n}") for n in range(2)]
+    (found,) = trends(
+        parts(counts_of(events), window.series),
+        window,
+        now_ms=1000 * window.bucket_s * 1000,
+        most=1,
+    )
+    assert (found.recent, found.before) == (2 + recent, before)
+
+
+@given(st.lists(times_ms, min_size=1, max_size=12), st.sampled_from([3_600.0, 86_400.0]))
+def test_what_is_pruned_is_not_missed(at_ms: list[int], half_life_s: float) -> None:
+    policy = Policy(popularity_half_life_s=half_life_s)
+    counts = counts_of([like(at / 1000, f"e{n}") for n, at in enumerate(at_ms)], policy)
+    now_ms = max(at_ms)
+    for window in TREND_WINDOWS:
+        whole = parts(counts, window.series)
+        floor = bucket_floor(window.series, now_ms, policy)
+        assert floor is not None
+        left = {part: table for part, table in whole.items() if part >= floor}
+        assert trends(left, window, now_ms=now_ms, most=9) == trends(
+            whole, window, now_ms=now_ms, most=9
+        )
+    eras = parts(counts, "popularity")
+    floor = bucket_floor("popularity", now_ms, policy)
+    assert floor is not None
+    kept = {era: table for era, table in eras.items() if era >= floor}
+    missed = decayed(eras, now_ms=now_ms, policy=policy)[I0] - decayed(
+        kept, now_ms=now_ms, policy=policy
+    ).get(I0, 0.0)
+    assert missed <= len(at_ms) * 2.0**-32
 
 
 def test_tomorrows_event_is_no_trend_today() -> None:
