@@ -5,7 +5,7 @@ passes. All writes are durable when the call returns. Every method may raise
 `StoreUnavailable`, which callers retry; nothing else is retried.
 """
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NewType, Protocol
 
@@ -336,7 +336,11 @@ class AggregateStore(Protocol):
         """
         ...
 
-    async def tables(self, partition: int) -> list[CounterTable]: ...
+    async def tables(
+        self, partition: int, *, series: Collection[str] | None = None
+    ) -> list[CounterTable]:
+        """Tables that hold counters, of some series or of all, in order."""
+        ...
 
     async def drop(self, partition: int, tables: Sequence[CounterTable]) -> None: ...
 

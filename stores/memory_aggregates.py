@@ -1,6 +1,6 @@
 """Aggregates in dictionaries: the default of unit tests, and a readable statement of the rules."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from profiles.ports import AggregateStore, Applied, CounterTable, Fenced, Increments, Token
@@ -78,8 +78,14 @@ class MemoryAggregateStore(AggregateStore):
             held.token = token
             held.built = True
 
-    async def tables(self, partition: int) -> list[CounterTable]:
-        return sorted(self._at(partition).tables)
+    async def tables(
+        self, partition: int, *, series: Collection[str] | None = None
+    ) -> list[CounterTable]:
+        return sorted(
+            table
+            for table in self._at(partition).tables
+            if series is None or table.series in series
+        )
 
     async def drop(self, partition: int, tables: Sequence[CounterTable]) -> None:
         for table in tables:

@@ -1,6 +1,6 @@
 """Aggregates in Redis: all keys of a partition in one slot, `strata:{live:p3}:…`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -10,24 +10,32 @@ from stores.increments import require_exact
 from stores.redis_connection import Argument, Command, RedisConnection, Reply, script_command
 from stores.redis_scripts import APPLY, BEGIN_BUILD, DROP, FINISH_BUILD, TRIM
 
-__all__ = ["LARGEST_APPLY", "RedisAggregateStore"]
+__all__ = ["RedisAggregateStore"]
 
-LARGEST_APPLY = 1_000_000
-"""Arguments of one `apply`; Redis takes 2**20. An increment needs two."""
+_encoder = msgspec.msgpack.Encoder()
 
 
 @dataclass(frozen=True, slots=True)
 class _Keys:
-    """Of one partition. `tables` is the set of names of tables; each is a hash of its own."""
+    """Of one partition.
+
+    `series` is the set of series that have tables; each has a set of its tables'
+    names; each table is a hash of its own.
+    """
 
     meta: bytes
     versions: bytes
-    tables: bytes
+    series: bytes
     watermarks: bytes
     table_prefix: bytes
+    series_prefix: bytes
 
     def table(self, table: CounterTable) -> bytes:
         return self.table_prefix + _name(table)
+
+    def names(self, series: str) -> bytes:
+        """Key of the set of names of a series' tables."""
+        return self.series_prefix + series.encode()
 
 
 def _name(table: CounterTable) -> bytes:
@@ -77,23 +85,25 @@ class RedisAggregateStore(AggregateStore):
         increments: Increments,
         watermarks_ms: Mapping[str, int],
     ) -> bool:
-        """See the port; more than `LARGEST_APPLY` arguments raise ValueError."""
+        """See the port."""
         require_exact(increments)
         keys = self._keys(partition)
-        arguments: list[Argument] = [token, epoch, keys.table_prefix]
-        arguments += _counted(expected)
-        arguments += _counted(versions)
-        arguments.append(len(increments))
-        for table, fields in increments.items():
-            arguments.append(_name(table))
-            arguments += _counted(fields)
-        arguments += _counted(watermarks_ms)
-        if len(arguments) > LARGEST_APPLY:
-            raise ValueError(f"an apply of {len(arguments)} arguments; {LARGEST_APPLY} at most")
+        packed = _encoder.encode(
+            (
+                _flat(expected),
+                _flat(versions),
+                [
+                    part
+                    for table, fields in increments.items()
+                    for part in (table.series, _text(_name(table)), _flat(fields))
+                ],
+                _flat(watermarks_ms),
+            )
+        )
         command = script_command(
             APPLY,
-            keys=[keys.meta, keys.versions, keys.tables, keys.watermarks],
-            arguments=arguments,
+            keys=[keys.meta, keys.versions, keys.series, keys.watermarks],
+            arguments=[token, epoch, keys.table_prefix, keys.series_prefix, packed],
         )
         return await self._connection.run(APPLY, command) == 1
 
@@ -101,8 +111,8 @@ class RedisAggregateStore(AggregateStore):
         keys = self._keys(partition)
         command = script_command(
             BEGIN_BUILD,
-            keys=[keys.meta, keys.versions, keys.tables, keys.watermarks],
-            arguments=[token, epoch, keys.table_prefix],
+            keys=[keys.meta, keys.versions, keys.series, keys.watermarks],
+            arguments=[token, epoch, keys.table_prefix, keys.series_prefix],
         )
         _require_newest(await self._connection.run(BEGIN_BUILD, command), partition)
 
@@ -112,26 +122,35 @@ class RedisAggregateStore(AggregateStore):
         )
         _require_newest(await self._connection.run(FINISH_BUILD, command), partition)
 
-    async def tables(self, partition: int) -> list[CounterTable]:
-        (names,) = await self._connection.send([("SMEMBERS", self._keys(partition).tables)])
-        if not isinstance(names, set | list):
-            raise TypeError("SMEMBERS answers with a set")
-        return sorted(_table(name) for name in names if isinstance(name, bytes))
+    async def tables(
+        self, partition: int, *, series: Collection[str] | None = None
+    ) -> list[CounterTable]:
+        keys = self._keys(partition)
+        if series is None:
+            (found,) = await self._connection.send([("SMEMBERS", keys.series)])
+            series = [name.decode() for name in _members(found)]
+        replies = await self._connection.send([("SMEMBERS", keys.names(name)) for name in series])
+        return sorted(_table(name) for reply in replies for name in _members(reply))
 
     async def drop(self, partition: int, tables: Sequence[CounterTable]) -> None:
         if tables:
             keys = self._keys(partition)
+            named: list[Argument] = []
+            for table in tables:
+                named += (table.series, _name(table))
             command = script_command(
                 DROP,
-                keys=[keys.tables],
-                arguments=[keys.table_prefix, *(_name(table) for table in tables)],
+                keys=sorted({keys.names(table.series) for table in tables}),
+                arguments=[keys.table_prefix, keys.series_prefix, *named],
             )
             await self._connection.run(DROP, command)
 
     async def trim(self, partition: int, table: CounterTable, *, keep: int) -> None:
         keys = self._keys(partition)
         command = script_command(
-            TRIM, keys=[keys.table(table), keys.tables], arguments=[keep, _name(table)]
+            TRIM,
+            keys=[keys.table(table), keys.names(table.series)],
+            arguments=[keep, _name(table)],
         )
         await self._connection.run(TRIM, command)
 
@@ -179,9 +198,10 @@ class RedisAggregateStore(AggregateStore):
         return _Keys(
             meta=prefix + b"meta",
             versions=prefix + b"versions",
-            tables=prefix + b"tables",
+            series=prefix + b"series",
             watermarks=prefix + b"watermarks",
             table_prefix=prefix + b"table:",
+            series_prefix=prefix + b"tables:",
         )
 
     def _epoch_key(self) -> bytes:
@@ -191,12 +211,29 @@ class RedisAggregateStore(AggregateStore):
         return f"strata:{{{self._namespace}}}:snapshot:".encode() + name.encode()
 
 
-def _counted(numbers: Mapping[bytes, int] | Mapping[str, int]) -> list[Argument]:
-    """A length, and that many names with numbers."""
-    arguments: list[Argument] = [len(numbers)]
-    for pair in numbers.items():
-        arguments += pair
-    return arguments
+def _flat(numbers: Mapping[bytes, int] | Mapping[str, int]) -> list[msgspec.Raw | int]:
+    """Names and numbers in turn."""
+    flat: list[msgspec.Raw | int] = []
+    for name, number in numbers.items():
+        flat.append(_text(name if isinstance(name, bytes) else name.encode()))
+        flat.append(number)
+    return flat
+
+
+def _text(name: bytes) -> msgspec.Raw:
+    """Bytes as MessagePack's str: Redis's Lua library knows no bin type, and asks for no UTF-8."""
+    size = len(name)
+    if size < 1 << 5:
+        return msgspec.Raw(bytes((0xA0 | size,)) + name)
+    if size < 1 << 8:
+        return msgspec.Raw(bytes((0xD9, size)) + name)
+    return msgspec.Raw(b"\xdb" + size.to_bytes(4, "big") + name)
+
+
+def _members(reply: Reply) -> list[bytes]:
+    if not isinstance(reply, set | list):
+        raise TypeError("SMEMBERS answers with a set")
+    return [member for member in reply if isinstance(member, bytes)]
 
 
 def _require_newest(reply: Reply, partition: int) -> None:

@@ -23,69 +23,69 @@ local seen = redis.call('HGET', KEYS[1], 'token')
 local stale = seen and tonumber(seen) > tonumber(ARGV[1])
 """
 
-# KEYS: meta, versions, tables, watermarks; ARGV: token, epoch, prefix of tables,
-# then four lists, each behind its length: users and expected versions; users and
-# new versions; per table its name, a length, and fields with increments; tenants
-# and watermarks.
+# Names of tables are kept in one set per series, named by the set `series`, so that
+# readers of a few series do not list the many tables of others.
+#
+# KEYS: meta, versions, series, watermarks; ARGV: token, epoch, prefix of tables,
+# prefix of series, and a MessagePack array of four arrays: users and expected
+# versions; users and new versions; per table its series, name, and an array of
+# fields and increments; tenants and watermarks. Packed, because Redis takes 2^20
+# arguments at most. Lua's numbers are exact up to 2^53.
 APPLY = Script(
     _FENCE
     + """
 if stale or redis.call('HGET', KEYS[1], 'epoch') ~= ARGV[2] then return 0 end
-local at = 4
-local function count()
-  at = at + 1
-  return tonumber(ARGV[at - 1])
-end
-for _ = 1, count() do
-  if (redis.call('HGET', KEYS[2], ARGV[at]) or '0') ~= ARGV[at + 1] then return 0 end
-  at = at + 2
+local expected, versions, tables, watermarks = unpack(cmsgpack.unpack(ARGV[5]))
+for i = 1, #expected, 2 do
+  if tonumber(redis.call('HGET', KEYS[2], expected[i]) or 0) ~= expected[i + 1] then return 0 end
 end
 redis.call('HSET', KEYS[1], 'token', ARGV[1])
-for _ = 1, count() do
-  if ARGV[at + 1] == '0' then
-    redis.call('HDEL', KEYS[2], ARGV[at])
+for i = 1, #versions, 2 do
+  if versions[i + 1] == 0 then
+    redis.call('HDEL', KEYS[2], versions[i])
   else
-    redis.call('HSET', KEYS[2], ARGV[at], ARGV[at + 1])
+    redis.call('HSET', KEYS[2], versions[i], versions[i + 1])
   end
-  at = at + 2
 end
-for _ = 1, count() do
-  local name = ARGV[at]
+for i = 1, #tables, 3 do
+  local series, name, fields = tables[i], tables[i + 1], tables[i + 2]
   local key = ARGV[3] .. name
-  at = at + 1
   local emptied = false
-  for _ = 1, count() do
-    if redis.call('HINCRBY', key, ARGV[at], ARGV[at + 1]) == 0 then
-      redis.call('HDEL', key, ARGV[at])
+  for f = 1, #fields, 2 do
+    if redis.call('HINCRBY', key, fields[f], fields[f + 1]) == 0 then
+      redis.call('HDEL', key, fields[f])
       emptied = true
     end
-    at = at + 2
   end
   if emptied and redis.call('EXISTS', key) == 0 then
-    redis.call('SREM', KEYS[3], name)
+    redis.call('SREM', ARGV[4] .. series, name)
   else
-    redis.call('SADD', KEYS[3], name)
+    redis.call('SADD', ARGV[4] .. series, name)
+    redis.call('SADD', KEYS[3], series)
   end
 end
-for _ = 1, count() do
-  local held = redis.call('HGET', KEYS[4], ARGV[at])
-  if not held or tonumber(held) < tonumber(ARGV[at + 1]) then
-    redis.call('HSET', KEYS[4], ARGV[at], ARGV[at + 1])
+for i = 1, #watermarks, 2 do
+  local held = redis.call('HGET', KEYS[4], watermarks[i])
+  if not held or tonumber(held) < watermarks[i + 1] then
+    redis.call('HSET', KEYS[4], watermarks[i], watermarks[i + 1])
   end
-  at = at + 2
 end
 return 1
 """
 )
 
-# KEYS: meta, versions, tables, watermarks; ARGV: token, epoch, prefix of tables.
+# KEYS: meta, versions, series, watermarks; ARGV: token, epoch, prefix of tables,
+# prefix of series.
 BEGIN_BUILD = Script(
     _FENCE
     + """
 if stale then return 0 end
 redis.call('HSET', KEYS[1], 'token', ARGV[1], 'epoch', ARGV[2], 'built', '0')
-for _, name in ipairs(redis.call('SMEMBERS', KEYS[3])) do
-  redis.call('UNLINK', ARGV[3] .. name)
+for _, series in ipairs(redis.call('SMEMBERS', KEYS[3])) do
+  for _, name in ipairs(redis.call('SMEMBERS', ARGV[4] .. series)) do
+    redis.call('UNLINK', ARGV[3] .. name)
+  end
+  redis.call('UNLINK', ARGV[4] .. series)
 end
 redis.call('UNLINK', KEYS[2], KEYS[3], KEYS[4])
 return 1
@@ -104,15 +104,16 @@ return 1
 """
 )
 
-# KEYS: tables; ARGV: prefix of tables, names.
+# ARGV: prefix of tables, prefix of series, then pairs of series and name; KEYS: the
+# tables' sets of names, for the cluster to find the slot.
 DROP = Script("""
-for i = 2, #ARGV do
-  redis.call('UNLINK', ARGV[1] .. ARGV[i])
-  redis.call('SREM', KEYS[1], ARGV[i])
+for i = 3, #ARGV, 2 do
+  redis.call('UNLINK', ARGV[1] .. ARGV[i + 1])
+  redis.call('SREM', ARGV[2] .. ARGV[i], ARGV[i + 1])
 end
 """)
 
-# KEYS: the table, tables; ARGV: how many to keep, the table's name.
+# KEYS: the table, its series' set of names; ARGV: how many to keep, the table's name.
 TRIM = Script("""
 local flat = redis.call('HGETALL', KEYS[1])
 local keep = tonumber(ARGV[1])

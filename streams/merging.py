@@ -94,8 +94,7 @@ class Merger:
                 await until_available(partial(self._aggregates.watermarks_ms, place))
             ).items():
                 watermarks[tenant] = max(watermarks.get(tenant, 0), mark)
-            tables = await until_available(partial(self._aggregates.tables, place))
-            asked = [table for table in tables if table.series in _SERIES]
+            asked = await until_available(partial(self._aggregates.tables, place, series=_SERIES))
             found = await until_available(partial(self._aggregates.counters, place, asked))
             _sum_into(scopes, asked, found)
         now_ms = self._clock_ms()

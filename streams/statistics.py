@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Final
 
@@ -44,6 +44,7 @@ _log = structlog.get_logger(__name__)
 
 _CHUNK: Final = 512
 _ATTEMPTS: Final = 5
+_LARGEST_STEP: Final = 50_000  # counters, about 50 ms of the store's time
 # Series whose tables grow with what users mention; the largest counters are kept.
 BOUNDED: Final[Mapping[str, int]] = {"co-occurrence": 500, "attribute": 1_000}
 _TRIM_FACTOR: Final = 4
@@ -100,7 +101,8 @@ class StatisticsEngine:
             token = (await self._ownerships.own(batch.partition)).token
             for chunk in batch.chunks(_CHUNK):
                 updates = [_read(record.value, batch, record.offset) for record in chunk.records]
-                await self._apply(batch.partition, token, updates)
+                for group in _groups(updates):
+                    await self._apply(batch.partition, token, group)
             return batch.epoch == self._epoch()
 
     async def ensure_built(self, partitions: Sequence[int]) -> None:
@@ -224,7 +226,9 @@ class StatisticsEngine:
                 if (floor := bucket_floor(series, watermark_ms, self._policy)) is not None
             }
             if self._floors.get((partition, tenant)) != floors:
-                tables = await until_available(partial(self._aggregates.tables, partition))
+                tables = await until_available(
+                    partial(self._aggregates.tables, partition, series=list(floors))
+                )
                 left = [
                     table
                     for table in tables
@@ -301,6 +305,22 @@ class StatisticsEngine:
             )
         )
         await until_available(partial(self._cache.put, views))
+
+
+def _groups(updates: Sequence[ProfileUpdate]) -> Iterator[list[ProfileUpdate]]:
+    """Updates in order, cut so that no one step holds the store for long."""
+    group: list[ProfileUpdate] = []
+    size = 0
+    for update in updates:
+        group.append(update)
+        size += sum(map(len, update.change.counts.values()))
+        # A persona change brings whole users, whose counters are not counted yet.
+        size += sum(len(user.state) for user in (update.left, update.joined) if user)
+        if size >= _LARGEST_STEP:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group
 
 
 def _newest_ms(state: UserState) -> int:
