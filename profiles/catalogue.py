@@ -1,6 +1,8 @@
 """The item vectors a worker knows, in one growing matrix."""
 
 from collections.abc import Sequence
+from itertools import repeat
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -8,6 +10,9 @@ import numpy.typing as npt
 from profiles.ports import Vector
 
 __all__ = ["DimensionMismatch", "ItemCatalogue"]
+
+
+_AT_ONCE: Final = 128
 
 
 class DimensionMismatch(ValueError):
@@ -51,12 +56,18 @@ class ItemCatalogue:
 
     def rows(self, items: Sequence[int]) -> npt.NDArray[np.intp]:
         """Row of each item, -1 where unknown; shape (len(items),)."""
-        get = self._row_of.get
-        return np.fromiter((get(item, -1) for item in items), np.intp, len(items))
+        return np.fromiter(map(self._row_of.get, items, repeat(-1)), np.intp, len(items))
 
-    def take(self, rows: npt.NDArray[np.intp]) -> Vector:
-        """Vectors of known rows, shape (len(rows), d)."""
-        return self._matrix[rows]
+    def weighted_sum(
+        self, weights: npt.NDArray[np.float64], rows: npt.NDArray[np.intp]
+    ) -> npt.NDArray[np.float64]:
+        """Σ weight · vector over known rows in double precision, shape (d,)."""
+        total = np.zeros(self.dimension)
+        # Widened by parts that stay in the processor's cache: twice as fast as all at once.
+        for start in range(0, len(rows), _AT_ONCE):
+            part = slice(start, start + _AT_ONCE)
+            total += weights[part] @ self._matrix[rows[part]].astype(np.float64)
+        return total
 
     def vector(self, item: int) -> Vector | None:
         row = self._row_of.get(item)

@@ -90,7 +90,7 @@ def project(state: UserState, catalogue: ItemCatalogue, policy: Policy) -> Proje
     mass = float(evidence.sum())
     if mass == 0.0:
         return Projection(zeros, 0.0, 0.0, waiting, newest_ms)
-    total = terms @ catalogue.take(places[known]).astype(np.float64)
+    total = catalogue.weighted_sum(terms, places[known])
     norm = float(np.linalg.norm(total))
     vector = (total / norm).astype(np.float32) if norm > _SMALLEST_NORM else zeros
     # Relative to the largest: squares of evidence that is decades old underflow.

@@ -105,7 +105,13 @@ def test_a_catalogue_grows_and_keeps_what_it_had() -> None:
     for item in range(500):
         items.put(item, np.full(DIMENSION, item, np.float32))
     assert len(items) == 500
-    assert items.take(items.rows([0, 63, 64, 499]))[:, 0].tolist() == [0.0, 63.0, 64.0, 499.0]
+    for item in (0, 63, 64, 499):
+        vector = items.vector(item)
+        assert vector is not None
+        assert vector.tolist() == [item] * DIMENSION
+    rows = items.rows(list(range(500)))
+    assert items.weighted_sum(np.ones(500), rows).tolist() == [500 * 499 / 2] * DIMENSION
+    assert items.weighted_sum(np.ones(0), rows[:0]).tolist() == [0.0] * DIMENSION
     assert items.rows([500]).tolist() == [-1]
     assert items.vector(500) is None
     assert 499 in items
