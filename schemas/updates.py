@@ -79,52 +79,11 @@ FORMAT: Final = b"\x01"
 _encoder = msgspec.msgpack.Encoder()
 
 
-class _Wire(msgspec.Struct, frozen=True, array_like=True):
-    counts: list[tuple[str, str, dict[bytes, int]]]
-    mean: bytes
-
-
-class _WireUpdate(msgspec.Struct, frozen=True, array_like=True):
-    tenant: str
-    user_id: str
-    key: bytes
-    version: int
-    watermark_ms: int
-    persona_before: str | None
-    persona_after: str | None
-    change: _Wire
-    left: WholeUser | None
-    joined: WholeUser | None
-
-
-_decoder = msgspec.msgpack.Decoder(_WireUpdate)
-
-
-def _to_wire(part: Contribution) -> _Wire:
-    rows = [(series, name, table) for (series, name), table in part.counts.items()]
-    return _Wire(rows, part.mean)
-
-
-def _from_wire(part: _Wire) -> Contribution:
-    counts = {(series, name): table for series, name, table in part.counts}
-    return Contribution(counts, part.mean)
+_decoder = msgspec.msgpack.Decoder(ProfileUpdate)
 
 
 def encode_update(update: ProfileUpdate) -> bytes:
-    return FORMAT + _encoder.encode(
-        _WireUpdate(
-            update.tenant,
-            update.user_id,
-            update.key,
-            update.version,
-            update.watermark_ms,
-            update.persona_before,
-            update.persona_after,
-            _to_wire(update.change),
-            update.left,
-            update.joined,
-        )
-    )
+    return FORMAT + _encoder.encode(update)
 
 
 def decode_update(encoded: bytes) -> ProfileUpdate:
@@ -136,18 +95,6 @@ def decode_update(encoded: bytes) -> ProfileUpdate:
     if encoded[:1] != FORMAT:
         raise UpdateFormatError("not a profile update of format 1")
     try:
-        wire = _decoder.decode(memoryview(encoded)[1:])
+        return _decoder.decode(memoryview(encoded)[1:])
     except (msgspec.DecodeError, msgspec.ValidationError) as error:
         raise UpdateFormatError(f"not a profile update: {error}") from error
-    return ProfileUpdate(
-        wire.tenant,
-        wire.user_id,
-        wire.key,
-        wire.version,
-        wire.watermark_ms,
-        wire.persona_before,
-        wire.persona_after,
-        _from_wire(wire.change),
-        wire.left,
-        wire.joined,
-    )
