@@ -6,11 +6,11 @@ import msgspec
 import numpy as np
 
 from profiles.ports import Control, ControlStore, Fenced, Token
-from stores.points import Collection, Distance, Equals, Point, Points
+from stores.points import Collection, Equals, Point, Points
 
 __all__ = ["CONTROL_COLLECTION", "PointControlStore"]
 
-CONTROL_COLLECTION = Collection(name="control", dimension=1, distance=Distance.DOT)
+CONTROL_COLLECTION = Collection(name="control", dimension=1)
 
 
 class _Fields(msgspec.Struct, frozen=True, kw_only=True):

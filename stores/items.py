@@ -10,7 +10,6 @@ from profiles.ports import ItemRecord, ItemStore, ScoredItem, Vector
 from stores.points import (
     Above,
     Collection,
-    Distance,
     Equals,
     Except,
     Index,
@@ -30,13 +29,12 @@ def item_collection(dimension: int) -> Collection:
     return Collection(
         name="items",
         dimension=dimension,
-        distance=Distance.DOT,
-        indexes={"tenant": Index.TENANT, "revision": Index.INTEGER, "retired": Index.BOOL},
+        indexes={"tenant": Index.TENANT, "revision": Index.INTEGER, "retired": Index.INTEGER},
     )
 
 
 class _Fields(msgspec.Struct, frozen=True, kw_only=True):
-    """An item's payload; bytes travel as base64."""
+    """An item's payload; bytes travel as base64, a boolean as 0 or 1 (see `Equals`)."""
 
     tenant: str
     item_id: str
@@ -47,7 +45,7 @@ class _Fields(msgspec.Struct, frozen=True, kw_only=True):
     event_hash: int = 0
     content_hash: bytes = b""
     revision: int = 0
-    retired: bool = False
+    retired: int = 0
 
 
 class PointItemStore(ItemStore):
@@ -97,7 +95,7 @@ class PointItemStore(ItemStore):
         where: Where = (
             Equals("tenant", tenant),
             Above("revision", 0),
-            Equals("retired", value=False),
+            Equals("retired", 0),
             *((Except(excluded),) if excluded else ()),
         )
         hits = await self._points.search(vector, where=where, limit=limit)
@@ -115,7 +113,7 @@ def _point(record: ItemRecord) -> Point:
         event_hash=record.event_hash,
         content_hash=record.content_hash,
         revision=record.revision,
-        retired=record.retired,
+        retired=int(record.retired),
     )
     return Point(record.key, record.vector, msgspec.to_builtins(fields))
 
@@ -133,6 +131,6 @@ def _record(point: Stored) -> ItemRecord:
         event_hash=fields.event_hash,
         content_hash=fields.content_hash,
         revision=fields.revision,
-        retired=fields.retired,
+        retired=bool(fields.retired),
         vector=vector_of(point),
     )

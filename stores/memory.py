@@ -12,7 +12,6 @@ from stores.points import (
     AtMost,
     Collection,
     Differs,
-    Distance,
     Equals,
     Except,
     Hit,
@@ -52,11 +51,6 @@ def _meets(point: Point, where: Where) -> bool:
 def _order(point_id: PointId) -> tuple[bool, int, str]:
     """Numbers before UUIDs, as Qdrant orders them."""
     return (False, point_id, "") if isinstance(point_id, int) else (True, 0, point_id)
-
-
-def _unit(vector: Vector) -> Vector:
-    length = float(np.linalg.norm(vector))
-    return vector if length == 0.0 else (vector / np.float32(length)).astype(np.float32)
 
 
 class MemoryPoints(Points):
@@ -123,10 +117,8 @@ class MemoryPoints(Points):
         return page, found[limit].id if len(found) > limit else None
 
     async def search(self, vector: Vector, *, where: Where, limit: int) -> list[Hit]:
-        cosine = self._collection.distance is Distance.COSINE
-        query = _unit(vector) if cosine else vector
         hits = [
-            Hit(_stored(point, vectors=True), float(np.dot(point.vector, query)))
+            Hit(_stored(point, vectors=True), float(np.dot(point.vector, vector)))
             for point in self._matching(where)
         ]
         hits.sort(key=lambda hit: (-hit.score, _order(hit.point.id)))
@@ -149,16 +141,13 @@ class MemoryPoints(Points):
         return (point for point in self._points.values() if _meets(point, where))
 
     def _put(self, points: Sequence[Point]) -> None:
-        cosine = self._collection.distance is Distance.COSINE
         for point in points:
             if point.vector.shape != (self.dimension,):
                 raise StoreMismatch(f"{self._collection.name}: vectors have {self.dimension} d")
         for point in points:
-            # A copy, and what cosine storage makes of a vector: as in Qdrant.
-            vector = _unit(point.vector) if cosine else point.vector
-            self._points[point.id] = Point(
-                point.id, vector.astype(np.float32, copy=True), dict(point.payload)
-            )
+            # A copy: what the caller does with its own later is not stored.
+            vector = point.vector.astype(np.float32, copy=True)
+            self._points[point.id] = Point(point.id, vector, dict(point.payload))
 
 
 def _merged_object(inner: object, payload: Payload) -> dict[str, int]:

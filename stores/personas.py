@@ -16,7 +16,6 @@ from profiles.ports import PersonaDocument, PersonaStore, Token
 from stores.points import (
     AtMost,
     Collection,
-    Distance,
     Index,
     Point,
     PointId,
@@ -29,7 +28,6 @@ __all__ = ["PERSONA_COLLECTION", "PointPersonaStore"]
 PERSONA_COLLECTION = Collection(
     name="personas",
     dimension=1,
-    distance=Distance.DOT,
     indexes={"tenant": Index.TENANT, "version": Index.INTEGER, "token": Index.INTEGER},
 )
 

@@ -21,7 +21,6 @@ __all__ = [
     "AtMost",
     "Collection",
     "Differs",
-    "Distance",
     "Equals",
     "Except",
     "Hit",
@@ -47,13 +46,8 @@ BATCH = 512
 PointId = int | str
 """In [0, 2**64), or a UUID in its canonical lower-case form."""
 
-PayloadValue = str | int | float | bool | list[str] | dict[str, int] | None
+PayloadValue = str | int | float | list[str] | dict[str, int] | None
 Payload = dict[str, PayloadValue]
-
-
-class Distance(Enum):
-    COSINE = "Cosine"
-    DOT = "Dot"
 
 
 class Index(Enum):
@@ -63,12 +57,11 @@ class Index(Enum):
     KEYWORD = "keyword"
     INTEGER = "integer"
     FLOAT = "float"
-    BOOL = "bool"
 
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """What a collection is made of.
+    """What a collection is made of. Its points are compared by dot product.
 
     Attributes:
         name: Without the namespace, e.g. "users".
@@ -78,20 +71,21 @@ class Collection:
 
     name: str
     dimension: int
-    distance: Distance
     indexes: Mapping[str, Index] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Equals:
+    """Not for booleans: qdrant-edge-py 0.9 reads `MatchValue(True)` as the integer 1."""
+
     field: str
-    value: str | int | bool
+    value: str | int
 
 
 @dataclass(frozen=True, slots=True)
 class Differs:
     field: str
-    value: str | int | bool
+    value: str | int
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +201,7 @@ class Points(Protocol):
         ...
 
     async def search(self, vector: Vector, *, where: Where, limit: int) -> list[Hit]:
-        """Best first, with vectors."""
+        """Greatest dot product first, with vectors."""
         ...
 
     async def count(self, where: Where) -> int: ...

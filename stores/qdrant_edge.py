@@ -69,7 +69,6 @@ from stores.points import (
     batches,
     finished,
 )
-from stores.points import Distance as PointDistance
 
 __all__ = ["EdgePoints"]
 
@@ -81,13 +80,11 @@ _FLUSH_AFTER_POINTS = 20_000
 _RESERVE_BYTES = 128 * 2**20
 """Room for the log's and the payload's next 32 MB pages, and for who else writes to the disk."""
 
-_DISTANCES = {PointDistance.COSINE: Distance.Cosine, PointDistance.DOT: Distance.Dot}
 _INDEXES: dict[Index, KeywordIndexParams | PayloadSchemaType] = {
     Index.TENANT: KeywordIndexParams(is_tenant=True),
     Index.KEYWORD: PayloadSchemaType.Keyword,
     Index.INTEGER: PayloadSchemaType.Integer,
     Index.FLOAT: PayloadSchemaType.Float,
-    Index.BOOL: PayloadSchemaType.Bool,
 }
 
 
@@ -109,13 +106,11 @@ class EdgePoints(Points):
         """Load the collection, or create it where absent; blocks for some 50 ms.
 
         Raises:
-            StoreMismatch: it was created with another dimension or distance.
+            StoreMismatch: it was created with another dimension.
             StoreFull: the disk has no room for it.
         """
         config = EdgeConfig(
-            vectors=EdgeVectorParams(
-                size=collection.dimension, distance=_DISTANCES[collection.distance]
-            )
+            vectors=EdgeVectorParams(size=collection.dimension, distance=Distance.Dot)
         )
         if not directory.exists():
             _require_room(directory.parent)

@@ -23,7 +23,6 @@ from stores.points import (
     AtMost,
     Collection,
     Differs,
-    Distance,
     Equals,
     Except,
     Hit,
@@ -49,13 +48,11 @@ _IN_FLIGHT = 4
 _OLDEST_SERVER = (1, 17)
 _STRONG = models.WriteOrdering.STRONG
 _MAJORITY = models.ReadConsistencyType.MAJORITY
-_DISTANCES = {Distance.COSINE: models.Distance.COSINE, Distance.DOT: models.Distance.DOT}
 _INDEXES: dict[Index, models.KeywordIndexParams | models.PayloadSchemaType] = {
     Index.TENANT: models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD, is_tenant=True),
     Index.KEYWORD: models.PayloadSchemaType.KEYWORD,
     Index.INTEGER: models.PayloadSchemaType.INTEGER,
     Index.FLOAT: models.PayloadSchemaType.FLOAT,
-    Index.BOOL: models.PayloadSchemaType.BOOL,
 }
 
 
@@ -250,7 +247,7 @@ async def _create(client: AsyncQdrantClient, collection: Collection, names: _Nam
             await client.create_collection(
                 names.concrete,
                 vectors_config=models.VectorParams(
-                    size=collection.dimension, distance=_DISTANCES[collection.distance]
+                    size=collection.dimension, distance=models.Distance.DOT
                 ),
             )
         except Exception:
@@ -270,7 +267,7 @@ async def _create(client: AsyncQdrantClient, collection: Collection, names: _Nam
 
 def _require_same(collection: Collection, alias: str, info: models.CollectionInfo) -> None:
     stored = info.config.params.vectors
-    wanted = (collection.dimension, _DISTANCES[collection.distance])
+    wanted = (collection.dimension, models.Distance.DOT)
     if not isinstance(stored, models.VectorParams) or (stored.size, stored.distance) != wanted:
         raise StoreMismatch(f"collection {alias} exists with other vectors than {wanted}")
 

@@ -20,7 +20,6 @@ from stores.errors import StoreMismatch
 from stores.points import (
     Above,
     Collection,
-    Distance,
     Equals,
     Except,
     Index,
@@ -41,12 +40,11 @@ def user_collection(dimension: int) -> Collection:
     return Collection(
         name="users",
         dimension=dimension,
-        distance=Distance.DOT,
         indexes={
             "tenant": Index.TENANT,
             "partition": Index.INTEGER,
             "persona": Index.KEYWORD,
-            "waiting": Index.BOOL,
+            "waiting": Index.INTEGER,
             "token": Index.INTEGER,
             "mass": Index.FLOAT,
         },
@@ -67,14 +65,14 @@ class _Claim(msgspec.Struct, frozen=True):
 
 
 class _Fields(_Claim, frozen=True, kw_only=True):
-    """A user's payload; bytes travel as base64."""
+    """A user's payload; bytes travel as base64, a boolean as 0 or 1 (see `Equals`)."""
 
     tenant: str
     user_id: str
     state: bytes = b""
     outbox: bytes = b""
     persona: str | None = None
-    waiting: bool = False
+    waiting: int = 0
     mass: float = 0.0
 
 
@@ -162,7 +160,7 @@ class PointUserStore(UserStore):
         where: Where = (
             *(() if partition is None else (Equals("partition", partition),)),
             *(() if tenant is None else (Equals("tenant", tenant),)),
-            *(() if waiting is None else (Equals("waiting", waiting),)),
+            *(() if waiting is None else (Equals("waiting", int(waiting)),)),
         )
         start: PointId | None = None
         while True:
@@ -176,12 +174,14 @@ class PointUserStore(UserStore):
         self, *, tenant: str, vector: Vector, limit: int, exclude: bytes | None = None
     ) -> list[ScoredUser]:
         require_finite(vector, owner="the query")
+        length = np.float32(np.linalg.norm(vector))
+        direction = vector / length if length > 0 else vector
         where: Where = (
             Equals("tenant", tenant),
             Above("mass", 0.0),
             *(() if exclude is None else (Except((_point_id(exclude),)),)),
         )
-        hits = await self._points.search(vector, where=where, limit=limit)
+        hits = await self._points.search(direction, where=where, limit=limit)
         return [ScoredUser(_record(hit.point), hit.score) for hit in hits]
 
     async def count(self, *, tenant: str | None = None) -> int:
@@ -302,7 +302,7 @@ def _point(record: UserRecord) -> Point:
         state=record.state,
         outbox=record.outbox,
         persona=record.persona,
-        waiting=record.waiting,
+        waiting=int(record.waiting),
         mass=record.mass,
     )
     return Point(_point_id(record.key), record.vector, msgspec.to_builtins(fields))
@@ -321,6 +321,6 @@ def _record(point: Stored) -> UserRecord:
         outbox=fields.outbox,
         vector=vector_of(point),
         persona=fields.persona,
-        waiting=fields.waiting,
+        waiting=bool(fields.waiting),
         mass=fields.mass,
     )

@@ -29,7 +29,6 @@ async def serve(directory: Path) -> None:
     rest.should_exit = True
     await serving
     await rpc.stop(grace=1.0)
-    engine.close()
 
 
 asyncio.run(serve(Path(sys.argv[1])))

@@ -58,8 +58,8 @@ class _Collection:
 class Engine:
     """Every call is whole before the next begins, as in one shard of the server.
 
-    Collections, aliases and indexes outlive it: opened on the same directory,
-    another engine finds them.
+    Everything outlives it, however it ends: another engine, opened on the same
+    directory, finds it.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -76,11 +76,6 @@ class Engine:
                     models.VectorParams.model_validate(one["vectors"]),
                     one["indexes"],
                 )
-
-    def close(self) -> None:
-        for collection in self._collections.values():
-            collection.shard.flush()
-            collection.shard.close()
 
     def exists(self, name: str) -> bool:
         return self.aliases.get(name, name) in self._collections

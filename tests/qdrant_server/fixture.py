@@ -55,11 +55,12 @@ class QdrantTestServer:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._child.communicate(timeout=_STOP_S)
+        self.kill()
 
     def kill(self) -> None:
-        """SIGKILL, so that it stops answering in the middle of whatever it does."""
+        """SIGKILL, in the middle of whatever it does; its directory keeps what it answered for."""
         self._child.kill()
+        self._child.communicate(timeout=_STOP_S)
 
 
 @pytest.fixture(scope="session")
