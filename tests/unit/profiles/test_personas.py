@@ -2,8 +2,18 @@
 
 import numpy as np
 import pytest
+from histories import (
+    DIMENSION,
+    VECTORS,
+    EventDict,
+    catalogue,
+    folded,
+    histories,
+    remembered,
+)
 from hypothesis import given
 from hypothesis import strategies as st
+from oracle import nearest_persona, tell
 
 from profiles.personas import (
     Centroids,
@@ -18,7 +28,9 @@ from profiles.personas import (
     moved_to_means,
     preferred,
 )
+from profiles.policy import DEFAULT_POLICY
 from profiles.ports import Vector
+from profiles.projection import project
 
 
 def units(*rows: list[float]) -> Vector:
@@ -59,6 +71,27 @@ def test_a_user_alone_is_assigned_as_among_others() -> None:
     users = blobs(seed=3, spread=0.4)
     together = personas.assign(users)
     assert [personas.assign(user[None])[0] for user in users] == together
+
+
+@given(
+    histories(says=remembered).filter(bool),
+    st.lists(
+        st.lists(st.floats(-1, 1), min_size=DIMENSION, max_size=DIMENSION).filter(
+            lambda row: float(np.linalg.norm(row)) > 0.1
+        ),
+        max_size=4,
+    ),
+)
+def test_the_nearest_persona_is_the_oracles(
+    events: list[EventDict], rows: list[list[float]]
+) -> None:
+    centroids = {f"p{number}": units(row)[0] for number, row in enumerate(rows)}
+    vector = project(folded(events, DEFAULT_POLICY), catalogue(), DEFAULT_POLICY).vector
+    user = tell(events, VECTORS, dimension=DIMENSION)["default", "u"]
+    near = nearest_persona(user, {name: row.tolist() for name, row in centroids.items()})
+    (found,) = Centroids(1, centroids).assign(vector[None])
+    # nearer than the rounding of 32-bit sums, either is right
+    assert found == near.persona or near.margin < 1e-6
 
 
 def test_centroids_read_back_by_id() -> None:
