@@ -38,7 +38,7 @@ from streams.sweeping import Sweeper
 from streams.topics import ensure_topics
 from streams.transport import PartitionLost
 
-__all__ = ["Stalled", "Stores", "Worker", "WorkerOptions"]
+__all__ = ["Crashed", "Stalled", "Stores", "Worker", "WorkerOptions"]
 
 _log = structlog.get_logger(__name__)
 
@@ -47,6 +47,10 @@ _MAINTENANCE_S: Final = 1.0
 
 class Stalled(RuntimeError):
     """There is lag, and nothing has moved for too long."""
+
+
+class Crashed(RuntimeError):
+    """Faust's own services have died; the cause is attached."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -337,10 +341,13 @@ class Worker:
             await self.profiles.abandon()
 
     async def _watch_loop(self) -> None:
-        """End a worker whose lag stands still."""
+        """End a worker whose lag stands still, or whose Faust services have died."""
         last, since = self._progress(), time.monotonic()
         while True:
             await asyncio.sleep(min(5.0, self._options.stall_s / 4))
+            reason = self._running_app().crash_reason
+            if reason is not None:
+                raise Crashed(f"the consumer's services died of {reason!r}") from reason
             progress = self._progress()
             if progress != last or not await self.lag():
                 last, since = progress, time.monotonic()
