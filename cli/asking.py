@@ -1,0 +1,93 @@
+"""Questions to a running lookup service."""
+
+import ipaddress
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import quote, urlsplit
+
+import httpx
+from pydantic import ValidationError
+
+from cli.errors import CommandFailed, WrongUse
+from schemas.views import Problem
+
+__all__ = ["Asker"]
+
+_TIMEOUT_S: Final = 10.0
+
+
+class Asker:
+    """Asks as one tenant; answers are the service's JSON, unchanged.
+
+    Every question may raise `CommandFailed`: no service, or it says why not.
+    """
+
+    def __init__(self, url: str, *, tenant: str) -> None:
+        self._url = url
+        try:
+            self._client = httpx.Client(
+                base_url=url,
+                headers=[(b"X-Strata-Tenant", _encoded(tenant, "--tenant"))],
+                timeout=_TIMEOUT_S,
+                # A proxy cannot reach this machine's own loopback for us.
+                trust_env=not _is_loopback(url),
+            )
+        except httpx.InvalidURL as error:
+            raise WrongUse(f"{url} is not the address of a service: {error}") from error
+
+    def get(self, *path: str, params: Mapping[str, str | int] | None = None) -> str:
+        """GET /v1/…; each part of the path is one id or word, whatever it contains."""
+        parts = "/".join(quote(_encoded(part, "an id"), safe="") for part in path)
+        return self._answer("GET", f"/v1/{parts}", params=params)
+
+    def post(self, name: str, body: Mapping[str, object]) -> str:
+        """POST /v1/NAME."""
+        return self._answer("POST", f"/v1/{name}", body=body)
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _answer(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str | int] | None = None,
+        body: Mapping[str, object] | None = None,
+    ) -> str:
+        try:
+            response = self._client.request(method, path, params=params, json=body)
+        except httpx.UnsupportedProtocol as error:
+            raise WrongUse(f"{self._url} is not the address of a service: {error}") from error
+        except httpx.TimeoutException as error:
+            raise CommandFailed(f"{self._url} did not answer in {_TIMEOUT_S:g} s") from error
+        except httpx.TransportError as error:
+            raise CommandFailed(
+                f"no lookup service answers at {self._url}: is `strata up` or `strata serve` running?"
+            ) from error
+        if response.is_success:
+            return response.text
+        raise CommandFailed(_problem(response))
+
+
+def _problem(response: httpx.Response) -> str:
+    try:
+        problem = Problem.model_validate_json(response.content)
+    except ValidationError:
+        return f"{response.url} answered {response.status_code} and is no lookup service of Strata"
+    return f"{problem.title}: {problem.detail}"
+
+
+def _encoded(text: str, what: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        raise WrongUse(f"{what} must be valid UTF-8") from None
+
+
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

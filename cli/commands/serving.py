@@ -1,0 +1,108 @@
+"""`strata up`, `strata worker`, `strata serve`."""
+
+import logging
+import time
+
+import typer
+
+__all__ = ["register"]
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(up)
+    app.command()(worker)
+    app.command()(serve)
+
+
+def up() -> None:
+    """Start everything on this machine: Kafka, Redis, worker and lookup. Ctrl-C stops it all."""
+    from rich.table import Table
+
+    from cli.composition import LocalServers, local_servers
+    from cli.logs import configure_logs
+    from cli.processes import everything_running, run_until_stopped, stopped_by_signal
+    from cli.settings import Settings, load_settings, without_password
+    from cli.terminal import cell, stderr, stdout
+
+    settings = load_settings()
+    configure_logs(
+        level=settings.log_level or "warning",
+        form=settings.log_format,
+        # Kafka's clients report as errors what they try again while everything starts.
+        libraries=logging.CRITICAL if settings.log_level is None else logging.WARNING,
+    )
+    notes = stderr()
+    started = time.monotonic()
+
+    async def serve_everything(settings: Settings, servers: LocalServers) -> None:
+        import asyncio
+
+        async with everything_running(settings, servers, progress=say) as everything:
+            stack = everything.stack
+            table = Table.grid(padding=(0, 2))
+            for name, address in {
+                "Kafka": stack.kafka_bootstrap,
+                "Redis": without_password(stack.redis_url),
+                "Qdrant": without_password(stack.qdrant_url),
+                "lookup": stack.http_url,
+                "data": str(servers.directory),
+            }.items():
+                table.add_row(f"  {name}", cell(address))
+            out = stdout()
+            out.print(f"Strata is up after {time.monotonic() - started:.1f} s.")
+            out.print(table)
+            out.print("Ctrl-C stops everything; the data stay.")
+            await asyncio.Event().wait()
+
+    def say(step: str) -> None:
+        notes.print(cell(f"{step} …"))
+
+    try:
+        with stopped_by_signal(), local_servers(settings, progress=say) as servers:
+            try:
+                run_until_stopped(serve_everything(settings, servers))
+            finally:
+                say("stopping")
+    except KeyboardInterrupt:
+        notes.print("stopped")
+
+
+def worker() -> None:
+    """Run one worker against servers; start as many as there are partitions, at most."""
+    from cli.composition import server_addresses
+    from cli.logs import configure_logs
+    from cli.processes import run_until_stopped, run_worker
+    from cli.settings import load_settings
+    from cli.terminal import stderr
+
+    settings = load_settings()
+    configure_logs(level=settings.log_level or "info", form=settings.log_format)
+    addresses = server_addresses(settings, command="worker", needs_kafka=True)
+    notes = stderr()
+    try:
+        run_until_stopped(
+            run_worker(settings, addresses, ready=lambda: notes.print("worker is ready"))
+        )
+    except KeyboardInterrupt:
+        notes.print("stopped")
+
+
+def serve() -> None:
+    """Serve lookups over HTTP from servers; start as many as you like."""
+    from cli.composition import server_addresses
+    from cli.logs import configure_logs
+    from cli.processes import run_lookup, run_until_stopped
+    from cli.settings import load_settings
+    from cli.terminal import stderr, stdout
+
+    settings = load_settings()
+    configure_logs(level=settings.log_level or "info", form=settings.log_format)
+    addresses = server_addresses(settings, command="serve", needs_kafka=False)
+    try:
+        run_until_stopped(
+            run_lookup(
+                settings, addresses, ready=lambda url: stdout().print(f"lookup is ready at {url}")
+            )
+        )
+    except KeyboardInterrupt:
+        stderr().print("stopped")

@@ -1,0 +1,266 @@
+"""The composition root: from settings to stores, worker and lookup."""
+
+import asyncio
+import errno
+import os
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol
+
+from cli.errors import CommandFailed, WrongUse
+from cli.settings import Settings
+from local.directory import DataDirectory
+from local.kafka import KafkaServer
+from local.redis import RedisServer
+from local.server import Server
+from local.stack import EmbeddedStack
+from lookup.errors import PortInUse
+from lookup.options import LookupOptions
+from lookup.queries import Lookup
+from profiles.policy import DEFAULT_POLICY, Policy, load_policy
+from stores.connect import ProfileStores, RedisStores, open_profile_stores, open_redis
+from streams.embedding import DEFAULT_MODEL, Embedder, open_embedder
+from streams.worker import Stores, Worker, WorkerOptions
+
+__all__ = [
+    "Addresses",
+    "OpenStores",
+    "compose_lookup",
+    "compose_worker",
+    "load_embedder",
+    "local_servers",
+    "read_policy",
+    "server_addresses",
+    "stores_opened",
+    "vector_dimension",
+]
+
+# So that a lookup apart from the worker need not load a model of gigabytes to learn its width.
+_KNOWN_DIMENSIONS: Final = {DEFAULT_MODEL: 384, "hashing": 128}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Addresses:
+    """Where the parts are that Strata stands on."""
+
+    kafka_bootstrap: str
+    redis_url: str
+    qdrant_url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenStores:
+    """Open connections of one process."""
+
+    profiles: ProfileStores
+    redis: RedisStores
+
+
+class _Watched(Protocol):
+    def check(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalServers:
+    """What runs as our children, and where everything is."""
+
+    directory: Path
+    addresses: Addresses
+    watched: tuple[_Watched, ...]
+
+    def check(self) -> None:
+        """Return if every child runs and has space.
+
+        Raises:
+            ChildDied, DiskFull: naming which.
+        """
+        for child in self.watched:
+            child.check()
+
+
+@contextmanager
+def local_servers(settings: Settings, *, progress: Callable[[str], None]) -> Iterator[LocalServers]:
+    """Own the data directory and run in it what the settings do not name a server for.
+
+    Raises:
+        LocalStackError: see `local.errors`.
+        PortInUse: the lookup's port is taken, which is better known before anything starts.
+    """
+    with ExitStack() as running:
+        # Before anything in it is opened: a second owner would break the first one's flushes.
+        directory = running.enter_context(DataDirectory.lock(settings.data_dir))
+        _require_free(settings.http_host, settings.http_port)
+        watched: list[_Watched] = []
+
+        def child(server: Server) -> Server:
+            watched.append(running.enter_context(server))
+            return server
+
+        if settings.kafka_bootstrap is None and settings.redis_url is None:
+            stack = running.enter_context(EmbeddedStack(directory, progress=progress))
+            watched.append(stack)
+            # Already started: this only asks for the addresses.
+            started = stack.start()
+            kafka_bootstrap, redis_url = started.kafka_bootstrap, started.redis_url
+        else:
+            kafka_bootstrap = (
+                settings.kafka_bootstrap or child(KafkaServer(directory, progress=progress)).address
+            )
+            redis_url = settings.redis_url or child(RedisServer(directory)).address
+        yield LocalServers(
+            directory=directory.path,
+            addresses=Addresses(
+                kafka_bootstrap=kafka_bootstrap,
+                redis_url=redis_url,
+                qdrant_url=settings.qdrant_url or f"edge://{directory.path / 'qdrant'}",
+            ),
+            watched=tuple(watched),
+        )
+
+
+def _require_free(host: str, port: int) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        socket.create_server((host, port), family=family).close()
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise CommandFailed(f"cannot listen on {host}:{port}: {error.strerror}") from error
+        raise PortInUse(
+            f"{host}:{port} is in use by another program (STRATA_HTTP_PORT chooses another port)"
+        ) from error
+
+
+def server_addresses(settings: Settings, *, command: str, needs_kafka: bool) -> Addresses:
+    """Addresses for a process that shares the stores with others.
+
+    Raises:
+        WrongUse: a server is not named, or the Qdrant named can have one owner only.
+    """
+    wanted = {
+        "STRATA_KAFKA_BOOTSTRAP": settings.kafka_bootstrap if needs_kafka else "",
+        "STRATA_REDIS_URL": settings.redis_url,
+        "STRATA_QDRANT_URL": settings.qdrant_url,
+    }
+    missing = [name for name, value in wanted.items() if value is None]
+    if missing:
+        raise WrongUse(
+            f"strata {command} shares its stores with other processes and needs servers: set "
+            f"{', '.join(missing)}; without servers, `strata up` runs everything in one process"
+        )
+    qdrant_url = settings.qdrant_url or ""
+    if not qdrant_url.startswith(("http://", "https://")):
+        raise WrongUse(
+            f"strata {command} needs a Qdrant server, as STRATA_QDRANT_URL=http://HOST:6333: "
+            "embedded storage has one owner, and that is `strata up`"
+        )
+    return Addresses(
+        kafka_bootstrap=settings.kafka_bootstrap or "",
+        redis_url=settings.redis_url or "",
+        qdrant_url=qdrant_url,
+    )
+
+
+def read_policy(settings: Settings) -> Policy:
+    """The policy that the settings name.
+
+    Raises:
+        CommandFailed: the file cannot be read.
+        PolicyError: it is no policy.
+    """
+    if settings.policy is None:
+        return DEFAULT_POLICY
+    try:
+        return load_policy(settings.policy.read_text())
+    except (OSError, UnicodeDecodeError) as error:
+        raise CommandFailed(f"policy {settings.policy} cannot be read: {error}") from error
+
+
+async def load_embedder(model: str) -> Embedder:
+    """Load a model, off the event loop.
+
+    Raises:
+        EmbeddingModelMissing: no such model, or the extra is missing.
+    """
+    # Read when the libraries are first imported: without these they paint bars on stderr.
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("TQDM_DISABLE", "1")
+    return await asyncio.to_thread(open_embedder, model)
+
+
+async def vector_dimension(model: str) -> int:
+    """Length of the vectors of a model, which is loaded only if nothing else tells."""
+    known = _KNOWN_DIMENSIONS.get(model)
+    return known if known is not None else (await load_embedder(model)).dimension
+
+
+@asynccontextmanager
+async def stores_opened(
+    settings: Settings, addresses: Addresses, *, dimension: int
+) -> AsyncIterator[OpenStores]:
+    """Open every store, and close them at the end.
+
+    Raises:
+        UnknownStore, StoreMismatch, StoreInUse, StoreUnavailable: see `stores.connect`.
+    """
+    profiles = await open_profile_stores(
+        addresses.qdrant_url, namespace=settings.namespace, dimension=dimension
+    )
+    try:
+        redis = await open_redis(
+            addresses.redis_url, namespace=settings.namespace, partitions=settings.partitions
+        )
+        try:
+            yield OpenStores(profiles=profiles, redis=redis)
+        finally:
+            await redis.close()
+    finally:
+        await profiles.close()
+
+
+def compose_worker(
+    settings: Settings,
+    addresses: Addresses,
+    stores: OpenStores,
+    *,
+    embedder: Embedder,
+    policy: Policy,
+    directory: Path,
+) -> Worker:
+    """A worker over open stores; `directory` is for files of its own."""
+    return Worker(
+        stores=Stores(
+            users=stores.profiles.users,
+            items=stores.profiles.items,
+            control=stores.profiles.control,
+            personas=stores.profiles.personas,
+            cache=stores.redis.cache,
+            aggregates=stores.redis.aggregates,
+            flush=stores.profiles.flush,
+        ),
+        embedder=embedder,
+        options=WorkerOptions(
+            bootstrap=addresses.kafka_bootstrap,
+            directory=directory,
+            group=settings.consumer_group,
+            partitions=settings.partitions,
+            policy=policy,
+        ),
+    )
+
+
+def compose_lookup(settings: Settings, stores: OpenStores, *, policy: Policy) -> Lookup:
+    """Lookup over open stores."""
+    return Lookup(
+        users=stores.profiles.users,
+        items=stores.profiles.items,
+        personas=stores.profiles.personas,
+        cache=stores.redis.cache,
+        aggregates=stores.redis.aggregates,
+        policy=policy,
+        options=LookupOptions(minimum_size=settings.minimum_persona_size),
+    )

@@ -1,0 +1,122 @@
+"""Settings: from the environment, then `strata.toml` in the working directory, then defaults."""
+
+import os
+import sys
+import tomllib
+from pathlib import Path
+from typing import Annotated, Final
+from urllib.parse import urlsplit, urlunsplit
+
+from pydantic import AfterValidator, Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from cli.errors import CommandFailed
+from cli.logs import LogFormat, LogLevel
+from streams.embedding import DEFAULT_MODEL
+
+__all__ = ["SETTINGS_FILE", "Settings", "load_settings", "without_password"]
+
+SETTINGS_FILE: Final = Path("strata.toml")
+
+
+def default_data_dir() -> Path:
+    """Where the platform keeps an application's data of this user."""
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "strata"
+    base = os.environ.get("XDG_DATA_HOME")
+    return (Path(base) if base else Path.home() / ".local" / "share") / "strata"
+
+
+Place = Annotated[Path, AfterValidator(Path.expanduser)]
+
+
+class Settings(BaseSettings):
+    """Each is `STRATA_NAME` in the environment and `name` in `strata.toml`.
+
+    Attributes:
+        kafka_bootstrap: `host:port`, comma-separated; unset for the embedded one.
+        redis_url: Unset for the embedded one.
+        qdrant_url: `http://…`, `edge:///directory`, `:memory:`; unset for the data directory.
+        data_dir: Of the embedded stack.
+        embedding_model: A sentence-transformers model, or `hashing[:DIMENSION]`.
+        namespace: Prefix of what is kept in Redis and Qdrant, and part of the group's name.
+        partitions: Of every user-keyed topic; changing it needs a replay.
+        policy: TOML file; unset for the built-in policy.
+        group: Consumer group of the workers; unset for one named after the namespace.
+        minimum_persona_size: Personas with fewer members are shown to nobody.
+        url: Of the lookup service, for commands that read.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="STRATA_",
+        env_ignore_empty=True,
+        toml_file=SETTINGS_FILE,
+        extra="forbid",
+        frozen=True,
+    )
+
+    kafka_bootstrap: str | None = None
+    redis_url: str | None = None
+    qdrant_url: str | None = None
+    data_dir: Place = Field(default_factory=default_data_dir)
+    embedding_model: str = DEFAULT_MODEL
+    namespace: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")] = "live"
+    partitions: Annotated[int, Field(ge=1, le=10_000)] = 4
+    policy: Place | None = None
+    http_host: str = "127.0.0.1"
+    http_port: Annotated[int, Field(ge=0, le=65_535)] = 8700
+    group: str | None = None
+    minimum_persona_size: Annotated[int, Field(ge=1)] = 5
+    url: str | None = None
+    log_level: LogLevel | None = None
+    log_format: LogFormat = "text"
+
+    @property
+    def consumer_group(self) -> str:
+        return self.group or f"strata-{self.namespace}"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - not ours to rename
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, then the environment, then the file."""
+        return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls))
+
+
+def load_settings() -> Settings:
+    """Read the settings.
+
+    Raises:
+        CommandFailed: one of them cannot be used; its value is not repeated, for it may be
+            a password.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise CommandFailed(f"setting {name} (STRATA_{name.upper()}): {first['msg']}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise CommandFailed(f"{SETTINGS_FILE} is not TOML: {error}") from error
+
+
+def without_password(url: str) -> str:
+    """An address that may be shown.
+
+    >>> without_password("redis://:secret@host:6379/0")
+    'redis://…@host:6379/0'
+    """
+    parts = urlsplit(url)
+    if "@" not in parts.netloc:
+        return url
+    return urlunsplit(parts._replace(netloc=f"…@{parts.netloc.rpartition('@')[2]}"))

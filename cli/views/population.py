@@ -1,0 +1,123 @@
+"""Personas and statistics on the terminal."""
+
+from collections.abc import Sequence
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from cli.terminal import plain
+from cli.views.words import bar, day, item_name, labels_line, staleness
+from schemas.views import (
+    ItemTrendView,
+    PersonasView,
+    PersonaView,
+    PopularItemView,
+    StatisticsView,
+)
+
+__all__ = ["render_persona", "render_personas", "render_statistics", "render_trend"]
+
+
+def render_personas(personas: PersonasView) -> RenderableType:
+    """All personas that are large enough to be shown."""
+    if personas.version is None:
+        return Group(
+            Text("no personas have been published yet"), *staleness(personas.stale_because)
+        )
+    table = Table(box=None, pad_edge=False, padding=(0, 2))
+    for column in ("persona", "members", "", "likes more than everyone does"):
+        table.add_column(column, justify="right" if column == "members" else "left")
+    for persona in personas.personas:
+        table.add_row(
+            Text(plain(persona.id)),
+            str(persona.size),
+            f"{bar(persona.share)} {persona.share:4.0%}",
+            Text(labels_line(label.text for label in persona.labels)),
+        )
+    apart = f", silhouette {personas.silhouette:.2f}" if personas.silhouette is not None else ""
+    hidden = (
+        f"; {personas.hidden} with fewer than {personas.minimum_size} members not shown"
+        if personas.hidden
+        else ""
+    )
+    title = Text(
+        f"{len(personas.personas)} personas of {personas.users} users{apart}{hidden}",
+        style="bold",
+    )
+    return Group(title, table, *staleness(personas.stale_because))
+
+
+def render_persona(persona: PersonaView) -> RenderableType:
+    """One persona: what sets it apart, and what is popular in it."""
+    title = Text(
+        f"{plain(persona.id)}: {persona.size} members, {persona.share:.0%} of users", style="bold"
+    )
+    table = Table(box=None, pad_edge=False, padding=(0, 2))
+    table.add_column("likes more than everyone does")
+    table.add_column("z", justify="right")
+    table.add_column("positive", justify="right")
+    for label in persona.labels:
+        table.add_row(Text(plain(label.text)), f"{label.score:.1f}", str(label.count))
+    return Group(title, table, _popular(persona.popular), *staleness(persona.stale_because))
+
+
+def render_statistics(statistics: StatisticsView) -> RenderableType:
+    """Counts, what is popular, what rises, what people stated."""
+    if not statistics.published:
+        return Group(
+            Text("no statistics have been published yet"), *staleness(statistics.stale_because)
+        )
+    whose = f"persona {plain(statistics.persona)}" if statistics.persona else "everybody"
+    parts: list[RenderableType] = [
+        Text(
+            f"{whose}: {statistics.users:,} users, {statistics.directed:,} with a direction, "
+            f"up to {day(statistics.as_of)}",
+            style="bold",
+        )
+    ]
+    for kind, by_action in statistics.events.items():
+        counts = ", ".join(
+            f"{plain(action)} {count:,}"
+            for action, count in sorted(by_action.items(), key=lambda pair: -pair[1])
+        )
+        parts.append(Text(f"  {plain(kind)}: {counts}"))
+    if statistics.popular:
+        parts.append(_popular(statistics.popular))
+    parts.extend(
+        render_trend(window, rising) for window, rising in statistics.trends.items() if rising
+    )
+    for name, values in statistics.attributes.items():
+        stated = ", ".join(f"{plain(str(value.value))} {value.users}" for value in values[:6])
+        parts.append(Text(f"  {plain(name)}: {stated}"))
+    return Group(*parts, *staleness(statistics.stale_because))
+
+
+def render_trend(window: str, rising: Sequence[ItemTrendView], *, most: int = 5) -> Table:
+    """What rises within a window."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2))
+    table.add_column(f"  rising within {plain(window)}")
+    table.add_column("now", justify="right")
+    table.add_column("before", justify="right")
+    table.add_column("sigmas", justify="right")
+    for item in rising[:most]:
+        table.add_row(
+            Text(f"  {item_name(item)}"), str(item.recent), str(item.before), f"{item.score:+.1f}"
+        )
+    return table
+
+
+def _popular(popular: Sequence[PopularItemView], *, most: int = 10) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2))
+    table.add_column("  popular")
+    table.add_column("score", justify="right")
+    table.add_column("likes", justify="right")
+    table.add_column("dislikes", justify="right")
+    for item in popular[:most]:
+        table.add_row(
+            Text(f"  {item_name(item)}"),
+            f"{item.score:.2f}",
+            str(item.positive),
+            str(item.negative),
+        )
+    return table

@@ -1,0 +1,47 @@
+"""A ranking on the terminal."""
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from cli.terminal import plain
+from cli.views.words import (
+    evidence_line,
+    item_name,
+    layers_line,
+    persona_line,
+    staleness,
+)
+from schemas.views import RankingView, ReasonView
+
+__all__ = ["render_ranking"]
+
+
+def render_ranking(ranking: RankingView) -> RenderableType:
+    """Items, best first, each with the part that every layer had in it."""
+    about = Table.grid(padding=(0, 2))
+    about.add_row("  evidence", Text(evidence_line(ranking.evidence)))
+    about.add_row("  rests on", Text(layers_line(ranking.weights, ranking.level)))
+    about.add_row("  persona", Text(persona_line(ranking.persona, ranking.persona_absent)))
+    unseen = " not seen yet" if ranking.exclude_seen else ""
+    title = Text(f"for {plain(ranking.user_id)}, items{unseen}", style="bold")
+    if not ranking.items:
+        return Group(title, about, Text("  nothing to rank yet"), *staleness(ranking.stale_because))
+    table = Table(box=None, pad_edge=False, padding=(0, 2))
+    table.add_column("  #", justify="right")
+    table.add_column("item")
+    table.add_column("score", justify="right")
+    table.add_column("because")
+    for place, item in enumerate(ranking.items, 1):
+        reasons = sorted(item.reasons, key=lambda reason: -reason.share)
+        table.add_row(
+            f"  {place}",
+            Text(item_name(item)),
+            f"{item.score:.2f}",
+            Text("; ".join(map(_reason, reasons))),
+        )
+    return Group(title, about, table, *staleness(ranking.stale_because))
+
+
+def _reason(reason: ReasonView) -> str:
+    return f"{plain(reason.text)} ({reason.share:.0%})"

@@ -1,0 +1,84 @@
+"""Phrases that several answers share."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from cli.terminal import plain
+from schemas.views import (
+    AbsenceView,
+    EvidenceView,
+    Layer,
+    MembershipView,
+    NamedItemView,
+    WeightsView,
+)
+
+__all__ = [
+    "bar",
+    "day",
+    "evidence_line",
+    "item_name",
+    "labels_line",
+    "layers_line",
+    "persona_line",
+    "staleness",
+]
+
+_LAYER_NAMES = {Layer.USER: "this user", Layer.PERSONA: "the persona", Layer.GLOBAL: "everybody"}
+
+
+def item_name(item: NamedItemView) -> str:
+    return plain(item.title or item.item_id)
+
+
+def bar(part: float, *, width: int = 10) -> str:
+    """A part of 1 as blocks; something is never shown as nothing.
+
+    >>> bar(0.5, width=4), bar(0.01, width=4), bar(0.0, width=4)
+    ('██··', '█···', '····')
+    """
+    filled = round(part * width) or int(part > 0)
+    return "█" * filled + "·" * (width - filled)
+
+
+def day(instant: str | None) -> str:
+    """The day of an RFC 3339 instant, in UTC."""
+    if instant is None:
+        return "–"
+    return datetime.fromisoformat(instant).astimezone(UTC).strftime("%Y-%m-%d")
+
+
+def labels_line(labels: Iterable[str], *, most: int = 4) -> str:
+    return ", ".join(plain(label) for label in list(labels)[:most])
+
+
+def persona_line(persona: MembershipView | None, absent: AbsenceView | None) -> str:
+    if persona is None:
+        return "none: " + (plain(absent.text) if absent else "no reason given")
+    named = labels_line((label.text for label in persona.labels), most=3) or "no labels yet"
+    return f"{plain(persona.id)} ({named}; {persona.size} members, {persona.share:.0%} of users)"
+
+
+def layers_line(weights: WeightsView, level: Layer) -> str:
+    shares = (
+        f"user {weights.user:.0%}, persona {weights.persona:.0%}, everybody {weights.global_:.0%}"
+    )
+    return f"{shares}: mostly {_LAYER_NAMES[level]}"
+
+
+def evidence_line(evidence: EvidenceView) -> str:
+    if not evidence.events:
+        return "none"
+    return (
+        f"{evidence.events} events, worth {evidence.effective_sample_size:.1f} equal ones now; "
+        f"newest {day(evidence.newest_at)}"
+    )
+
+
+def staleness(stale_because: Iterable[str]) -> list[RenderableType]:
+    """A warning where something newer may exist."""
+    reasons = "; ".join(plain(reason) for reason in stale_because)
+    return [Text(f"may be out of date: {reasons}", style="yellow")] if reasons else []
