@@ -1,0 +1,1 @@
+"""Prequential evaluation: each event is predicted before it is applied."""
