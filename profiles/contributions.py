@@ -44,6 +44,7 @@ MEAN_SCALE: Final = 1 << 24
 # 2^10 … 2^42, so a million of the largest still fit a signed 64-bit counter.
 ERA_HALF_LIVES: Final = 32
 _FRACTION_BITS: Final = 10
+_LONGEST_VALUE_BYTES: Final = 256
 
 
 FixedVector = npt.NDArray[np.int32]
@@ -215,8 +216,12 @@ def _count_attributes(
 ) -> None:
     for name, stated in view.state.attributes.items():
         # Identity, not equality: 1, 1.0 and True are equal and are counted apart.
-        if unless.get(name) is not stated:
-            _add(counts, "attribute", name, json.dumps(stated.value).encode(), sign)
+        if unless.get(name) is stated:
+            continue
+        value = json.dumps(stated.value).encode()
+        # Texts are not a distribution, and would fill the tables.
+        if len(value) <= _LONGEST_VALUE_BYTES:
+            _add(counts, "attribute", name, value, sign)
 
 
 def _item_fields(rows: Entries) -> Iterator[bytes]:

@@ -7,7 +7,7 @@ aggregator; `join` of the sets is the merger.
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import assert_never
+from typing import Final, assert_never
 
 import numpy as np
 
@@ -17,7 +17,14 @@ from profiles.ids import action_code
 from profiles.policy import Policy
 from profiles.state import AttributeValue, DataType, UserState
 
-__all__ = ["Folded", "Sourced", "fold"]
+__all__ = ["MOST_ACTIONS", "MOST_ATTRIBUTES", "Folded", "Sourced", "fold"]
+
+
+MOST_ACTIONS: Final = 256
+"""Names that a user's totals hold per data type; what comes after is counted as "other"."""
+
+MOST_ATTRIBUTES: Final = 256
+"""Attributes that a user keeps: the latest by (event time, event-id hash, name)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +54,9 @@ class Folded:
 
 def fold(state: UserState, batch: Iterable[Sourced], policy: Policy) -> Folded:
     """Fold events of one user, any types mixed; `state` is not changed.
+
+    Bounded: K entries per type, `MOST_ATTRIBUTES` attributes, `MOST_ACTIONS` names
+    in the totals of a type.
 
     Laws: sets, `forget_before`, attributes and consents do not depend on order,
     repetition or batch cuts. Totals count each event once as long as a repeat
@@ -134,7 +144,9 @@ class _Draft:
             return False
         self.seen.add((kind, first))
         by_action = self.totals.setdefault(kind, {})
-        by_action[effect.action] = by_action.get(effect.action, 0) + 1
+        known = effect.action in by_action or len(by_action) < MOST_ACTIONS
+        action = effect.action if known else "other"
+        by_action[action] = by_action.get(action, 0) + 1
         return True
 
     def _state(self, name: str, stated: AttributeValue) -> None:
@@ -173,6 +185,12 @@ class _Draft:
     def finish(self) -> UserState:
         for kind in list(self.rows):
             self._settle(kind)
+        if len(self.attributes) > MOST_ATTRIBUTES:
+            latest = sorted(
+                self.attributes.items(),
+                key=lambda named: (named[1].time_ms, named[1].event, named[0]),
+            )
+            self.attributes = dict(latest[-MOST_ATTRIBUTES:])
         return UserState(
             sets=self.sets,
             forget_before=self.forget_before,

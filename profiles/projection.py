@@ -16,7 +16,8 @@ from profiles.state import DataType, UserState
 
 __all__ = ["Projection", "decays", "interests", "project"]
 
-_SMALLEST_NORM = 1e-9
+# Of the norm to the mass: below it, likes and dislikes have cancelled out.
+_SMALLEST_RATIO = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +91,13 @@ def project(state: UserState, catalogue: ItemCatalogue, policy: Policy) -> Proje
     mass = float(evidence.sum())
     if mass == 0.0:
         return Projection(zeros, 0.0, 0.0, waiting, newest_ms)
-    total = catalogue.weighted_sum(terms, places[known])
+    # Relative to the largest: old evidence keeps its direction, and its squares
+    # do not underflow.
+    largest = evidence.max()
+    shares = evidence / largest
+    total = catalogue.weighted_sum(terms / largest, places[known])
     norm = float(np.linalg.norm(total))
-    vector = (total / norm).astype(np.float32) if norm > _SMALLEST_NORM else zeros
-    # Relative to the largest: squares of evidence that is decades old underflow.
-    shares = evidence / evidence.max()
+    directed = norm > _SMALLEST_RATIO * float(shares.sum())
+    vector = (total / norm).astype(np.float32) if directed else zeros
     size = float(shares.sum()) ** 2 / float((shares * shares).sum())
     return Projection(vector, mass, size, waiting, newest_ms)

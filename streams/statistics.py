@@ -46,7 +46,7 @@ _CHUNK: Final = 512
 _ATTEMPTS: Final = 5
 _LARGEST_STEP: Final = 50_000  # counters, about 50 ms of the store's time
 # Series whose tables grow with what users mention; the largest counters are kept.
-BOUNDED: Final[Mapping[str, int]] = {"co-occurrence": 500, "attribute": 1_000}
+BOUNDED: Final[Mapping[str, int]] = {"co-occurrence": 500, "attribute": 1_000, "events": 1_000}
 _TRIM_FACTOR: Final = 4
 
 

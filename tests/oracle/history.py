@@ -15,7 +15,7 @@ from oracle.settings import DEFAULT_SETTINGS, Settings
 Event = Mapping[str, Any]
 Scalar = str | int | float | bool
 
-# A sum of item vectors shorter than this has no direction.
+# A sum of item vectors shorter than this, for a mass of one, has no direction.
 _SHORTEST = 1e-9
 
 
@@ -177,9 +177,11 @@ def _unit_sum(weights: list[float], vectors: list[Sequence[float]], dimension: i
     zeros = [0.0] * dimension
     if not any(weights):
         return zeros
+    largest = max(map(abs, weights))
+    weights = [weight / largest for weight in weights]
     total = [math.fsum(map(mul, weights, column)) for column in zip(*vectors, strict=True)]
     length = math.sqrt(math.fsum(map(mul, total, total)))
-    if length <= _SHORTEST:
+    if length <= _SHORTEST * math.fsum(map(abs, weights)):
         return zeros
     return list(map(mul, total, repeat(1.0 / length)))
 
