@@ -13,9 +13,10 @@ import typer
 
 from cli.main import app
 from cli.settings import Settings
+from profiles.policy import load_policy
+from schemas import topics
 from schemas.events import validate
 from schemas.rejection import Rejection
-from schemas.topics import TOPIC_OF
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 DOCUMENTS: Final = sorted(
@@ -25,7 +26,7 @@ DOCUMENTS: Final = sorted(
 PACKAGES: Final = ("schemas", "profiles", "stores", "streams", "lookup", "local", "bookshop", "cli")
 # Interpolated by compose for the build, not read by the application.
 COMPOSE_VARIABLES: Final = {"STRATA_EXTRAS"}
-MAKEFILE: Final = (ROOT / "Makefile").read_text()
+MAKEFILE: Final = (ROOT / "Makefile").read_text().replace("$(VENV)", ".venv")
 
 _FENCE: Final = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _INLINE: Final = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
@@ -146,13 +147,19 @@ def test_make_targets_exist(document: str) -> None:
     named = re.findall(r"^make (\S+)", shell, re.MULTILINE)
     named += [code.split()[1] for code in _INLINE.findall(read(document)) if code[:5] == "make "]
     for target in named:
-        assert re.search(rf"^{target}:", MAKEFILE, re.MULTILINE), target
+        assert re.search(rf"^{re.escape(target)}:", MAKEFILE, re.MULTILINE), target
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_python_examples_compile(document: str) -> None:
     for block in blocks(document, "python"):
         compile(block.text, document, "exec")
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_policies_shown_are_accepted(document: str) -> None:
+    for block in blocks(document, "toml"):
+        load_policy(block.text)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
@@ -167,9 +174,7 @@ def test_events_shown_are_accepted(document: str) -> None:
 
 @pytest.mark.parametrize("document", ["README.md", "docs/architecture.md"])
 def test_topics_named_exist(document: str) -> None:
-    from schemas import topics
-
     known = {name for name in vars(topics).values() if isinstance(name, str)}
     named = set(re.findall(r"\bstrata\.[a-z-]+\b(?!\.)", read(document))) - {"strata.toml"}
     assert named
-    assert named <= known | set(TOPIC_OF.values())
+    assert named <= known
