@@ -15,6 +15,7 @@ import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 from sklearn.cluster import KMeans
 from sklearn.metrics import silhouette_score
+from threadpoolctl import threadpool_limits
 
 from profiles.ports import Vector
 
@@ -158,11 +159,15 @@ def discover(vectors: Vector, *, most: int, seed: int, fixed: int | None = None)
     else:
         options = range(2, min(most, distinct, len(vectors) - 1) + 1)
     best: Clustering | None = None
-    for number in options:
-        found = KMeans(number, n_init=4, random_state=seed).fit(vectors)
-        apart = _silhouette(vectors, found.labels_, seed)
-        if best is None or apart > best.silhouette:
-            best = Clustering(_unit_rows(found.cluster_centers_), apart)
+    # Threads that wait for each other after every small step cost more than they bring:
+    # measured on two cores, 586 users 0.3 s of processor time alone and 5.5 s together,
+    # 5 000 users 2.8 s and 19 s.
+    with threadpool_limits(limits=1):
+        for number in options:
+            found = KMeans(number, n_init=4, random_state=seed).fit(vectors)
+            apart = _silhouette(vectors, found.labels_, seed)
+            if best is None or apart > best.silhouette:
+                best = Clustering(_unit_rows(found.cluster_centers_), apart)
     if best is None:
         mean = vectors.mean(axis=0, keepdims=True)
         return Clustering(_unit_rows(mean), 0.0)
