@@ -103,7 +103,9 @@ async def open_profile_stores(
         StoreInUse: another process has the embedded directory open.
         StoreUnavailable: the server does not answer.
     """
-    opener = _PROFILE_STORES.get(urlsplit(qdrant_url).scheme or qdrant_url)
+    # ":memory:" is no URL, but it is what Qdrant's own client calls it.
+    scheme = qdrant_url if qdrant_url == ":memory:" else urlsplit(qdrant_url).scheme
+    opener = _PROFILE_STORES.get(scheme)
     if opener is None:
         raise UnknownStore(f"no profile store answers to {qdrant_url!r}")
     opened = await opener(

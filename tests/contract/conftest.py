@@ -1,11 +1,12 @@
 """The adapters under contract, by name. A new store is a new row."""
 
+import tempfile
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
-from qdrant_server.fixture import qdrant_server, qdrant_server_url
+from qdrant_server.fixture import QUICK_DIRECTORY, qdrant_server, qdrant_server_url
 
 from stores.connect import ProfileStores, RedisStores, open_profile_stores, open_redis
 from stores.control import PointControlStore
@@ -19,12 +20,12 @@ __all__ = ["qdrant_server", "qdrant_server_url"]
 DIMENSION = 4
 PARTITIONS = 8
 
-_PROFILE_STORES: dict[str, Callable[[pytest.FixtureRequest, Path], str]] = {
-    "memory": lambda _request, _path: "memory://",
-    "edge": lambda _request, path: f"edge://{path}",
-    "client-local-mode": lambda _request, _path: ":memory:",
-    "client-rest": lambda request, _path: request.getfixturevalue("qdrant_server").rest_url,
-    "client-grpc": lambda request, _path: request.getfixturevalue("qdrant_server").grpc_url,
+_PROFILE_STORES: dict[str, Callable[[pytest.FixtureRequest], str]] = {
+    "memory": lambda _request: "memory://",
+    "edge": lambda request: f"edge://{request.getfixturevalue('quick_path')}/qdrant",
+    "client-local-mode": lambda _request: ":memory:",
+    "client-rest": lambda request: request.getfixturevalue("qdrant_server").rest_url,
+    "client-grpc": lambda request: request.getfixturevalue("qdrant_server").grpc_url,
 }
 _REDIS_STORES: dict[str, Callable[[pytest.FixtureRequest], str]] = {
     "memory": lambda _request: "memory://",
@@ -38,13 +39,20 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture
+def quick_path() -> Iterator[Path]:
+    """A directory where syncing costs nothing, if the machine has one."""
+    with tempfile.TemporaryDirectory(prefix="strata-test-", dir=QUICK_DIRECTORY) as path:
+        yield Path(path)
+
+
+@pytest.fixture
 def namespace() -> str:
     return f"test-{uuid.uuid4().hex[:12]}"
 
 
 @pytest.fixture(params=list(_PROFILE_STORES))
-def qdrant_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    return _PROFILE_STORES[request.param](request, tmp_path / "qdrant")
+def qdrant_url(request: pytest.FixtureRequest) -> str:
+    return _PROFILE_STORES[request.param](request)
 
 
 @pytest.fixture

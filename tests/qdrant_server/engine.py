@@ -247,7 +247,10 @@ class Engine:
 
 
 def _edge_id(point_id: Any) -> int | UUID:
-    return point_id if isinstance(point_id, int) else UUID(str(point_id))
+    try:
+        return point_id if isinstance(point_id, int) else UUID(str(point_id))
+    except ValueError as error:
+        raise BadRequest(f"{point_id!r} is no point id") from error
 
 
 def _rest_id(point_id: Any) -> int | str:

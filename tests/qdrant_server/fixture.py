@@ -14,7 +14,10 @@ from typing import Self
 
 import pytest
 
-__all__ = ["QdrantTestServer", "qdrant_server", "qdrant_server_url"]
+__all__ = ["QUICK_DIRECTORY", "QdrantTestServer", "qdrant_server", "qdrant_server_url"]
+
+QUICK_DIRECTORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
+"""For temporary directories whose loss of power is not under test; None is the default one."""
 
 _TESTS = Path(__file__).parents[1]
 _STOP_S = 10
@@ -66,7 +69,7 @@ class QdrantTestServer:
 @pytest.fixture(scope="session")
 def qdrant_server() -> Iterator[QdrantTestServer]:
     with (
-        tempfile.TemporaryDirectory(prefix="strata-qdrant-") as path,
+        tempfile.TemporaryDirectory(prefix="strata-qdrant-", dir=QUICK_DIRECTORY) as path,
         QdrantTestServer(Path(path)) as server,
     ):
         yield server
