@@ -23,7 +23,17 @@ DOCUMENTS: Final = sorted(
     path.relative_to(ROOT).as_posix()
     for path in chain(ROOT.glob("*.md"), ROOT.glob("docs/**/*.md"))
 )
-PACKAGES: Final = ("schemas", "profiles", "stores", "streams", "lookup", "local", "bookshop", "cli")
+PACKAGES: Final = (
+    "schemas",
+    "profiles",
+    "stores",
+    "streams",
+    "lookup",
+    "local",
+    "bookshop",
+    "evaluation",
+    "cli",
+)
 # Interpolated by compose for the build, not read by the application.
 COMPOSE_VARIABLES: Final = {"STRATA_EXTRAS"}
 MAKEFILE: Final = (ROOT / "Makefile").read_text().replace("$(VENV)", ".venv")
