@@ -1,0 +1,1 @@
+"""`strata demo`: real events through real parts, and what comes out compared with what went in."""

@@ -1,0 +1,135 @@
+"""The demo's stage: what is sent into a running stack, and when it has taken effect."""
+
+import asyncio
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from rich.console import Console
+
+from cli.errors import CommandFailed
+from cli.event_files import InvalidLine, Line, OutgoingEvent, outgoing
+from cli.processes import Everything
+from cli.publish_files import sending_progress, waiting_progress
+from cli.publishing import Publisher, until_effective
+from lookup.queries import Lookup
+from schemas.views import StatisticsView
+
+__all__ = ["TENANT", "Stage", "counted_events"]
+
+TENANT: Final = "default"
+_QUIET_S: Final = 3.0
+_PATIENCE_S: Final = 90.0
+_POLL_S: Final = 0.25
+
+
+@dataclass(slots=True)
+class Stage:
+    """A running stack with a publisher.
+
+    Attributes:
+        tenant: Whose answers tell that everything has come to rest.
+        sent: User events sent so far by `send`; each has an id of its own.
+    """
+
+    everything: Everything
+    publisher: Publisher
+    notes: Console
+    tenant: str = TENANT
+    sent: int = 0
+
+    @property
+    def lookup(self) -> Lookup:
+        return self.everything.lookup
+
+    async def send(self, title: str, records: Sequence[dict[str, object]]) -> None:
+        """Publish events made here, with a progress bar."""
+        encode = msgspec.json.encode
+        await self.send_events(
+            title,
+            (_checked(Line(Path(title), n, encode(record))) for n, record in enumerate(records, 1)),
+            total=len(records),
+        )
+        self.sent += sum(1 for record in records if "user_id" in record)
+
+    async def send_events(
+        self, title: str, events: Iterable[OutgoingEvent], *, total: int
+    ) -> None:
+        with sending_progress(self.notes) as progress:
+            task = progress.add_task(f"  {title}", total=total, events=0)
+            for number, event in enumerate(events, 1):
+                await self.publisher.send(event)
+                if number % 256 == 0:
+                    progress.update(task, completed=number, events=number)
+                    # Worker and lookup run in this loop too.
+                    await asyncio.sleep(0)
+            await self.publisher.flush()
+            progress.update(task, completed=total, events=total)
+
+    async def effective(self) -> None:
+        """Return when everything sent is folded, stored and counted.
+
+        Raises:
+            CommandFailed: the worker makes no progress.
+        """
+        stack = self.everything.stack
+        with waiting_progress(self.notes) as progress:
+            task = progress.add_task("  folding")
+            await until_effective(
+                stack.kafka_bootstrap,
+                group=stack.group,
+                next_offsets=self.publisher.next_offsets,
+                left=lambda left: progress.update(
+                    task, description=f"  folding: {left:,} records left"
+                ),
+            )
+
+    async def settled(self, *, exactly: bool = True) -> StatisticsView:
+        """As `effective`, and the published personas and statistics have come to rest.
+
+        Args:
+            exactly: Every event sent must have been counted. Without it repeated ids are
+                allowed, and rest alone decides.
+
+        Raises:
+            CommandFailed: not every event was counted, or nothing comes to rest.
+        """
+        await self.effective()
+        started = quiet_since = time.monotonic()
+        before: tuple[object, ...] = ()
+        with waiting_progress(self.notes) as progress:
+            progress.add_task("  personas and statistics come to rest")
+            while True:
+                statistics = await self.lookup.statistics(self.tenant)
+                personas = await self.lookup.personas(self.tenant)
+                now = (statistics, personas.version, personas.users)
+                if now != before:
+                    before, quiet_since = now, time.monotonic()
+                counted = counted_events(statistics)
+                quiet_s = time.monotonic() - quiet_since
+                drained = counted == self.sent if exactly else statistics.published
+                if drained and quiet_s >= _QUIET_S:
+                    return statistics
+                if quiet_s > _PATIENCE_S:
+                    raise CommandFailed(
+                        f"the stream did not drain: {self.sent:,} events were sent and "
+                        f"{counted:,} counted"
+                    )
+                if time.monotonic() - started > 4 * _PATIENCE_S:
+                    raise CommandFailed("personas and statistics do not come to rest")
+                await asyncio.sleep(_POLL_S)
+
+
+def counted_events(statistics: StatisticsView) -> int:
+    """How many events of users the statistics have counted."""
+    return sum(sum(by_action.values()) for by_action in statistics.events.values())
+
+
+def _checked(line: Line) -> OutgoingEvent:
+    event = outgoing(line, now_ms=time.time_ns() // 1_000_000)
+    if isinstance(event, InvalidLine):
+        raise CommandFailed(str(event))
+    return event
