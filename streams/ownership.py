@@ -11,7 +11,15 @@ from profiles.ports import Control, ControlStore, Fenced
 from schemas.topics import USER_TOPICS
 from streams.retrying import until_available
 
-__all__ = ["Consumer", "HistoryGone", "Ownerships", "Place", "Released", "TopicRecreated"]
+__all__ = [
+    "Consumer",
+    "Doubtful",
+    "HistoryGone",
+    "Ownerships",
+    "Place",
+    "Released",
+    "TopicRecreated",
+]
 
 _log = structlog.get_logger(__name__)
 
@@ -25,6 +33,14 @@ class TopicRecreated(RuntimeError):
 
 class HistoryGone(RuntimeError):
     """The store is behind and the topic no longer holds the events it lacks."""
+
+
+class Doubtful(RuntimeError):
+    """A write was not answered: it may land at any time, even after a later one.
+
+    Whoever made it takes its partitions anew: once users are claimed under the
+    new token, what is still on its way is refused.
+    """
 
 
 class Released(RuntimeError):

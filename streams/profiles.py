@@ -12,7 +12,7 @@ from profiles.fold import Sourced, fold
 from profiles.ids import item_key, user_key
 from profiles.personas import Centroids
 from profiles.policy import Policy
-from profiles.ports import ItemStore, ProfileCache, UserRecord, UserStore
+from profiles.ports import ItemStore, ProfileCache, StoreUnavailable, UserRecord, UserStore
 from schemas import decoded as events
 from schemas import topics
 from schemas.keys import record_key
@@ -20,7 +20,7 @@ from schemas.snapshots import encode_profile
 from streams.batches import RecordBatch
 from streams.emitter import Outgoing, Sender
 from streams.gate import Gate, Passed
-from streams.ownership import Ownerships, Place
+from streams.ownership import Doubtful, Ownerships, Place
 from streams.retrying import until_available
 from streams.writing import Held, Write, hold, is_current, prepare
 
@@ -278,7 +278,10 @@ class ProfileEngine:
                 await asyncio.sleep(0)
         for writes in by_partition.values():
             records = [write.record for write in writes]
-            await until_available(partial(self._users.write, records))
+            try:
+                await self._users.write(records)
+            except StoreUnavailable as error:
+                raise Doubtful(str(error)) from error
         return [write for writes in by_partition.values() for write in writes]
 
     def _settle(self, writes: Sequence[Write]) -> None:

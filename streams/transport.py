@@ -152,11 +152,12 @@ class BatchConsumer(driver.Consumer):
         return {(tp.topic, tp.partition): ends for tp, ends in found.items()}
 
     async def rewind(self, offsets: Mapping[tuple[str, int], int]) -> None:
-        """Commit earlier offsets and read everything again from what is committed.
+        """Commit earlier offsets, if any, and read everything again from what is committed.
 
         All partitions, because batches fetched before are dropped whole.
         """
-        await self.commit_offsets(offsets)
+        if offsets:
+            await self.commit_offsets(offsets)
         self.epoch += 1
         await self._thread.seek_to_committed()
 

@@ -30,7 +30,7 @@ from streams.gate import Gate
 from streams.items import ItemEngine
 from streams.knowledge import Knowledge, KnowledgeReader
 from streams.merging import Merger
-from streams.ownership import Ownerships, Place, Released
+from streams.ownership import Doubtful, Ownerships, Place, Released
 from streams.personas import PersonaEngine, PersonaOptions
 from streams.profiles import ProfileEngine, Seam
 from streams.statistics import StatisticsEngine
@@ -241,7 +241,7 @@ class Worker:
         self._running_app().batches.stop_flow()
         try:
             await self.profiles.flush()
-        except (PartitionLost, Released):
+        except (PartitionLost, Released, Doubtful):
             await self.profiles.abandon()
 
     def _guarded(
@@ -262,6 +262,8 @@ class Worker:
         except (PartitionLost, Released) as lost:
             _log.info("partitions moved on, dropping unfinished work", reason=str(lost))
             await self.profiles.abandon()
+        except Doubtful as doubt:
+            await self._retake(doubt)
         except Exception as error:  # noqa: BLE001 - whatever it is, it must end the worker
             _log.error("worker fails", error=repr(error), exc_info=not isinstance(error, Fenced))
             if not self._failure().done():
@@ -339,6 +341,16 @@ class Worker:
         except (PartitionLost, Released) as lost:
             _log.info("partitions moved on, dropping unfinished work", reason=str(lost))
             await self.profiles.abandon()
+        except Doubtful as doubt:
+            await self._retake(doubt)
+
+    async def _retake(self, doubt: Doubtful) -> None:
+        """Start over from what is committed, under new tokens; waits until the store answers."""
+        _log.warning("a write was not answered, taking the partitions anew", reason=str(doubt))
+        await self.profiles.abandon()
+        await self.statistics.release()
+        await self.ownerships.release()
+        await self._running_app().batches.rewind({})
 
     async def _watch_loop(self) -> None:
         """End a worker whose lag stands still, or whose Faust services have died."""
