@@ -86,7 +86,7 @@ asyncio.run(main())
 
 
 async def test_a_killed_process_loses_nothing_it_was_told_is_written(url: str) -> None:
-    tests = str(Path(__file__).parents[1])
+    tests = str(Path(__file__).parents[1] / "support")
     ended = await asyncio.to_thread(run_program, _WRITER.format(tests=tests, url=url))
     assert ended.returncode == -signal.SIGKILL
     stores = await open_profile_stores(url, namespace="live", dimension=4)

@@ -48,11 +48,10 @@ class World:
     sent_updates: int = 0
 
     @classmethod
-    async def open(cls, **options: Policy) -> Self:
+    async def open(cls) -> Self:
         return cls(
             await open_profile_stores("memory://", namespace="test", dimension=DIMENSION),
             await open_redis("memory://", namespace="test", partitions=PARTITIONS),
-            **options,
         )
 
     def publish(self, event: Mapping[str, object], *, received_ms: int = NOW_MS) -> None:
