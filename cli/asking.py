@@ -63,7 +63,8 @@ class Asker:
             raise CommandFailed(f"{self._url} did not answer in {_TIMEOUT_S:g} s") from error
         except httpx.TransportError as error:
             raise CommandFailed(
-                f"no lookup service answers at {self._url}: is `strata up` or `strata serve` running?"
+                f"no lookup service answers at {self._url}: "
+                "is `strata up` or `strata serve` running?"
             ) from error
         if response.is_success:
             return response.text

@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 import structlog
 from structlog.tracebacks import ExceptionDictTransformer
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor, WrappedLogger
 
 __all__ = ["LogFormat", "LogLevel", "configure_logs", "configure_quiet"]
 
@@ -66,4 +66,14 @@ def _tracebacks(form: LogFormat) -> Processor:
 def _renderer(form: LogFormat) -> Processor:
     if form == "json":
         return structlog.processors.JSONRenderer()
-    return structlog.processors.KeyValueRenderer(key_order=["timestamp", "level", "event"])
+    return _as_text
+
+
+_key_values = structlog.processors.KeyValueRenderer(key_order=["timestamp", "level", "event"])
+
+
+def _as_text(logger: WrappedLogger, name: str, event: EventDict) -> str:
+    """One line of key=value; a traceback follows on lines of its own."""
+    traceback = event.pop("exception", None)
+    line = _key_values(logger, name, event)
+    return line if traceback is None else f"{line}\n{traceback}"

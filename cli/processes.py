@@ -29,7 +29,14 @@ from lookup.server import Serving, serve
 from lookup.service import create_app
 from streams.worker import Stalled, Worker
 
-__all__ = ["Everything", "everything_running", "run_lookup", "run_until_stopped", "run_worker", "stopped_by_signal"]
+__all__ = [
+    "Everything",
+    "everything_running",
+    "run_lookup",
+    "run_until_stopped",
+    "run_worker",
+    "stopped_by_signal",
+]
 
 _CHECK_S: Final = 1.0
 _STOPPING: Final = (signal.SIGINT, signal.SIGTERM)

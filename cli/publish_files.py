@@ -6,59 +6,21 @@ from pathlib import Path
 from typing import Final
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    Progress,
-    ProgressColumn,
-    SpinnerColumn,
-    Task,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-from rich.text import Text
+from rich.progress import Progress
 
 from cli.connecting import kafka_site
 from cli.errors import CommandFailed
 from cli.event_files import InvalidLine, lines_of, outgoing
 from cli.logs import configure_quiet
+from cli.progress import sending_progress, waiting_progress
 from cli.publishing import Publisher, until_effective
 from cli.settings import load_settings
 from cli.terminal import cell, plain, stderr, stdout
 from streams.topics import ensure_topics
 
-__all__ = ["EventRate", "publish_files", "waiting_progress"]
+__all__ = ["publish_files"]
 
 _MOST_SHOWN: Final = 50
-
-
-class EventRate(ProgressColumn):
-    """Events sent, and per second, from the task's field `events`."""
-
-    def render(self, task: Task) -> Text:
-        events = task.fields.get("events", 0)
-        rate = events / task.elapsed if task.elapsed else 0
-        return Text(f"{events:,} events  {rate:,.0f}/s")
-
-
-def sending_progress(console: Console) -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
-        EventRate(),
-        TimeRemainingColumn(),
-        console=console,
-    )
-
-
-def waiting_progress(console: Console) -> Progress:
-    return Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        TimeElapsedColumn(),
-        console=console,
-        transient=True,
-    )
 
 
 async def publish_files(files: Sequence[Path], *, wait: bool, allow_invalid: bool) -> None:
@@ -75,8 +37,12 @@ async def publish_files(files: Sequence[Path], *, wait: bool, allow_invalid: boo
     notes = stderr()
     started = time.monotonic()
     async with Publisher.opened(site.kafka_bootstrap, partitions=site.partitions) as publisher:
-        invalid = await _send_all(publisher, files, notes)
+        sender = _Sender(publisher, notes)
+        with sending_progress(notes) as progress:
+            for path in files:
+                await sender.send(path, progress)
         await publisher.flush()
+        invalid = sender.invalid
         seconds = time.monotonic() - started
     stdout().print(
         f"published {publisher.sent:,} events in {seconds:.1f} s"
@@ -100,27 +66,36 @@ async def publish_files(files: Sequence[Path], *, wait: bool, allow_invalid: boo
         )
 
 
-async def _send_all(publisher: Publisher, files: Sequence[Path], notes: Console) -> int:
-    invalid = 0
-    with sending_progress(notes) as progress:
-        for path in files:
-            task = progress.add_task(
-                cell(path.name).plain, total=path.stat().st_size or None, events=0
-            )
-            before = publisher.sent
-            for line in lines_of(
-                path, read_bytes=lambda position, task=task: progress.update(task, completed=position)
-            ):
-                event = outgoing(line, now_ms=time.time_ns() // 1_000_000)
-                if isinstance(event, InvalidLine):
-                    invalid += 1
-                    if invalid <= _MOST_SHOWN:
-                        notes.print(cell(str(event)), soft_wrap=True)
-                    elif invalid == _MOST_SHOWN + 1:
-                        notes.print("… more invalid lines are only counted")
-                    continue
-                await publisher.send(event)
-                if publisher.sent % 512 == 0:
-                    progress.update(task, events=publisher.sent - before)
-            progress.update(task, events=publisher.sent - before)
-    return invalid
+class _Sender:
+    """Sends the valid lines of files and tells of the others.
+
+    Attributes:
+        invalid: Lines left out so far.
+    """
+
+    def __init__(self, publisher: Publisher, notes: Console) -> None:
+        self._publisher = publisher
+        self._notes = notes
+        self.invalid = 0
+
+    async def send(self, path: Path, progress: Progress) -> None:
+        task = progress.add_task(plain(path.name), total=path.stat().st_size or None, events=0)
+        before = self._publisher.sent
+
+        def read(position: int) -> None:
+            progress.update(task, completed=position, events=self._publisher.sent - before)
+
+        for line in lines_of(path, read_bytes=read):
+            event = outgoing(line, now_ms=time.time_ns() // 1_000_000)
+            if isinstance(event, InvalidLine):
+                self._tell(event)
+            else:
+                await self._publisher.send(event)
+        progress.update(task, events=self._publisher.sent - before)
+
+    def _tell(self, invalid: InvalidLine) -> None:
+        self.invalid += 1
+        if self.invalid <= _MOST_SHOWN:
+            self._notes.print(cell(str(invalid)), soft_wrap=True)
+        elif self.invalid == _MOST_SHOWN + 1:
+            self._notes.print("… more invalid lines are only counted")

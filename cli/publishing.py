@@ -7,19 +7,17 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from cli.errors import CommandFailed
 from cli.event_files import OutgoingEvent
+from cli.kafka_access import Offsets, admin_opened, committed_offsets, end_offsets
 from schemas import topics
 from streams.partitions import partition_of
 
-__all__ = ["Offsets", "Publisher", "admin_opened", "end_offsets", "until_effective"]
-
-Offsets = dict[tuple[str, int], int]
-"""(topic, partition) → the offset after the last record that matters."""
+__all__ = ["Publisher", "until_effective"]
 
 _IN_FLIGHT: Final = 20_000
 _POLL_S: Final = 0.1
@@ -100,41 +98,6 @@ class Publisher:
             self.next_offsets[place] = max(self.next_offsets.get(place, 0), stored.offset + 1)
 
 
-@asynccontextmanager
-async def admin_opened(bootstrap: str) -> AsyncIterator[AIOKafkaAdminClient]:
-    """An admin client.
-
-    Raises:
-        CommandFailed: Kafka cannot be reached.
-    """
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=10_000)
-    try:
-        await admin.start()
-    except KafkaConnectionError as error:
-        raise CommandFailed(f"Kafka at {bootstrap} cannot be reached") from error
-    else:
-        yield admin
-    finally:
-        await admin.close()
-
-
-async def end_offsets(admin: AIOKafkaAdminClient, bootstrap: str, names: Iterable[str]) -> Offsets:
-    """Where each partition of the topics ends now; topics that do not exist are left out."""
-    described = await admin.describe_topics(list(names))
-    places = [
-        TopicPartition(topic["topic"], partition["partition"])
-        for topic in described
-        for partition in topic["partitions"]
-    ]
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
-    await consumer.start()
-    try:
-        ends = await consumer.end_offsets(places)
-    finally:
-        await consumer.stop()
-    return {(place.topic, place.partition): int(end) for place, end in ends.items()}
-
-
 async def until_effective(
     bootstrap: str,
     *,
@@ -174,7 +137,9 @@ class _Committed:
         self._group = group
         self._patience_s = patience_s
 
-    async def past(self, wanted: Mapping[tuple[str, int], int], left: Callable[[int], None]) -> None:
+    async def past(
+        self, wanted: Mapping[tuple[str, int], int], left: Callable[[int], None]
+    ) -> None:
         last, since = -1, time.monotonic()
         while behind := await self._behind(wanted):
             left(behind)
@@ -190,6 +155,5 @@ class _Committed:
         left(0)
 
     async def _behind(self, wanted: Mapping[tuple[str, int], int]) -> int:
-        offsets = await self._admin.list_consumer_group_offsets(self._group)
-        committed = {(place.topic, place.partition): int(at.offset) for place, at in offsets.items()}
-        return sum(max(0, end - max(0, committed.get(place, 0))) for place, end in wanted.items())
+        committed = await committed_offsets(self._admin, self._group)
+        return sum(max(0, end - committed.get(place, 0)) for place, end in wanted.items())

@@ -50,6 +50,7 @@ def show(
         view = kind.model_validate_json(answer)
     except ValidationError as error:
         raise CommandFailed(
-            f"the service answers in a form that this version cannot read: {error.errors()[0]['msg']}"
+            "the service answers in a form that this version cannot read: "
+            f"{error.errors()[0]['msg']}"
         ) from error
     stdout().print(render(view))

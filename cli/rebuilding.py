@@ -7,7 +7,7 @@ from typing import Final
 from cli.connecting import redis_site
 from cli.errors import CommandFailed
 from cli.logs import configure_quiet
-from cli.publish_files import waiting_progress
+from cli.progress import waiting_progress
 from cli.settings import load_settings
 from cli.terminal import stderr
 from stores.connect import open_redis

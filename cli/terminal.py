@@ -10,7 +10,9 @@ from rich.text import Text
 __all__ = ["cell", "complain", "plain", "stderr", "stdout"]
 
 # Characters that turn the order of a line around; other format characters join emoji and letters.
-_BIDIRECTIONAL: Final = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_BIDIRECTIONAL: Final = frozenset(
+    "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+)
 _UNPRINTABLE: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
 

@@ -1,5 +1,6 @@
 """`strata demo`."""
 
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -35,6 +36,7 @@ def demo(
     """Watch a month of a bookshop go through a real Kafka into profiles, in a stack of its own."""
     from cli.errors import WrongUse
 
+    started_s = time.monotonic()
     if bool(events) != (items is not None):
         raise WrongUse("--events and --items go together")
 
@@ -42,6 +44,12 @@ def demo(
 
     run_demo(
         DemoOptions(
-            seed=seed, readers=readers, items=items, events=events or (), model=model, keep=keep
+            seed=seed,
+            readers=readers,
+            items=items,
+            events=events or (),
+            model=model,
+            keep=keep,
+            started_s=started_s,
         )
     )

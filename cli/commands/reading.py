@@ -10,7 +10,9 @@ Tenant = Annotated[str, typer.Option(help="Whose users.", metavar="NAME")]
 AsJson = Annotated[bool, typer.Option("--json", help="Exactly what the service answers.")]
 Url = Annotated[
     str | None,
-    typer.Option(help="Of the lookup service; else STRATA_URL, else the running stack.", metavar="URL"),
+    typer.Option(
+        help="Of the lookup service; else STRATA_URL, else the running stack.", metavar="URL"
+    ),
 ]
 User = Annotated[str, typer.Argument(help="The user's id.", show_default=False)]
 

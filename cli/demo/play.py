@@ -46,9 +46,7 @@ class _Reader:
             yield event
 
 
-async def play_files(
-    stage: Stage, out: Console, *, items: Path, events: Sequence[Path]
-) -> None:
+async def play_files(stage: Stage, out: Console, *, items: Path, events: Sequence[Path]) -> None:
     """Send the files, then show the busiest user and everybody.
 
     Raises:

@@ -30,6 +30,7 @@ class DemoOptions:
         items, events: Files to play instead of the bookshop; both or neither.
         model: As STRATA_EMBEDDING_MODEL; None for what the settings say.
         keep: Leave the data directory behind.
+        started_s: When the command began, on the monotonic clock.
     """
 
     seed: int
@@ -38,6 +39,7 @@ class DemoOptions:
     events: Sequence[Path]
     model: str | None
     keep: bool
+    started_s: float
 
 
 def run_demo(options: DemoOptions) -> None:
@@ -46,7 +48,7 @@ def run_demo(options: DemoOptions) -> None:
     Raises:
         CommandFailed: a part failed, or the stream did not drain.
     """
-    started = time.monotonic()
+    started = options.started_s
     configure_quiet()
     given = load_settings()
     out, notes = stdout(), stderr()

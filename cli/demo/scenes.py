@@ -108,6 +108,7 @@ def show_comparison(
 def show_minority(
     out: Console,
     comparison: Comparison,
+    *,
     minority: str,
     home: str,
     theirs: Sequence[PopularItemView],
@@ -116,7 +117,8 @@ def show_minority(
     """What an average over everybody would have made of them."""
     text = (
         f"  The {minority}, {comparison.size_planted(minority)} of {comparison.compared} readers: "
-        f"{comparison.counts[minority, home]} of them are in {plain(home)}."
+        f"{comparison.counts[minority, home]} of them are in {plain(home)}, which has "
+        f"{comparison.size_found(home)} of these readers."
     )
     if theirs:
         favourite = theirs[0]
@@ -125,8 +127,7 @@ def show_minority(
         )
         where = f"place {place}" if place else f"no place among the first {len(overall)}"
         text += (
-            f" What is most popular there, {item_name(favourite)},\n  has {where} with everybody:"
-            " the average alone would not have shown it."
+            f"\n  What is most popular there, {item_name(favourite)}, has {where} with everybody."
         )
     out.print(Text(text))
 

@@ -13,7 +13,7 @@ from rich.console import Console
 from cli.errors import CommandFailed
 from cli.event_files import InvalidLine, Line, OutgoingEvent, outgoing
 from cli.processes import Everything
-from cli.publish_files import sending_progress, waiting_progress
+from cli.progress import sending_progress, waiting_progress
 from cli.publishing import Publisher, until_effective
 from lookup.queries import Lookup
 from schemas.views import StatisticsView
@@ -55,9 +55,7 @@ class Stage:
         )
         self.sent += sum(1 for record in records if "user_id" in record)
 
-    async def send_events(
-        self, title: str, events: Iterable[OutgoingEvent], *, total: int
-    ) -> None:
+    async def send_events(self, title: str, events: Iterable[OutgoingEvent], *, total: int) -> None:
         with sending_progress(self.notes) as progress:
             task = progress.add_task(f"  {title}", total=total, events=0)
             for number, event in enumerate(events, 1):

@@ -140,7 +140,14 @@ async def _tell_of_minority(stage: Stage, out: Console, comparison: Comparison) 
         return
     theirs = await stage.lookup.statistics(TENANT, home, most=1)
     overall = await stage.lookup.statistics(TENANT, most=100)
-    show_minority(out, comparison, MINORITY, home, theirs.popular, overall.popular)
+    show_minority(
+        out,
+        comparison,
+        minority=MINORITY,
+        home=home,
+        theirs=theirs.popular,
+        overall=overall.popular,
+    )
 
 
 def _reader_with_little(shop: Simulation) -> str | None:

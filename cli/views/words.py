@@ -23,6 +23,7 @@ __all__ = [
     "item_name",
     "labels_line",
     "layers_line",
+    "moment",
     "persona_line",
     "staleness",
 ]
@@ -47,8 +48,17 @@ def bar(part: float, *, width: int = 10) -> str:
 def day(instant: str | None) -> str:
     """The day of an RFC 3339 instant, in UTC."""
     if instant is None:
-        return "–"
+        return "-"
     return datetime.fromisoformat(instant).astimezone(UTC).strftime("%Y-%m-%d")
+
+
+def moment(at_ms: int) -> str:
+    """Milliseconds since the epoch as a moment in UTC, to the second.
+
+    >>> moment(0)
+    '1970-01-01 00:00:00'
+    """
+    return datetime.fromtimestamp(at_ms / 1_000, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def labels_line(labels: Iterable[str], *, most: int = 4) -> str:

@@ -1,0 +1,47 @@
+"""Progress on the terminal; where there is none, only what is reached in the end is printed."""
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+__all__ = ["sending_progress", "waiting_progress"]
+
+
+class _EventRate(ProgressColumn):
+    """Events sent, and per second, from the task's field `events`."""
+
+    def render(self, task: Task) -> Text:
+        events = task.fields.get("events", 0)
+        rate = events / task.elapsed if task.elapsed else 0
+        return Text(f"{events:,} events  {rate:,.0f}/s")
+
+
+def sending_progress(console: Console) -> Progress:
+    """A bar per file, with events, rate and time left."""
+    return Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=24),
+        _EventRate(),
+        TimeRemainingColumn(),
+        console=console,
+    )
+
+
+def waiting_progress(console: Console) -> Progress:
+    """A line that goes away when the wait is over."""
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+    )
