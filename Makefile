@@ -43,7 +43,7 @@ contracts: $(VENV)/.dev
 	$(BIN)/lint-imports
 
 doctests: $(VENV)/.dev
-	$(BIN)/pytest --doctest-modules schemas profiles stores streams lookup local cli bookshop
+	$(BIN)/pytest --doctest-modules schemas profiles stores streams lookup local cli bookshop evaluation
 
 schemas: $(VENV)/.dev
 	$(BIN)/python -m schemas.generate docs/schemas

@@ -25,6 +25,7 @@ from schemas.updates import Contribution, Counts, WholeUser
 __all__ = [
     "ERA_HALF_LIVES",
     "MEAN_SCALE",
+    "TIMED_SERIES",
     "TREND_WINDOWS",
     "FixedVector",
     "TrendWindow",
@@ -163,6 +164,10 @@ def change(before: UserView, after: UserView, policy: Policy) -> Contribution:
     _count_items(counts, "negative", before.negative[unliked.head + unliked.length :], -1)
     _count_items(counts, "negative", after.negative[unliked.length :], +1)
     return Contribution(_without_zeros(counts), _packed(after.mean - before.mean))
+
+
+TIMED_SERIES: Final = ("popularity", *(window.series for window in TREND_WINDOWS))
+"""Series whose parts leave as the watermark advances."""
 
 
 def bucket_floor(series: str, watermark_ms: int, policy: Policy) -> int | None:

@@ -74,6 +74,7 @@ class PersonaSet(msgspec.Struct, frozen=True, array_like=True):
         next_number: For the next new persona's id; ids are never used again.
         silhouette: Mean silhouette of the last exact clustering, in [-1, 1].
         users: Users with a direction when it was published.
+        sought_users, sought_events: What there was when clusters were last sought.
     """
 
     tenant: str
@@ -83,6 +84,8 @@ class PersonaSet(msgspec.Struct, frozen=True, array_like=True):
     silhouette: float
     users: int
     centroids_version: int = 0
+    sought_users: int = 0
+    sought_events: int = 0
 
 
 _encoder = msgspec.msgpack.Encoder()

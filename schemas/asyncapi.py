@@ -23,7 +23,7 @@ _INPUTS: Final[dict[str, str]] = {
     topics.ATTRIBUTES: "What is static about users, and which ids are one user. Kept for ever.",
     topics.CONSENTS: "Which kinds of data may be used. Kept for ever.",
     topics.ERASURES: "Users who are to be forgotten. Kept for ever.",
-    topics.ITEMS: "What is offered, or no longer. Compacted; every worker reads all of it.",
+    topics.ITEMS: "What is offered, or no longer. Compacted.",
 }
 _OUTPUTS: Final[dict[str, str]] = {
     topics.DEAD_LETTERS: (
@@ -33,12 +33,22 @@ _OUTPUTS: Final[dict[str, str]] = {
     topics.PROFILE_UPDATES: (
         "What changed in a user's profile since the version before. Internal, binary."
     ),
+    topics.ITEM_VECTORS: (
+        "Each item's place in the item space, under the item's key. Compacted; every worker reads "
+        "all of it. Internal, binary."
+    ),
+    topics.PERSONAS: (
+        "Each tenant's persona centroids. One partition, compacted; every worker reads all of it. "
+        "Internal, binary."
+    ),
 }
 _TOPIC_CONFIGURATION: Final[dict[str, dict[str, Json]]] = {
     topics.ATTRIBUTES: _FOREVER,
     topics.CONSENTS: _FOREVER,
     topics.ERASURES: _FOREVER,
     topics.ITEMS: _COMPACTED,
+    topics.ITEM_VECTORS: _COMPACTED,
+    topics.PERSONAS: _COMPACTED,
 }
 
 

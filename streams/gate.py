@@ -23,17 +23,6 @@ __all__ = ["FORWARDED_HEADER", "LETTER_BYTES", "Admitted", "Gate", "Passed", "de
 
 LETTER_BYTES: Final = 256 * 1024
 FORWARDED_HEADER: Final = "strata-forwarded-from"
-_TYPE_OF: Final = {
-    events.Interaction: "interaction",
-    events.Preference: "preference",
-    events.Document: "document",
-    events.Attributes: "attributes",
-    events.Item: "item",
-    events.Consent: "consent",
-    events.Erasure: "erasure",
-    events.ItemRetired: "item_retired",
-    events.Identity: "identity",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +100,8 @@ class Gate:
         )
         if isinstance(event, Rejection):
             return event
-        if topics.TOPIC_OF[_TYPE_OF[type(event)]] != topic:
-            return Rejection(
-                Reason.WRONG_TOPIC, f"{_TYPE_OF[type(event)]} events have their own topic"
-            )
+        if topics.TOPIC_OF[event.type] != topic:
+            return Rejection(Reason.WRONG_TOPIC, f"{event.type} events have their own topic")
         if event_key(event) != record.key:
             return Rejection(Reason.KEY_MISMATCH, "the key is not that of the event's user or item")
         return event

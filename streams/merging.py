@@ -52,6 +52,11 @@ class Merged:
     def table(self, scope: str, series: str) -> Mapping[bytes, int]:
         return self.scopes.get(scope, {}).get((series, ""), {})
 
+    @property
+    def events(self) -> int:
+        """Events counted, all types."""
+        return sum(self.table("", "events").values())
+
     def size(self, scope: str, what: bytes) -> int:
         """Members of a scope: b"users", or b"directed" for those with a vector."""
         return self.table(scope, "size").get(what, 0)

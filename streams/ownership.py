@@ -151,7 +151,7 @@ class Ownerships:
             if max(stored or 0, known or 0) > end:
                 raise TopicRecreated(
                     f"{topic}/{partition} ends at {end}, but offset {max(stored or 0, known or 0)} "
-                    "was folded in before: the topic was recreated; use a new namespace or a replay"
+                    "was folded in before: the topic was recreated; start under a new namespace"
                 )
             if known is None:
                 # Retention must not make "nothing committed" mean "start at the end".
@@ -160,7 +160,8 @@ class Ownerships:
                 if first > (stored or 0):
                     raise HistoryGone(
                         f"the store holds {topic}/{partition} up to {stored or 0}, committed is "
-                        f"{known}, but the topic begins at {first}: mend it with `strata replay`"
+                        f"{known}, but the topic begins at {first}: restore a newer copy of the "
+                        "store, or publish the history again under a new namespace"
                     )
                 _log.warning(
                     "store is behind the committed offset, reading again",

@@ -35,6 +35,7 @@ __all__ = ["LEADER_PARTITION", "PersonaEngine", "PersonaOptions"]
 _log = structlog.get_logger(__name__)
 
 LEADER_PARTITION: Final = 0
+_NOTABLE: Final = 1.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +46,7 @@ class PersonaOptions:
         least_users: Users with a vector before personas are sought; ≥ 2.
         number: Fixed number of personas, or None to choose by silhouette.
         most: Largest number tried when choosing.
-        growth: An exact recompute is due when users have grown by this factor.
+        growth: An exact recompute is due when users or events have grown by this factor.
         exact_interval_s: … or when so much time has passed since the last one.
         shift: Centroids are published when one has moved by more than this
             Euclidean distance on the unit sphere.
@@ -71,6 +72,8 @@ class _Tenant:
     document: PersonaDocument | None = None
     published: PersonaSet | None = None
     exact_users: int = 0
+    exact_events: int = 0
+    events: int = 0
     exact_at_s: float = 0.0
     loaded: bool = False
     centroids: Mapping[str, Vector] = field(default_factory=dict)
@@ -130,9 +133,11 @@ class PersonaEngine:
         if not tenant.loaded:
             await self._load(merged.tenant, tenant)
         directed = merged.size("", b"directed")
+        quiet = tenant.events == merged.events
+        tenant.events = merged.events
         if directed < self._options.least_users:
             return
-        if self._exact_is_due(tenant, directed):
+        if self._exact_is_due(tenant, directed, quiet=quiet):
             await self._recompute(merged, tenant, token, directed)
             return
         sums = {
@@ -146,10 +151,19 @@ class PersonaEngine:
         else:
             await self._publish(merged, tenant, token, tenant.centroids, new_centroids=False)
 
-    def _exact_is_due(self, tenant: _Tenant, directed: int) -> bool:
-        if not tenant.centroids or directed >= self._options.growth * tenant.exact_users:
+    def _exact_is_due(self, tenant: _Tenant, directed: int, *, quiet: bool) -> bool:
+        growth = self._options.growth
+        if not tenant.centroids or directed >= growth * tenant.exact_users:
             return True
-        return self._clock_s() - tenant.exact_at_s >= self._options.exact_interval_s
+        if tenant.events >= growth * tenant.exact_events:
+            return True
+        if tenant.events == tenant.exact_events:
+            return False
+        # A load has ended: what was found in the middle of it is made good at once
+        # if it was much, else with the interval.
+        much = tenant.events >= _NOTABLE * tenant.exact_events
+        waited = self._clock_s() - tenant.exact_at_s >= self._options.exact_interval_s
+        return (quiet and much) or waited
 
     async def _load(self, name: str, tenant: _Tenant) -> None:
         document = await until_available(partial(self._store.read, name))
@@ -157,7 +171,8 @@ class PersonaEngine:
             tenant.document = document
             tenant.published = decode_personas(document.body)
             tenant.centroids = document.centroids
-            tenant.exact_users = tenant.published.users
+            tenant.exact_users = tenant.published.sought_users
+            tenant.exact_events = tenant.published.sought_events
             tenant.exact_at_s = self._clock_s()
             # The last leader may have died between publishing and announcing.
             await self._announce(name, document, tenant.published)
@@ -180,6 +195,7 @@ class PersonaEngine:
         ids, next_number = match_ids(tenant.centroids, found.centroids, next_number=next_number)
         centroids = dict(zip(ids, found.centroids, strict=True))
         tenant.exact_users = directed
+        tenant.exact_events = merged.events
         tenant.exact_at_s = self._clock_s()
         _log.info("personas recomputed", tenant=merged.tenant, personas=len(ids), users=directed)
         await self._publish(
@@ -229,6 +245,8 @@ class PersonaEngine:
             if silhouette is not None
             else (before.silhouette if before else 0),
             users=merged.size("", b"directed"),
+            sought_users=tenant.exact_users,
+            sought_events=tenant.exact_events,
             centroids_version=(before.centroids_version if before else 0) + new_centroids,
         )
         if before and not new_centroids and body.personas == before.personas:

@@ -11,6 +11,7 @@ import structlog
 
 from profiles.catalogue import ItemCatalogue
 from profiles.contributions import (
+    TIMED_SERIES,
     bucket_floor,
     contribution,
     fixed_point,
@@ -222,7 +223,7 @@ class StatisticsEngine:
         for tenant, watermark_ms in watermarks.items():
             floors = {
                 series: floor
-                for series in ("popularity", "trend-1h", "trend-24h", "trend-7d")
+                for series in TIMED_SERIES
                 if (floor := bucket_floor(series, watermark_ms, self._policy)) is not None
             }
             if self._floors.get((partition, tenant)) != floors:

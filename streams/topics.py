@@ -93,7 +93,7 @@ async def ensure_topics(
     Raises:
         TopicsUnavailable: no broker, or it refused.
         PartitionCountMismatch: an existing topic has another count. Changing the
-            count moves users between partitions, which only a replay can do.
+            count moves users between partitions.
     """
     wanted = tuple(wanted if wanted is not None else specs())
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=10_000)
@@ -150,5 +150,6 @@ async def _check(admin: AIOKafkaAdminClient, wanted: Iterable[TopicSpec], partit
         if count != wanted_of[topic["topic"]]:
             raise PartitionCountMismatch(
                 f"topic {topic['topic']} has {count} partitions, but "
-                f"{wanted_of[topic['topic']]} are configured; changing the count needs a replay"
+                f"{wanted_of[topic['topic']]} are configured; another count needs new topics, "
+                "and the history published again"
             )

@@ -109,6 +109,8 @@ def test_the_asyncapi_document_describes_every_topic_and_type() -> None:
         *topics.TOPIC_OF.values(),
         topics.DEAD_LETTERS,
         topics.PROFILE_UPDATES,
+        topics.ITEM_VECTORS,
+        topics.PERSONAS,
     }
     for kind, topic in topics.TOPIC_OF.items():
         message = _resolve(document, document["channels"][topic]["messages"][kind]["$ref"])

@@ -183,3 +183,36 @@ def test_a_worker_that_does_not_own_partition_zero_does_not_lead() -> None:
         assert not await engines.personas.tick()
 
     asyncio.run(scenario())
+
+
+def test_personas_found_in_the_middle_of_a_load_are_sought_again_at_its_end() -> None:
+    async def scenario() -> None:
+        world = await World.open()
+        for name, text in (("a", "sea storm sail"), ("b", "ghost castle night")):
+            world.publish(item(name, text))
+        engines = Engines(world, options=PersonaOptions(least_users=4))
+        await engines.own_all()
+        await engines.statistics.ensure_built(range(PARTITIONS))
+        # So far everybody has liked the same thing: there is one persona to find.
+        for number in range(20):
+            world.publish(liked(f"u{number}", "a", number))
+        await engines.drain()
+        await engines.personas.tick()
+        assert await _personas(world) == 1
+
+        # A fifth more events, no new users: not enough by growth alone.
+        for number in range(4):
+            world.publish(liked(f"u{number}", "b", 10_000_000 + number))
+        await engines.drain()
+        await engines.personas.tick()
+        assert await _personas(world) == 1
+        await engines.personas.tick()  # nothing has come since: the load has ended
+        assert await _personas(world) == 2
+
+    asyncio.run(scenario())
+
+
+async def _personas(world: World) -> int:
+    document = await world.profiles.personas.read("default")
+    assert document is not None
+    return len(document.centroids)
