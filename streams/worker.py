@@ -3,7 +3,7 @@
 import asyncio
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -231,9 +231,7 @@ class Worker:
                 failed.result()
             await self._drain()
         finally:
-            for task in background:
-                task.cancel()
-            await asyncio.gather(*background, return_exceptions=True)
+            await _end(background)
             await self._app.stop()
 
     async def _drain(self) -> None:
@@ -400,6 +398,19 @@ class Worker:
         if self._failed is None:
             raise RuntimeError("the worker is not running")
         return self._failed
+
+
+async def _end(tasks: Iterable["asyncio.Task[None]"]) -> None:
+    """Cancel tasks until they have ended.
+
+    Once is not enough: a cancellation that reaches redis-py together with the
+    answer it waits for is lost there, and the task goes on to its next round.
+    """
+    left = set(tasks)
+    while left:
+        for task in left:
+            task.cancel()
+        _, left = await asyncio.wait(left, timeout=0.5)
 
 
 def _clock_ms() -> int:
