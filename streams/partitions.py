@@ -16,6 +16,6 @@ def partition_of(key: bytes, partitions: int) -> int:
     """Partition in [0, partitions) of a record key.
 
     >>> partition_of(b"anna", 4)
-    0
+    3
     """
     return int((murmur2(key) & 0x7FFFFFFF) % partitions)
