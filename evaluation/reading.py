@@ -12,10 +12,37 @@ from schemas.decoded import Document, FastEvent
 from schemas.fast import decode
 from schemas.rejection import Rejection
 
-__all__ = ["in_protocol_order", "read_events"]
+__all__ = ["in_protocol_order", "lines_of", "read_events", "read_line"]
 
 # The end of year 9999: a file is read long after its events, and no clock is consulted.
 _RECEIVED_MS: Final = 253_402_300_799_999
+
+
+def lines_of(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Lines of a `.jsonl` or `.jsonl.gz` file that are not blank, numbered from 1.
+
+    Raises:
+        UnreadableEvents: the file is missing, or is not what its name says.
+    """
+    try:
+        with _open(path) as lines:
+            for number, line in enumerate(lines, 1):
+                if line.strip():
+                    yield number, line.rstrip(b"\r\n")
+    except (OSError, EOFError, zlib.error) as error:
+        raise UnreadableEvents(f"{path}: {error}") from error
+
+
+def read_line(path: Path, number: int, line: bytes) -> FastEvent:
+    """The event in a line.
+
+    Raises:
+        UnreadableEvents: it is none.
+    """
+    event = decode(line, received_ms=_RECEIVED_MS)
+    if isinstance(event, Rejection):
+        raise UnreadableEvents(f"{path}:{number}: {event.reason.value}: {event.detail}")
+    return event
 
 
 def read_events(path: Path) -> list[FastEvent]:
@@ -25,19 +52,11 @@ def read_events(path: Path) -> list[FastEvent]:
         UnreadableEvents: no such file, a line that is no event, or events of several tenants.
     """
     events: list[FastEvent] = []
-    try:
-        with _open(path) as lines:
-            for number, line in enumerate(lines, 1):
-                if not line.strip():
-                    continue
-                event = decode(line.rstrip(b"\r\n"), received_ms=_RECEIVED_MS)
-                if isinstance(event, Rejection):
-                    raise UnreadableEvents(f"{path}:{number}: {event.reason}: {event.detail}")
-                if events and event.tenant != events[0].tenant:
-                    raise UnreadableEvents(f"{path}:{number}: a second tenant, {event.tenant!r}")
-                events.append(event)
-    except (OSError, EOFError, zlib.error) as error:
-        raise UnreadableEvents(f"{path}: {error}") from error
+    for number, line in lines_of(path):
+        event = read_line(path, number, line)
+        if events and event.tenant != events[0].tenant:
+            raise UnreadableEvents(f"{path}:{number}: a second tenant, {event.tenant!r}")
+        events.append(event)
     return events
 
 

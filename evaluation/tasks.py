@@ -15,6 +15,7 @@ import numpy as np
 
 from evaluation.errors import NotAnAnswer
 from evaluation.protocol import Scored
+from profiles.outcomes import is_liked, signed_weight
 from profiles.policy import DEFAULT_POLICY, Policy
 from profiles.queries import ItemScores, Level, NextItemQuery, PairQuery, SignQuery
 from schemas.decoded import (
@@ -29,33 +30,9 @@ from schemas.decoded import (
     Preference,
 )
 
-__all__ = ["SHOWN", "NextItemTask", "PairwiseTask", "SignTask", "is_liked", "signed_weight"]
+__all__ = ["SHOWN", "NextItemTask", "PairwiseTask", "SignTask"]
 
 SHOWN: Final = 10
-_LIKED_RATING: Final = 4.0
-
-
-def is_liked(event: Interaction, policy: Policy) -> bool:
-    """What evaluation counts as positive: a rating of at least 4, else a weight above 0.
-
-    A value of zero is never positive.
-    """
-    if event.value == 0:
-        return False
-    if event.action == "rate":
-        return event.value is not None and event.value >= _LIKED_RATING
-    return policy.rule(event.action).weigh(event.value) > 0
-
-
-def signed_weight(event: Interaction, policy: Policy) -> float | None:
-    """Weight of an act whose value says for or against; None if it says neither.
-
-    Votes, judgements, and ratings about their neutral 3: an action whose rule has a neutral
-    value. A weight of zero is no side.
-    """
-    if event.value is None or event.value == 0 or policy.rule(event.action).neutral is None:
-        return None
-    return policy.rule(event.action).weigh(event.value) or None
 
 
 class _Counts:

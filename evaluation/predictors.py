@@ -1,0 +1,49 @@
+"""Models for the tasks, with the parts that do I/O plugged in."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from evaluation.texts import TextVectors, default_folder
+from profiles.nextitem.predictor import NextItemModel
+from profiles.nextitem.settings import Settings
+from profiles.queries import NextItemPredictor
+from schemas.decoded import Item
+from streams.embedding import DEFAULT_MODEL, open_embedder
+
+__all__ = ["Options", "next_item_predictor"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How an evaluation is run; the defaults are the configuration that is measured.
+
+    Attributes:
+        embedding_model: As `STRATA_EMBEDDING_MODEL`.
+        seed: Of everything random.
+        next_item: Sizes and rates of the next-item models.
+        vectors_folder: Where text vectors are kept between runs.
+    """
+
+    embedding_model: str = DEFAULT_MODEL
+    seed: int = 0
+    next_item: Settings = field(default_factory=Settings)
+    vectors_folder: Path = field(default_factory=default_folder)
+
+
+def next_item_predictor(known: Sequence[Item], options: Options) -> NextItemPredictor:
+    """The next-item model; the texts of `known` are embedded at once.
+
+    Raises:
+        EmbeddingModelMissing: the text model is not installed.
+    """
+    return NextItemModel(
+        _text_vectors(known, options).of, settings=options.next_item, seed=options.seed
+    )
+
+
+def _text_vectors(known: Sequence[Item], options: Options) -> TextVectors:
+    model = options.embedding_model
+    vectors = TextVectors(lambda: open_embedder(model), model, folder=options.vectors_folder)
+    vectors.prepare(known)
+    return vectors

@@ -1,0 +1,188 @@
+"""Run a task over files and say how well each level predicts."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import IO, Final
+
+from evaluation.errors import UnknownTask
+from evaluation.figures import Advantage, Figure, Figures, summarise
+from evaluation.predictors import Options, next_item_predictor
+from evaluation.protocol import BUCKETS, Bucket, Scored, run_protocol
+from evaluation.reading import in_protocol_order, read_events
+from evaluation.tasks import NextItemTask
+from schemas.decoded import FastEvent, Item
+
+__all__ = ["Progress", "TaskName", "evaluate", "prediction_lines", "report_json", "task_named"]
+
+Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+_DIGITS: Final = 6
+
+
+class TaskName(StrEnum):
+    NEXT_ITEM = "next-item"
+
+
+def task_named(name: str) -> TaskName:
+    """The task of this name.
+
+    Raises:
+        UnknownTask: there is none.
+    """
+    try:
+        return TaskName(name)
+    except ValueError as error:
+        raise UnknownTask(f"no task {name!r}: one of {', '.join(TaskName)}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Streams:
+    """Events by their part in the protocol, in file order."""
+
+    items: list[FastEvent]
+    warm: list[FastEvent]
+    test: list[FastEvent]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """`done` of `total` events have been applied."""
+
+    done: int
+    total: int
+
+
+def evaluate(
+    task: TaskName,
+    *,
+    items: Path,
+    warm: Path,
+    test: Path,
+    predictions: Path | None = None,
+    options: Options | None = None,
+    on_progress: Callable[[Progress], None] = lambda _: None,
+) -> Figures:
+    """Predict every event of the test file before applying it; means and intervals.
+
+    Deterministic: equal files and options give equal figures and equal bytes in `predictions`,
+    and a prefix of the test file gives a prefix of them.
+
+    Args:
+        items, warm, test: `.jsonl` or `.jsonl.gz`.
+        predictions: Written while the run goes on, one JSON object per level and prediction.
+        on_progress: Called after every event.
+
+    Raises:
+        UnreadableEvents: a file is missing or holds something that is no event.
+        EmbeddingModelMissing: the text model of the options is not installed.
+        OSError: `predictions` cannot be written.
+    """
+    options = options or Options()
+    streams = Streams(read_events(items), read_events(warm), read_events(test))
+    total, done = len(streams.items) + len(streams.warm) + len(streams.test), 0
+
+    def advance() -> None:
+        nonlocal done
+        done += 1
+        on_progress(Progress(done, total))
+
+    scored = _predicted(task, streams, options, advance)
+    if predictions is None:
+        kept = list(scored)
+    else:
+        with predictions.open("w", encoding="utf-8", newline="\n") as out:
+            kept = list(_written(scored, out))
+    return summarise(kept, metric=NextItemTask.metric, seed=options.seed)
+
+
+def _predicted(
+    task: TaskName, streams: Streams, options: Options, advance: Callable[[], None]
+) -> Iterator[Scored]:
+    items = in_protocol_order(streams.items)
+    warm = in_protocol_order(streams.warm)
+    test = in_protocol_order(streams.test)
+    known = [event for event in (*streams.items, *streams.warm) if isinstance(event, Item)]
+    match task:
+        case TaskName.NEXT_ITEM:
+            return run_protocol(
+                NextItemTask(),
+                next_item_predictor(known, options),
+                items=items,
+                warm=warm,
+                test=test,
+                advance=advance,
+            )
+
+
+def _written(scored: Iterable[Scored], out: IO[str]) -> Iterator[Scored]:
+    for one in scored:
+        out.writelines(prediction_lines(one))
+        yield one
+
+
+def prediction_lines(scored: Scored) -> Iterator[str]:
+    """One line per level: `event_id`, `level`, and `items` (best first) or `score`.
+
+    A score is log-odds towards "for", or towards the chosen side; zero is a tie.
+    """
+    for level, shown in scored.shown.items():
+        answer: Json = list(shown) if isinstance(shown, tuple) else shown
+        name = "items" if isinstance(shown, tuple) else "score"
+        line = {"event_id": scored.event_id, "level": level.value, name: answer}
+        yield json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def report_json(task: TaskName, figures: Figures) -> dict[str, Json]:
+    """The figures in the form of the command's JSON; numbers rounded to six digits.
+
+    Beside what the interface promises, each figure has its 95 % `interval`, and
+    `blend_minus_best_layer` the paired differences.
+    """
+    levels: dict[str, Json] = {}
+    n = 0
+    for level, by_bucket in figures.by_level.items():
+        whole = by_bucket[None]
+        n = whole.n
+        levels[level.value] = {
+            "overall": _figure_json(figures.metric, whole),
+            "by_history": [
+                _range_json(bucket) | _figure_json(figures.metric, by_bucket[bucket])
+                for bucket in BUCKETS
+                if bucket in by_bucket
+            ],
+        }
+    comparisons: dict[str, Json] = {}
+    if None in figures.advantages:
+        comparisons = {
+            "overall": _advantage_json(figures.advantages[None]),
+            "by_history": [
+                _range_json(bucket) | _advantage_json(figures.advantages[bucket])
+                for bucket in BUCKETS
+                if bucket in figures.advantages
+            ],
+        }
+    return {"task": task.value, "n": n, "levels": levels, "blend_minus_best_layer": comparisons}
+
+
+def _range_json(bucket: Bucket) -> dict[str, Json]:
+    return {"from": bucket.first, "to": bucket.last}
+
+
+def _figure_json(metric: str, figure: Figure) -> dict[str, Json]:
+    return {
+        metric: round(figure.mean, _DIGITS),
+        "n": figure.n,
+        "interval": [round(figure.low, _DIGITS), round(figure.high, _DIGITS)],
+    }
+
+
+def _advantage_json(advantage: Advantage) -> dict[str, Json]:
+    return {
+        "over": advantage.over.value,
+        "difference": round(advantage.mean, _DIGITS),
+        "standard_error": round(advantage.standard_error, _DIGITS),
+        "interval": [round(advantage.low, _DIGITS), round(advantage.high, _DIGITS)],
+        "n": advantage.n,
+    }

@@ -1,0 +1,116 @@
+"""Item spaces from histories: one of taste, one of occasion.
+
+Taste: `V · sqrt(λ / (λ + ρ))` from the leading eigenpairs of the co-occurrence of liked items,
+`PᵀP` without its diagonal, P users by items. It is never built: the eigenvectors need only
+products with P, which is as large as the kept histories. Related to EASE (Steck 2019), whose
+ridge plays the part of ρ.
+
+Occasion: leading eigenvectors of the positive pointwise mutual information of items that lie
+within a few events of each other (Levy & Goldberg 2014, "Neural word embedding as implicit
+matrix factorization").
+
+From a uniform sample of users instead of all, a co-occurrence count is off by a relative
+standard error of about 1 / sqrt(count in the sample).
+"""
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+from scipy.sparse.linalg import LinearOperator, eigsh
+
+from profiles.nextitem.histories import Acts
+
+__all__ = ["occasion_space", "place_by_text", "taste_space"]
+
+_SMALLEST: Final = 1e-3
+_WINDOW: Final = 10
+_FADE: Final = 0.85
+
+_Floats = npt.NDArray[np.float32]
+
+
+def taste_space(acts: Acts, items: int, *, dimension: int, shrinkage: float) -> _Floats:
+    """Shape (items, ≤ dimension): dot products say how well tastes agree.
+
+    Rotations of it are as good; only dot products mean something.
+    """
+    liked = acts.liked
+    ones = np.ones(int(liked.sum()))
+    incidence = sp.csr_array((ones, (acts.user[liked], acts.row[liked])), shape=(acts.users, items))
+    incidence.data[:] = np.minimum(incidence.data, 1.0)
+    transposed = incidence.T.tocsr()
+    diagonal = np.bincount(acts.row[liked], minlength=items).astype(np.float64)
+
+    def multiply(vector: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        flat = vector.ravel()
+        return np.asarray(transposed @ (incidence @ flat) - diagonal * flat)
+
+    operator = LinearOperator((items, items), matvec=multiply, dtype=np.float64)
+    values, vectors = _leading(operator, items, dimension)
+    return (vectors * np.sqrt(values / (values + shrinkage))).astype(np.float32)
+
+
+def occasion_space(acts: Acts, items: int, *, dimension: int) -> _Floats:
+    """Shape (items, ≤ dimension), unit rows or zeros: what lies close in people's histories."""
+    sources, targets, weights = [], [], []
+    for lag in range(1, _WINDOW + 1):
+        same = acts.user[lag:] == acts.user[:-lag]
+        sources.append(acts.row[:-lag][same])
+        targets.append(acts.row[lag:][same])
+        weights.append(np.full(int(same.sum()), _FADE ** (lag - 1)))
+    directed = sp.csr_array(
+        (np.concatenate(weights), (np.concatenate(sources), np.concatenate(targets))),
+        shape=(items, items),
+    )
+    pairs = (directed + directed.T).tocoo()
+    mass = np.bincount(pairs.row, weights=pairs.data, minlength=items)
+    total = mass.sum()
+    # Smoothed counts, and the power of .75 of Levy, Goldberg & Dagan 2015: rare items otherwise
+    # have the largest mutual information.
+    expected = (mass[pairs.row] + 5.0) * (mass[pairs.col] + 5.0) ** 0.75 * total**0.25
+    information = np.log(np.maximum(pairs.data * total / expected, 1.0))
+    matrix = sp.csr_array((information, (pairs.row, pairs.col)), shape=(items, items))
+    matrix.eliminate_zeros()
+    # The smoothing is not symmetric; an eigendecomposition has to be.
+    matrix = ((matrix + matrix.T) * 0.5).tocsr()
+    values, vectors = _leading(matrix, items, dimension)
+    places = vectors * np.sqrt(values)
+    norms = np.linalg.norm(places, axis=1, keepdims=True)
+    return np.where(norms > 0, places / np.maximum(norms, 1e-9), 0.0).astype(np.float32)
+
+
+def _leading(
+    matrix: "LinearOperator | sp.csr_array", items: int, dimension: int
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Positive eigenvalues and their vectors; none if there are too few items."""
+    wanted = min(dimension, items - 2)
+    if wanted < 1:
+        return np.zeros(0), np.zeros((items, 0))
+    # A fixed start makes the result a function of the histories.
+    start = np.random.default_rng(0).standard_normal(items)
+    values, vectors = eigsh(matrix, k=wanted, which="LA", v0=start, tol=1e-3)
+    positive = values > _SMALLEST
+    return values[positive], vectors[:, positive]
+
+
+def place_by_text(
+    places: _Floats, texts: _Floats, likes: npt.NDArray[np.float64], *, half: float
+) -> _Floats:
+    """Move items with few likes to where their text says they belong.
+
+    A ridge map from text to place is learned on items with likes, weighted by them; an item
+    with n likes keeps its own place and gains `half / (n + half)` of the mapped one.
+    """
+    known = likes > 0
+    if half <= 0 or known.sum() < texts.shape[1]:
+        return places
+    weight = (likes[known] / (likes[known] + half))[:, None]
+    sample = texts[known].astype(np.float64)
+    gram = sample.T @ (sample * weight) + len(sample) / texts.shape[1] * 0.1 * np.eye(
+        texts.shape[1]
+    )
+    mapping = np.linalg.solve(gram, sample.T @ (places[known] * weight))
+    mapped = texts @ mapping
+    return (places + (half / (likes + half))[:, None] * mapped).astype(np.float32)
