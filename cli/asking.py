@@ -32,7 +32,7 @@ class Asker:
                 # A proxy cannot reach this machine's own loopback for us.
                 trust_env=not _is_loopback(url),
             )
-        except httpx.InvalidURL as error:
+        except (httpx.InvalidURL, ValueError) as error:
             raise WrongUse(f"{url} is not the address of a service: {error}") from error
 
     def get(self, *path: str, params: Mapping[str, str | int] | None = None) -> str:

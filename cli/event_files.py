@@ -15,7 +15,7 @@ from schemas.limits import DEFAULT_LIMITS, Limits
 from schemas.rejection import Reason, Rejection
 from schemas.topics import TOPIC_OF
 
-__all__ = ["InvalidLine", "Line", "OutgoingEvent", "lines_of", "outgoing"]
+__all__ = ["InvalidLine", "Line", "OutgoingEvent", "lines_of", "outgoing", "size_bytes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +85,14 @@ def lines_of(
         raise CommandFailed(f"{path} is a damaged gzip file: {error}") from error
     except OSError as error:
         raise CommandFailed(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def size_bytes(path: Path) -> int:
+    """Of the file on disk; 0 if that cannot be told."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def _skip_rest(file: IO[bytes]) -> None:

@@ -26,19 +26,25 @@ app = typer.Typer(
 )
 
 
+def _print_version(asked: bool) -> None:  # noqa: FBT001 - Typer calls it so
+    if asked:
+        from importlib.metadata import version  # noqa: PLC0415 - slow to import
+
+        typer.echo(f"strata {version('strata-profiles')}")
+        raise typer.Exit
+
+
 @app.callback()
 def _strata(
     *,
     version: Annotated[
         bool,
-        typer.Option("--version", help="Print the version and exit.", is_eager=True),
+        typer.Option(
+            "--version", help="Print the version.", is_eager=True, callback=_print_version
+        ),
     ] = False,
 ) -> None:
-    if version:
-        from importlib.metadata import version as version_of  # noqa: PLC0415 - slow to import
-
-        typer.echo(f"strata {version_of('strata-profiles')}")
-        raise typer.Exit
+    pass
 
 
 for part in (init, serving, demo, publish, reading, dead_letters, doctor):
@@ -50,8 +56,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
     try:
         code = app(args=arguments, prog_name="strata", standalone_mode=False)
     except TyperException as wrong:
-        if wrong.message:
-            complain(wrong.format_message())
+        # Help that was asked for by typing nothing has been printed by now.
+        if line := wrong.format_message():
+            complain(line)
         return wrong.exit_code
     except CommandFailed as failed:
         complain(str(failed))
@@ -82,3 +89,6 @@ def _report(error: Exception) -> int:
 def main() -> None:
     """`strata`."""
     sys.exit(run())
+
+if __name__ == "__main__":
+    main()

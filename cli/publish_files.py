@@ -10,7 +10,7 @@ from rich.progress import Progress
 
 from cli.connecting import kafka_site
 from cli.errors import CommandFailed
-from cli.event_files import InvalidLine, lines_of, outgoing
+from cli.event_files import InvalidLine, lines_of, outgoing, size_bytes
 from cli.logs import configure_quiet
 from cli.progress import sending_progress, waiting_progress
 from cli.publishing import Publisher, until_effective
@@ -79,7 +79,7 @@ class _Sender:
         self.invalid = 0
 
     async def send(self, path: Path, progress: Progress) -> None:
-        task = progress.add_task(plain(path.name), total=path.stat().st_size or None, events=0)
+        task = progress.add_task(plain(path.name), total=size_bytes(path) or None, events=0)
         before = self._publisher.sent
 
         def read(position: int) -> None:

@@ -1,0 +1,72 @@
+"""Fixtures of the command: a directory and an environment of its own, and how to run it."""
+
+import asyncio
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+from command_line import Command, Outcome
+from lookup_world import LIBRARY, World, like
+
+from cli.main import run
+from lookup.server import serve
+from lookup.service import create_app
+from profiles.personas import Label, Persona
+
+
+@pytest.fixture(autouse=True)
+def _own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name in [name for name in os.environ if name.startswith("STRATA_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("STRATA_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.chdir(tmp_path)
+    yield
+    structlog.reset_defaults()
+
+
+@pytest.fixture
+def strata(capsys: pytest.CaptureFixture[str]) -> Command:
+    def command(*arguments: str) -> Outcome:
+        code = run(arguments)
+        captured = capsys.readouterr()
+        return Outcome(code, captured.out, captured.err)
+
+    return command
+
+
+async def _library() -> World:
+    world = World()
+    for item_id, vector in LIBRARY.items():
+        await world.add_item(item_id, vector)
+    await world.publish_personas(Persona("p1", 40, (Label("sea \x1b[31m[red]", 3.0, 20),)))
+    await world.publish_statistics({"lupin": 9.0, "moby": 7.0})
+    await world.publish_statistics({"moby": 6.0, "omoo": 4.0}, scope="p1")
+    await world.add_user("ish/mael", [like("ish/mael", "moby")], persona="p1")
+    return world
+
+
+@pytest.fixture
+def lookup_url() -> Iterator[str]:
+    """A lookup service over a small library with one reader, in a thread of its own."""
+    urls: list[str] = []
+    ready, stop = threading.Event(), threading.Event()
+
+    async def serving() -> None:
+        running = await serve(create_app((await _library()).lookup()), port=0)
+        urls.append(running.url)
+        ready.set()
+        await asyncio.to_thread(stop.wait)
+        await running.stop()
+
+    thread = threading.Thread(target=lambda: asyncio.run(serving()))
+    thread.start()
+    try:
+        assert ready.wait(timeout=20)
+        yield urls[0]
+    finally:
+        stop.set()
+        thread.join()

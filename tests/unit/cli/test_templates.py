@@ -1,0 +1,51 @@
+import re
+import tomllib
+from dataclasses import asdict
+from pathlib import Path
+
+from command_line import Command
+
+from cli.settings import Settings, load_settings
+from cli.templates import TEMPLATES
+from profiles.policy import DEFAULT_POLICY, load_policy
+
+
+def uncommented(path: Path) -> str:
+    """With every setting in force: a line like `# name = …` or `# [table]`."""
+    return re.sub(r"^# (?=[a-z_]+ = |\[)", "", path.read_text(), flags=re.MULTILINE)
+
+
+def test_files_are_written_and_work_as_they_are(strata: Command, tmp_path: Path) -> None:
+    outcome = strata("init")
+    assert outcome.code == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(TEMPLATES)
+    assert load_settings().namespace == "live"
+
+
+def test_nothing_is_overwritten(strata: Command, tmp_path: Path) -> None:
+    (tmp_path / "policy.toml").write_text("mine")
+    outcome = strata("init")
+    assert outcome.code == 1
+    assert "policy.toml exists already" in outcome.err
+    assert [path.name for path in tmp_path.iterdir()] == ["policy.toml"]
+    assert (tmp_path / "policy.toml").read_text() == "mine"
+
+
+def test_the_settings_file_names_every_setting_at_its_default(
+    strata: Command, tmp_path: Path
+) -> None:
+    strata("init")
+    named = tomllib.loads(uncommented(tmp_path / "strata.toml"))
+    assert named.keys() == Settings.model_fields.keys()
+    for name in ("namespace", "partitions", "http_host", "http_port", "minimum_persona_size"):
+        assert named[name] == Settings.model_fields[name].default
+    assert named["embedding_model"] == Settings.model_fields["embedding_model"].default
+    assert Settings(**named).consumer_group == named["group"]
+
+
+def test_the_policy_file_says_the_built_in_policy(strata: Command, tmp_path: Path) -> None:
+    strata("init")
+    text = uncommented(tmp_path / "policy.toml")
+    assert load_policy(text) == DEFAULT_POLICY
+    named = tomllib.loads(text).keys()
+    assert named == asdict(DEFAULT_POLICY).keys()
