@@ -67,17 +67,19 @@ def summarise(
     Args:
         resamples: ≥ 200 for usable intervals.
     """
+    if not scored:
+        return Figures(metric, {}, {})
     users = {user: row for row, user in enumerate(dict.fromkeys(one.user_id for one in scored))}
     owner = np.array([users[one.user_id] for one in scored], np.int64)
     bucket = np.array([bucket_of(one.history) for one in scored], np.int64)
     draws = np.random.default_rng(seed).multinomial(
-        len(users), np.full(len(users), 1.0 / max(len(users), 1)), size=resamples
+        len(users), np.full(len(users), 1.0 / len(users)), size=resamples
     )
     by_level: dict[Level, dict[Bucket | None, Figure]] = {}
     means: dict[tuple[Level, Bucket | None], _Floats] = {}
     parts: dict[Bucket | None, npt.NDArray[np.bool_]] = {None: np.ones(len(scored), np.bool_)}
     parts |= {name: bucket == index for index, name in enumerate(BUCKETS)}
-    levels = [level for level in Level if scored and level in scored[0].figures]
+    levels = [level for level in Level if level in scored[0].figures]
     for level in levels:
         hits = np.array([one.figures[level][metric] for one in scored])
         by_level[level] = {}

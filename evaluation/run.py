@@ -7,6 +7,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import IO, Final
 
+from threadpoolctl import threadpool_limits
+
 from evaluation.errors import UnknownTask
 from evaluation.figures import Advantage, Figure, Figures, summarise
 from evaluation.predictors import Options, next_item_predictor
@@ -89,12 +91,17 @@ def evaluate(
         on_progress(Progress(done, total))
 
     scored = _predicted(task, streams, options, advance)
-    if predictions is None:
-        kept = list(scored)
-    else:
-        with predictions.open("w", encoding="utf-8", newline="\n") as out:
-            kept = list(_written(scored, out))
+    # Sums in one order whatever the machine; and small matrices are faster on one thread.
+    with threadpool_limits(limits=1, user_api="blas"):
+        kept = _collected(scored, predictions)
     return summarise(kept, metric=NextItemTask.metric, seed=options.seed)
+
+
+def _collected(scored: Iterator[Scored], predictions: Path | None) -> list[Scored]:
+    if predictions is None:
+        return list(scored)
+    with predictions.open("w", encoding="utf-8", newline="\n") as out:
+        return list(_written(scored, out))
 
 
 def _predicted(
