@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -30,36 +31,58 @@ def shop_files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return items, events
 
 
-@pytest.fixture
-def strata(data_path: Path, tmp_path: Path) -> Strata:
-    """Runs one command to its end, with a data directory of the test's own."""
+def strata_in(data_directory: Path, working_directory: Path) -> Strata:
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith("STRATA_")
     } | {
-        "STRATA_DATA_DIR": str(data_path / "data"),
+        "STRATA_DATA_DIR": str(data_directory),
         "STRATA_EMBEDDING_MODEL": "hashing",
         "STRATA_HTTP_PORT": "0",
         "COLUMNS": "120",
     }
-    return Strata([sys.executable, "-m", "cli.main"], environment, tmp_path)
+    return Strata([sys.executable, "-m", "cli.main"], environment, working_directory)
+
+
+@pytest.fixture
+def strata(data_path: Path, tmp_path: Path) -> Strata:
+    """Runs one command to its end, with a data directory of the test's own."""
+    return strata_in(data_path / "data", tmp_path)
+
+
+@contextmanager
+def stopping() -> Iterator[list[RunningUp]]:
+    """What still runs at the end is stopped."""
+    started: list[RunningUp] = []
+    try:
+        yield started
+    finally:
+        for running in started:
+            if running.process.poll() is None:
+                running.process.send_signal(signal.SIGTERM)
+                try:
+                    running.process.wait(timeout=30)
+                except subprocess.TimeoutExpired:
+                    running.process.kill()
+            psutil.wait_procs(running.children, timeout=20)
 
 
 @pytest.fixture
 def up(strata: Strata) -> Iterator[Callable[[], RunningUp]]:
-    """Starts `strata up` and returns when it is up; what still runs after the test is stopped."""
-    started: list[RunningUp] = []
+    """Starts `strata up` and returns when it is up."""
+    with stopping() as started:
 
-    def start() -> RunningUp:
-        running = RunningUp.start(strata)
-        started.append(running)
-        return running
+        def start() -> RunningUp:
+            started.append(RunningUp.start(strata))
+            return started[-1]
 
-    yield start
-    for running in started:
-        if running.process.poll() is None:
-            running.process.send_signal(signal.SIGTERM)
-            try:
-                running.process.wait(timeout=30)
-            except subprocess.TimeoutExpired:
-                running.process.kill()
-        psutil.wait_procs(running.children, timeout=20)
+        yield start
+
+
+@pytest.fixture(scope="module")
+def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Strata]:
+    """Commands for one stack that stays up for all tests of a module."""
+    place = tmp_path_factory.mktemp("standing")
+    strata = strata_in(place / "data", place)
+    with stopping() as started:
+        started.append(RunningUp.start(strata))
+        yield strata

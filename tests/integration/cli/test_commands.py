@@ -1,0 +1,115 @@
+"""Commands that talk to a running stack, as processes of their own."""
+
+import asyncio
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from aiokafka import AIOKafkaProducer
+from running_stack import Strata
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
+VIEW = {
+    "event_id": "e1",
+    "type": "interaction",
+    "occurred_at": "2024-01-01T00:00:00Z",
+    "user_id": "anna",
+    "item_id": "moby",
+    "action": "view",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    events: int
+    items: frozenset[str]
+
+
+def known_of(strata: Strata, user_id: str) -> Known:
+    profile = json.loads(strata("profile", user_id, "--json").stdout)
+    return Known(
+        profile["evidence"]["events"],
+        frozenset(interest["item_id"] for interest in profile["interests"]),
+    )
+
+
+def send_raw(strata: Strata, key: bytes, value: bytes) -> None:
+    running = Path(strata.environment["STRATA_DATA_DIR"]) / "running.json"
+    bootstrap = json.loads(running.read_text())["kafka_bootstrap"]
+
+    async def send() -> None:
+        producer = AIOKafkaProducer(bootstrap_servers=bootstrap)
+        await producer.start()
+        try:
+            await producer.send_and_wait("strata.interactions", value, key=key)
+        finally:
+            await producer.stop()
+
+    asyncio.run(send())
+
+
+def test_what_was_published_shows_in_every_answer(
+    standing: Strata, shop_files: tuple[Path, Path]
+) -> None:
+    published = standing("publish", *map(str, shop_files), "--wait")
+    assert published.returncode == 0, published.stderr
+    assert "in effect after" in published.stdout
+    sent = [json.loads(line) for line in shop_files[1].read_text().splitlines()]
+    of_ada = [event for event in sent if event["user_id"] == "ada"]
+    assert known_of(standing, "ada").events == len(of_ada)
+
+    rebuilt = standing("statistics", "--rebuild", "--json")
+    assert rebuilt.returncode == 0, rebuilt.stderr
+    counted = json.loads(rebuilt.stdout)["events"]
+    assert sum(sum(by_action.values()) for by_action in counted.values()) == len(sent)
+
+
+def test_a_healthy_stack_has_nothing_wrong(standing: Strata) -> None:
+    examined = standing("doctor", "--json")
+    assert examined.returncode == 0, examined.stdout
+    findings = {row["about"]: row for row in json.loads(examined.stdout)}
+    assert findings["lag"]["found"] == "every record has been taken in"
+    assert "11 exist" in findings["topics"]["found"]
+    assert findings["topic settings"]["verdict"] == "ok"
+
+
+def test_invalid_lines_are_named_and_the_others_sent(standing: Strata, tmp_path: Path) -> None:
+    mixed = tmp_path / "mixed.jsonl"
+    mixed.write_text(json.dumps(VIEW | {"user_id": "bert"}) + "\nnot json\n")
+    published = standing("publish", str(mixed), "--wait")
+    assert published.returncode == 1
+    assert f"{mixed}:2: not-json" in published.stderr
+    assert published.stderr.splitlines()[-1].startswith("strata: 1 invalid lines were not sent")
+    assert known_of(standing, "bert") == Known(1, frozenset({"moby"}))
+    assert standing("publish", str(mixed), "--allow-invalid").returncode == 0
+
+
+def test_a_refused_record_can_be_listed_shown_corrected_and_sent_again(
+    standing: Strata, tmp_path: Path
+) -> None:
+    send_raw(standing, b"anna", b'{"half": \x1b[31m')
+    for _ in range(30):
+        letters = json.loads(standing("dead-letters", "list", "--json").stdout)
+        if letters:
+            break
+    (letter,) = letters
+    position = str(letter["position"])
+    assert (letter["reason"], letter["cut"]) == ("not-json", False)
+    shown = standing("dead-letters", "show", position)
+    assert '{"half": \\x1b[31m' in shown.stdout
+    assert "\x1b" not in shown.stdout
+
+    again = standing("dead-letters", "republish", position)
+    assert again.returncode == 1
+    assert re.fullmatch(r"strata: [^\n]+ would be refused again: not-json[^\n]+\n", again.stderr)
+
+    corrected = tmp_path / "corrected.json"
+    corrected.write_text(json.dumps(VIEW))
+    sent = standing("dead-letters", "republish", position, "--value-from", str(corrected))
+    assert sent.returncode == 0, sent.stderr
+    for _ in range(30):
+        if (known := known_of(standing, "anna")).events:
+            break
+    assert known == Known(1, frozenset({"moby"}))
