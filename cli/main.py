@@ -90,5 +90,6 @@ def main() -> None:
     """`strata`."""
     sys.exit(run())
 
+
 if __name__ == "__main__":
     main()

@@ -12,10 +12,6 @@ from typing import Final
 import msgspec
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import linear_sum_assignment
-from sklearn.cluster import KMeans
-from sklearn.metrics import silhouette_score
-from threadpoolctl import threadpool_limits
 
 from profiles.ports import Vector
 
@@ -156,6 +152,10 @@ def discover(vectors: Vector, *, most: int, seed: int, fixed: int | None = None)
         most: Largest number of clusters tried; ≥ 2.
         fixed: Take this many (at most n) instead of choosing.
     """
+    # Here and below: most of what a lookup would load, and it never seeks personas.
+    from sklearn.cluster import KMeans  # noqa: PLC0415
+    from threadpoolctl import threadpool_limits  # noqa: PLC0415
+
     distinct = len(np.unique(np.round(vectors, 5), axis=0))
     if fixed is not None:
         options: Sequence[int] = [max(1, min(fixed, distinct))]
@@ -178,6 +178,8 @@ def discover(vectors: Vector, *, most: int, seed: int, fixed: int | None = None)
 
 
 def _silhouette(vectors: Vector, labels: npt.NDArray[np.int32], seed: int) -> float:
+    from sklearn.metrics import silhouette_score  # noqa: PLC0415
+
     groups = len(np.unique(labels))
     if not 2 <= groups < len(vectors):
         return 0.0
@@ -205,6 +207,8 @@ def match_ids(old: Mapping[str, Vector], new: Vector, *, next_number: int) -> tu
     Pairs old and new so that the sum of cosines is largest; a pair under 0.5 is
     no match, and the new centroid gets an id never used before.
     """
+    from scipy.optimize import linear_sum_assignment  # noqa: PLC0415
+
     ids: list[str | None] = [None] * len(new)
     if old and len(new):
         names = sorted(old)

@@ -4,8 +4,6 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sklearn.metrics import adjusted_rand_score
-
 __all__ = ["Comparison", "compare"]
 
 
@@ -59,6 +57,9 @@ class Comparison:
 
 def compare(planted: Mapping[str, str], found: Mapping[str, str]) -> Comparison:
     """Compare two groupings over the users that both place, user → group."""
+    # Seconds to import, and whoever seeks personas has done it by now.
+    from sklearn.metrics import adjusted_rand_score  # noqa: PLC0415
+
     users = sorted(planted.keys() & found.keys())
     return Comparison(
         counts=Counter((planted[user], found[user]) for user in users),
