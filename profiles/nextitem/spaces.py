@@ -13,21 +13,24 @@ From a uniform sample of users instead of all, a co-occurrence count is off by a
 standard error of about 1 / sqrt(count in the sample).
 """
 
+from collections.abc import Callable
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
-from scipy.sparse.linalg import LinearOperator, eigsh
+from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 
 from profiles.nextitem.histories import Acts
 
 __all__ = ["occasion_space", "place_by_text", "taste_space"]
 
 _SMALLEST: Final = 1e-3
+_DENSE_ITEMS: Final = 300
 _WINDOW: Final = 10
 _FADE: Final = 0.85
 
+_Doubles = npt.NDArray[np.float64]
 _Floats = npt.NDArray[np.float32]
 
 
@@ -40,16 +43,19 @@ def taste_space(acts: Acts, items: int, *, dimension: int, shrinkage: float) -> 
     ones = np.ones(int(liked.sum()))
     incidence = sp.csr_array((ones, (acts.user[liked], acts.row[liked])), shape=(acts.users, items))
     incidence.data[:] = np.minimum(incidence.data, 1.0)
-    transposed = incidence.T.tocsr()
     diagonal = np.bincount(acts.row[liked], minlength=items).astype(np.float64)
+    together = incidence.T @ (incidence @ np.ones(items)) - diagonal
+    active = np.flatnonzero(together > 0)
+    part = incidence[:, active].tocsr()
+    transposed, own = part.T.tocsr(), diagonal[active]
 
-    def multiply(vector: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        flat = vector.ravel()
-        return np.asarray(transposed @ (incidence @ flat) - diagonal * flat)
+    def multiply(vectors: _Doubles) -> _Doubles:
+        return np.asarray(transposed @ (part @ vectors) - (own * vectors.T).T)
 
-    operator = LinearOperator((items, items), matvec=multiply, dtype=np.float64)
-    values, vectors = _leading(operator, items, dimension)
-    return (vectors * np.sqrt(values / (values + shrinkage))).astype(np.float32)
+    values, vectors = _leading(multiply, len(active), dimension)
+    places = np.zeros((items, len(values)), np.float32)
+    places[active] = vectors * np.sqrt(values / (values + shrinkage))
+    return places
 
 
 def occasion_space(acts: Acts, items: int, *, dimension: int) -> _Floats:
@@ -75,24 +81,34 @@ def occasion_space(acts: Acts, items: int, *, dimension: int) -> _Floats:
     matrix.eliminate_zeros()
     # The smoothing is not symmetric; an eigendecomposition has to be.
     matrix = ((matrix + matrix.T) * 0.5).tocsr()
-    values, vectors = _leading(matrix, items, dimension)
-    places = vectors * np.sqrt(values)
-    norms = np.linalg.norm(places, axis=1, keepdims=True)
-    return np.where(norms > 0, places / np.maximum(norms, 1e-9), 0.0).astype(np.float32)
+    active = np.flatnonzero(np.asarray(matrix.sum(axis=1)).ravel() > 0)
+    part = matrix[active][:, active].tocsr()
+    values, vectors = _leading(lambda vector: np.asarray(part @ vector), len(active), dimension)
+    found = vectors * np.sqrt(values)
+    norms = np.linalg.norm(found, axis=1, keepdims=True)
+    places = np.zeros((items, len(values)), np.float32)
+    places[active] = np.where(norms > 0, found / np.maximum(norms, 1e-9), 0.0)
+    return places
 
 
 def _leading(
-    matrix: "LinearOperator | sp.csr_array", items: int, dimension: int
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Positive eigenvalues and their vectors; none if there are too few items."""
-    wanted = min(dimension, items - 2)
-    if wanted < 1:
-        return np.zeros(0), np.zeros((items, 0))
-    # A fixed start makes the result a function of the histories.
-    start = np.random.default_rng(0).standard_normal(items)
-    values, vectors = eigsh(matrix, k=wanted, which="LA", v0=start, tol=1e-3)
-    positive = values > _SMALLEST
-    return values[positive], vectors[:, positive]
+    multiply: Callable[[_Doubles], _Doubles], items: int, dimension: int
+) -> tuple[_Doubles, _Doubles]:
+    """Positive eigenvalues of a symmetric matrix, largest first, and their vectors."""
+    if items <= max(_DENSE_ITEMS, 2 * dimension):
+        values, vectors = np.linalg.eigh(multiply(np.eye(items)))
+    else:
+        # A fixed start makes the result a function of the histories.
+        start = np.random.default_rng(0).standard_normal(items)
+        operator = LinearOperator((items, items), matvec=multiply, dtype=np.float64)
+        try:
+            values, vectors = eigsh(operator, k=dimension, which="LA", v0=start, tol=1e-3)
+        except ArpackNoConvergence as few:
+            # Fewer directions than asked for, and those are right.
+            values, vectors = few.eigenvalues, few.eigenvectors
+    order = np.argsort(-values)[:dimension]
+    order = order[values[order] > _SMALLEST]
+    return values[order], vectors[:, order]
 
 
 def place_by_text(
