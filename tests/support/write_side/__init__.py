@@ -1,0 +1,1 @@
+"""The write side on real parts: a harness that drives it, and what it must come to."""

@@ -1,0 +1,59 @@
+"""A worker in this process."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from streams.worker import Stores, Worker, WorkerOptions
+from write_side.ground import Ground, Opened, embedder
+from write_side.offsets import Offsets
+from write_side.quiet import until_quiet
+
+__all__ = ["Running", "options_of", "running"]
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    ground: Ground
+    opened: Opened
+    worker: Worker
+    task: "asyncio.Task[None]"
+
+    async def until_quiet(self, *, timeout_s: float = 60.0) -> Offsets:
+        return await until_quiet(self.ground, self.opened, timeout_s=timeout_s, worker=self.task)
+
+
+def options_of(ground: Ground) -> WorkerOptions:
+    return WorkerOptions(
+        bootstrap=ground.bootstrap,
+        directory=Path(ground.directory) / "faust",
+        group=ground.namespace,
+        partitions=ground.partitions,
+        publish_interval_s=0.3,
+    )
+
+
+@asynccontextmanager
+async def running(
+    ground: Ground,
+    opened: Opened,
+    *,
+    options: WorkerOptions | None = None,
+    stores: Stores | None = None,
+) -> AsyncIterator[Running]:
+    """A worker that is stopped, and must stop without an error, at the end."""
+    worker = Worker(
+        stores=stores or opened.for_worker(),
+        embedder=embedder(),
+        options=options or options_of(ground),
+    )
+    stop = asyncio.Event()
+    task = asyncio.create_task(worker.run(stop))
+    try:
+        yield Running(ground, opened, worker, task)
+    finally:
+        stop.set()
+        async with asyncio.timeout(30):
+            await task
