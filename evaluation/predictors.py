@@ -5,13 +5,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from evaluation.texts import TextVectors, default_folder
+from profiles.choices.predictor import ChoiceModel
 from profiles.nextitem.predictor import NextItemModel
 from profiles.nextitem.settings import Settings
-from profiles.queries import NextItemPredictor
+from profiles.queries import ChoicePredictor, NextItemPredictor
 from schemas.decoded import Item
 from streams.embedding import DEFAULT_MODEL, open_embedder
 
-__all__ = ["Options", "next_item_predictor"]
+__all__ = ["Options", "choice_predictor", "next_item_predictor"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +30,11 @@ class Options:
     seed: int = 0
     next_item: Settings = field(default_factory=Settings)
     vectors_folder: Path = field(default_factory=default_folder)
+
+
+def choice_predictor() -> ChoicePredictor:
+    """The model of signed choices and pairs; it has one configuration and reads no vectors."""
+    return ChoiceModel()
 
 
 def next_item_predictor(known: Sequence[Item], options: Options) -> NextItemPredictor:

@@ -5,26 +5,37 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Final, TypeVar
 
 from threadpoolctl import threadpool_limits
 
 from evaluation.errors import UnknownTask
 from evaluation.figures import Advantage, Figure, Figures, summarise
-from evaluation.predictors import Options, next_item_predictor
-from evaluation.protocol import BUCKETS, Bucket, Scored, run_protocol
+from evaluation.predictors import Options, choice_predictor, next_item_predictor
+from evaluation.protocol import BUCKETS, Bucket, Predictor, Scored, Task, run_protocol
 from evaluation.reading import in_protocol_order, read_events
-from evaluation.tasks import NextItemTask
+from evaluation.tasks import NextItemTask, PairwiseTask, SignTask
 from schemas.decoded import FastEvent, Item
 
 __all__ = ["Progress", "TaskName", "evaluate", "prediction_lines", "report_json", "task_named"]
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 _DIGITS: Final = 6
+QueryT = TypeVar("QueryT")
+AnswerT = TypeVar("AnswerT")
 
 
 class TaskName(StrEnum):
     NEXT_ITEM = "next-item"
+    SIGN = "sign"
+    PAIRWISE = "pairwise"
+
+
+_METRICS: Final = {
+    TaskName.NEXT_ITEM: NextItemTask.metric,
+    TaskName.SIGN: SignTask.metric,
+    TaskName.PAIRWISE: PairwiseTask.metric,
+}
 
 
 def task_named(name: str) -> TaskName:
@@ -94,7 +105,7 @@ def evaluate(
     # Sums in one order whatever the machine; and small matrices are faster on one thread.
     with threadpool_limits(limits=1, user_api="blas"):
         kept = _collected(scored, predictions)
-    return summarise(kept, metric=NextItemTask.metric, seed=options.seed)
+    return summarise(kept, metric=_METRICS[task], seed=options.seed)
 
 
 def _collected(scored: Iterator[Scored], predictions: Path | None) -> list[Scored]:
@@ -107,20 +118,31 @@ def _collected(scored: Iterator[Scored], predictions: Path | None) -> list[Score
 def _predicted(
     task: TaskName, streams: Streams, options: Options, advance: Callable[[], None]
 ) -> Iterator[Scored]:
-    items = in_protocol_order(streams.items)
-    warm = in_protocol_order(streams.warm)
-    test = in_protocol_order(streams.test)
-    known = [event for event in (*streams.items, *streams.warm) if isinstance(event, Item)]
     match task:
         case TaskName.NEXT_ITEM:
-            return run_protocol(
-                NextItemTask(),
-                next_item_predictor(known, options),
-                items=items,
-                warm=warm,
-                test=test,
-                advance=advance,
-            )
+            known = [event for event in (*streams.items, *streams.warm) if isinstance(event, Item)]
+            model = next_item_predictor(known, options)
+            return _through(NextItemTask(), model, streams, advance)
+        case TaskName.SIGN:
+            return _through(SignTask(), choice_predictor(), streams, advance)
+        case TaskName.PAIRWISE:
+            return _through(PairwiseTask(), choice_predictor(), streams, advance)
+
+
+def _through(
+    task: Task[QueryT, AnswerT],
+    predictor: Predictor[QueryT, AnswerT],
+    streams: Streams,
+    advance: Callable[[], None],
+) -> Iterator[Scored]:
+    return run_protocol(
+        task,
+        predictor,
+        items=in_protocol_order(streams.items),
+        warm=in_protocol_order(streams.warm),
+        test=in_protocol_order(streams.test),
+        advance=advance,
+    )
 
 
 def _written(scored: Iterable[Scored], out: IO[str]) -> Iterator[Scored]:

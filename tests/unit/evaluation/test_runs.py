@@ -9,11 +9,14 @@ from evaluation_world import write_items, write_ratings
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bookshop.catalogue import load_books
+from bookshop.simulator import simulate
 from evaluation.errors import UnknownTask, UnreadableEvents
 from evaluation.predictors import Options
 from evaluation.run import Progress, TaskName, evaluate, report_json, task_named
 from evaluation.split import FOLDS, fold_of, split_users
 from profiles.nextitem.settings import Settings
+from profiles.queries import Level
 
 _SMALL = Settings(
     kept=64,
@@ -198,3 +201,19 @@ def test_files_of_two_tenants_are_refused(tmp_path: Path, options: Options) -> N
     path.write_text(path.read_text() + json.dumps(other | {"text": "x"}) + "\n", encoding="utf-8")
     with pytest.raises(UnreadableEvents, match="second tenant"):
         evaluate(TaskName.NEXT_ITEM, items=path, warm=path, test=path, options=options)
+
+
+def test_in_the_bookshop_the_blend_beats_popularity(tmp_path: Path, options: Options) -> None:
+    books = load_books()
+    shop = simulate(books=books, seed=7, start_ms=1_767_225_600_000, readers=60)
+    items, events, folder = tmp_path / "i.jsonl", tmp_path / "e.jsonl", tmp_path
+    for path, wanted in ((items, True), (events, False)):
+        lines = [json.dumps(one) for one in shop.events if (one["type"] == "item") == wanted]
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    split = split_users(events, folder, test_fold=0)
+    figures = evaluate(
+        TaskName.NEXT_ITEM, items=items, warm=split.warm, test=split.test, options=options
+    )
+    blend, popular = figures.by_level[Level.BLEND][None], figures.by_level[Level.GLOBAL][None]
+    assert blend.n > 50
+    assert blend.mean > 1.3 * popular.mean
