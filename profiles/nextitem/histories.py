@@ -7,6 +7,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from profiles.nextitem.mixer import Leaning
+from profiles.queries import Level
+
 __all__ = ["Act", "Acts", "History", "acts_of"]
 
 
@@ -26,11 +29,13 @@ class History:
         acts: At most K.
         length: All acts ever.
         liked: All liked acts ever.
+        leanings: How the user's weights deviate, by level; only of levels that may know users.
     """
 
     acts: deque[Act]
     length: int = 0
     liked: int = 0
+    leanings: dict[Level, Leaning] = field(default_factory=dict)
 
     def add(self, act: Act) -> None:
         self.acts.append(act)

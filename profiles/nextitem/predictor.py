@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from profiles.nextitem.histories import Act, History, acts_of
 from profiles.nextitem.layers import CIRCUMSTANCES, INGREDIENTS, Population, circumstances
-from profiles.nextitem.mixer import Mixer
+from profiles.nextitem.mixer import Leaning, Mixer
 from profiles.nextitem.settings import Settings
 from profiles.outcomes import is_liked
 from profiles.policy import DEFAULT_POLICY, Policy
@@ -28,6 +28,9 @@ _LEVEL_LAYERS: Final[Mapping[Level, frozenset[Level]]] = {
 }
 
 
+_KNOWS_USERS: Final = frozenset({Level.USER, Level.BLEND})
+
+
 class NextItemModel:
     """Popularity, personas, the user's own recent acts, and their mix.
 
@@ -37,6 +40,9 @@ class NextItemModel:
 
     Args:
         text_vector: A unit vector for an item, always of the same length; None if there is none.
+
+    Raises:
+        ValueError: the settings leave out what does not exist, or all of a layer.
     """
 
     def __init__(
@@ -68,7 +74,7 @@ class NextItemModel:
         self._asked = (query, features)
         return {
             level: ItemScores(self._item_ids, self._row_of, scores.astype(np.float64))
-            for level, scores in self._mixing.mix(features, around).items()
+            for level, scores in self._mixing.mix(features, around, history).items()
         }
 
     def learn(self, event: FastEvent) -> None:
@@ -213,14 +219,22 @@ class _Mixing:
             ]
             for level, layers in _LEVEL_LAYERS.items()
         }
+        unknown = settings.left_out - INGREDIENTS.keys()
+        if unknown:
+            raise ValueError(f"there is no ingredient {min(unknown)!r}")
+        for level, rows in self._rows.items():
+            if not rows:
+                raise ValueError(f"every ingredient of the {level} level is left out")
         self._mixers = {
             level: Mixer(scores=len(rows), circumstances=CIRCUMSTANCES)
             for level, rows in self._rows.items()
         }
 
-    def mix(self, features: _Floats, around: npt.NDArray[np.float64]) -> dict[Level, _Floats]:
+    def mix(
+        self, features: _Floats, around: npt.NDArray[np.float64], history: History
+    ) -> dict[Level, _Floats]:
         return {
-            level: mixer.mix(features[self._rows[level]], around)
+            level: mixer.mix(features[self._rows[level]], around, history.leanings.get(level))
             for level, mixer in self._mixers.items()
         }
 
@@ -230,7 +244,11 @@ class _Mixing:
         if act.row in excluded or act.row >= features.shape[1]:
             return
         for level, mixer in self._mixers.items():
-            mixer.update(features[self._rows[level]], around, target=act.row, excluded=excluded)
+            rows = self._rows[level]
+            leaning = None
+            if level in _KNOWS_USERS:
+                leaning = history.leanings.setdefault(level, Leaning(len(rows)))
+            mixer.update(features[rows], around, target=act.row, excluded=excluded, leaning=leaning)
 
 
 def _user_hash(user_id: str) -> bytes:
