@@ -106,11 +106,12 @@ async def until_effective(
     left: Callable[[int], None] = lambda _: None,
     patience_s: float = 60.0,
 ) -> None:
-    """Return when records before `next_offsets` have taken effect in every answer.
+    """Return when records before `next_offsets` have taken effect.
 
     That is: they are folded, stored and committed, the updates that this caused are counted
     and committed, and nothing more has followed from them for a moment (items that were
-    described, personas that moved).
+    described, personas that moved). Profiles show it then; published statistics and personas
+    follow with the worker's next rounds, of which nothing outside tells.
 
     Args:
         left: Told how many records are not committed yet.

@@ -25,7 +25,7 @@ def write_templates(directory: Path) -> list[Path]:
         directory.mkdir(parents=True, exist_ok=True)
         for path in paths:
             with path.open("x", encoding="utf-8") as file:
-                file.write(files("cli").joinpath("template_files", path.name).read_text("utf-8"))
+                file.write(files("cli.template_files").joinpath(path.name).read_text("utf-8"))
     except OSError as error:
         raise CommandFailed(f"{error.filename} cannot be written: {error.strerror}") from error
     return paths

@@ -26,7 +26,12 @@ def publish(
     ],
     *,
     wait: Annotated[
-        bool, typer.Option("--wait", help="Return when the events show in every answer.")
+        bool,
+        typer.Option(
+            "--wait",
+            help="Return when the events are in the profiles and counted; published statistics "
+            "and personas follow within seconds.",
+        ),
     ] = False,
     allow_invalid: Annotated[
         bool, typer.Option("--allow-invalid", help="Exit 0 although lines were left out.")

@@ -1,7 +1,7 @@
 """The demo over anybody's files: no truth to compare with, so the busiest user is shown."""
 
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -15,7 +15,14 @@ from cli.terminal import cell, plain
 from cli.views.population import render_personas, render_statistics
 from cli.views.profile import render_profile
 from cli.views.ranking import render_ranking
-from schemas.decoded import Item, ItemRetired
+from schemas.decoded import (
+    Attributes,
+    Document,
+    Interaction,
+    Item,
+    ItemRetired,
+    Preference,
+)
 
 __all__ = ["play_files"]
 
@@ -23,11 +30,17 @@ _MOST_SHOWN = 20
 
 
 class _Reader:
-    """Valid events of files, with a count of who they are about."""
+    """Valid events of files, with a count of who they are about.
+
+    Attributes:
+        users: Events per (tenant, user), repeats included.
+        distinct: Events that statistics count, per tenant, by the hash of their id.
+    """
 
     def __init__(self, notes: Console) -> None:
         self._notes = notes
         self.users: Counter[tuple[str, str]] = Counter()
+        self.distinct: defaultdict[str, set[int]] = defaultdict(set)
         self.invalid = 0
 
     def events(self, path: Path) -> Iterator[OutgoingEvent]:
@@ -41,6 +54,9 @@ class _Reader:
             match event.event:
                 case Item() | ItemRetired():
                     pass
+                case Interaction() | Preference() | Document() | Attributes() as counted:
+                    self.users[counted.tenant, counted.user_id] += 1
+                    self.distinct[counted.tenant].add(hash((counted.user_id, counted.event_id)))
                 case about:
                     self.users[about.tenant, about.user_id] += 1
             yield event
@@ -62,9 +78,12 @@ async def play_files(stage: Stage, out: Console, *, items: Path, events: Sequenc
     if not reader.users:
         raise CommandFailed("there is no valid event of any user in the files")
     (tenant, user_id), _ = reader.users.most_common(1)[0]
-    stage.tenant = tenant
-    statistics = await stage.settled(exactly=False)
-    out.print(f"  {reader.users.total():,} events sent, {counted_events(statistics):,} counted")
+    stage.tenant, stage.due = tenant, len(reader.distinct[tenant])
+    statistics = await stage.settled()
+    out.print(
+        f"  {reader.users.total():,} events of users sent; {stage.due:,} different ones of tenant "
+        f"{plain(tenant)}, {counted_events(statistics):,} counted"
+    )
 
     heading(out, "The busiest user")
     out.print(render_profile(await stage.lookup.profile(tenant, user_id), most=5))

@@ -32,14 +32,15 @@ class Stage:
 
     Attributes:
         tenant: Whose answers tell that everything has come to rest.
-        sent: User events sent so far by `send`; each has an id of its own.
+        due: Events of its users, repeats apart, that the statistics must count before anything
+            can have come to rest.
     """
 
     everything: Everything
     publisher: Publisher
     notes: Console
     tenant: str = TENANT
-    sent: int = 0
+    due: int = 0
 
     @property
     def lookup(self) -> Lookup:
@@ -53,7 +54,7 @@ class Stage:
             (_checked(Line(Path(title), n, encode(record))) for n, record in enumerate(records, 1)),
             total=len(records),
         )
-        self.sent += sum(1 for record in records if "user_id" in record)
+        self.due += sum(1 for record in records if "user_id" in record)
 
     async def send_events(self, title: str, events: Iterable[OutgoingEvent], *, total: int) -> None:
         with sending_progress(self.notes) as progress:
@@ -85,12 +86,8 @@ class Stage:
                 ),
             )
 
-    async def settled(self, *, exactly: bool = True) -> StatisticsView:
+    async def settled(self) -> StatisticsView:
         """As `effective`, and the published personas and statistics have come to rest.
-
-        Args:
-            exactly: Every event sent must have been counted. Without it repeated ids are
-                allowed, and rest alone decides.
 
         Raises:
             CommandFailed: not every event was counted, or nothing comes to rest.
@@ -108,12 +105,12 @@ class Stage:
                     before, quiet_since = now, time.monotonic()
                 counted = counted_events(statistics)
                 quiet_s = time.monotonic() - quiet_since
-                drained = counted == self.sent if exactly else statistics.published
-                if drained and quiet_s >= _QUIET_S:
+                # A repeat older than what is kept of a user is counted again.
+                if counted >= self.due and quiet_s >= _QUIET_S:
                     return statistics
                 if quiet_s > _PATIENCE_S:
                     raise CommandFailed(
-                        f"the stream did not drain: {self.sent:,} events were sent and "
+                        f"the stream did not drain: {self.due:,} events were sent and "
                         f"{counted:,} counted"
                     )
                 if time.monotonic() - started > 4 * _PATIENCE_S:
