@@ -34,10 +34,6 @@ INGREDIENTS: Final[Mapping[str, Level]] = {
     "recent texts": Level.USER,
     "liked texts": Level.USER,
     "obscurity": Level.USER,
-    "c short": Level.USER,
-    "c long": Level.USER,
-    "c last text": Level.USER,
-    "c signed taste": Level.USER,
 }
 _HISTORY_KNOTS: Final = np.log1p(np.array([0.0, 2.0, 10.0, 45.0, 200.0]))
 _PAUSE_KNOTS: Final = np.log(np.array([5.0, 60.0, 1_800.0]))
@@ -180,9 +176,6 @@ class Population:
         _put(out[9], _SPACE_SCALE * _likeness(self._spaces.occasion, kept, weights))
         _put(out[11], _SPACE_SCALE * _likeness(self._spaces.texts, kept, weights))
         out[13] = _nearness(log_met, log_met[rows], weights)
-        w2 = (0.5**lags).astype(np.float32)
-        _put(out[14], _SPACE_SCALE * _likeness(self._spaces.occasion, kept, w2 / w2.sum()))
-        _put(out[16], _SPACE_SCALE * _likeness(self._spaces.texts, kept, w2 / w2.sum()))
 
     def _taste_of(self, history: History) -> _Floats:
         """Σ decay · place of the latest liked items, shape (d,)."""
