@@ -29,7 +29,10 @@ class FactorOptions:
 
     Attributes:
         dimensions: Of taste, per member.
-        members: Independent starts.
+        members: Independent starts that answer together.
+        caution: One more member answers by itself; its `item_taste` is multiplied by this and
+            its `start` by the root: where few people vote on an item, vectors as free as the
+            others' follow noise.
         taste, bias: Prior variances of a user's vector and of their lean towards "for".
         item_taste, item_bias: Of an item's vector and of its log-odds.
         start: Standard deviation of an item's first vector.
@@ -40,6 +43,7 @@ class FactorOptions:
 
     dimensions: int = 8
     members: int = 3
+    caution: float = 0.15
     taste: float = 1.0
     bias: float = 1.0
     item_taste: float = 0.5
@@ -54,13 +58,14 @@ class FactorOptions:
 class FactorAnswer:
     """`base`: log-odds for a user nothing is known of. `shift`: what this user adds to it.
 
-    Both are averages over members. `shift` is exactly 0 for a user without evidence.
+    Both are averages over the free members. `shift` is exactly 0 for a user without evidence.
     `variance` is of the log-odds, ≥ 0; `spread` is the share of the prior variance that is
     left of the user's part, in (0, 1].
     """
 
     base: float
     shift: float
+    cautious: float
     variance: float
     spread: float
 
@@ -69,13 +74,13 @@ class _Belief:
     __slots__ = ("covariance", "mean", "seen")
 
     def __init__(self, mean: Floats, covariance: Floats) -> None:
-        self.mean = mean  # (members, 2 + d)
-        self.covariance = covariance  # (members, 2 + d, 2 + d)
+        self.mean = mean  # (members + 1, 2 + d)
+        self.covariance = covariance  # (members + 1, 2 + d, 2 + d)
         self.seen = 0
 
 
 class Factors:
-    """Beliefs about the users and items used last; about 2.6 KB each at 3 × 8 dimensions."""
+    """Beliefs about the users and items used last; about 3.5 KB each at 4 × 8 dimensions."""
 
     def __init__(self, options: FactorOptions = FactorOptions()) -> None:
         self._options = options
@@ -83,9 +88,10 @@ class Factors:
         # Place 0: the user's lean times 1. Place 1: 1 times the item's log-odds.
         of_user = np.diag([options.bias, 0.0] + [options.taste] * options.dimensions)
         of_item = np.diag([0.0, options.item_bias] + [options.item_taste] * options.dimensions)
-        self._user_prior = np.tile(of_user, (options.members, 1, 1))
-        self._item_prior = np.tile(of_item, (options.members, 1, 1))
-        self._nobody = np.zeros((options.members, width))
+        self._user_prior = np.tile(of_user, (options.members + 1, 1, 1))
+        self._item_prior = np.tile(of_item, (options.members + 1, 1, 1))
+        self._item_prior[-1, 2:, 2:] *= options.caution
+        self._nobody = np.zeros((options.members + 1, width))
         self._nobody[:, 1] = 1.0
         self._users: Bounded[str, _Belief] = Bounded(options.users)
         self._items: Bounded[str, _Belief] = Bounded(options.items)
@@ -96,8 +102,9 @@ class Factors:
     def _new_item(self, item: str, prior_log_odds: float) -> _Belief:
         options = self._options
         seed = int.from_bytes(blake2b(item.encode(), digest_size=8).digest(), "little")
-        shape = (options.members, 2 + options.dimensions)
+        shape = (options.members + 1, 2 + options.dimensions)
         mean = np.random.default_rng(seed).normal(0.0, options.start, shape)
+        mean[-1] *= math.sqrt(options.caution)
         mean[:, 0] = 1.0
         mean[:, 1] = prior_log_odds
         return _Belief(mean, self._item_prior.copy())
@@ -119,11 +126,13 @@ class Factors:
         variance = spread + np.einsum("mi,mij,mj->m", x, place.covariance, x)
         moderation = np.sqrt(1.0 + math.pi / 8.0 * variance)
         base = w[:, 1]
+        shifts = (total - base) / moderation
         return FactorAnswer(
             base=float(base.mean()),
-            shift=float(((total - base) / moderation).mean()),
-            variance=float(variance.mean()),
-            spread=float((spread / before).mean()),
+            shift=float(shifts[:-1].mean()),
+            cautious=float(shifts[-1]),
+            variance=float(variance[:-1].mean()),
+            spread=float((spread / before)[:-1].mean()),
         )
 
     def learn(self, user: str, item: str, target: float, *, prior_log_odds: float) -> None:

@@ -86,13 +86,18 @@ class Layout:
 
 
 _LEVELS: Final = tuple(Level)
+_SILENT: Final = 1e-9
+
+
+def _speaks(features: Floats) -> bool:
+    return bool((np.abs(features) > _SILENT).any())
 
 
 class LevelMixers:
     """One mixer per level; a level whose layers say nothing answers as the level above.
 
-    A layer says nothing when all its features are 0: the persona and user levels then answer
-    as the global one, the blend as the level whose layer does speak.
+    A layer says nothing when all its features are 0 up to rounding: the persona and user levels
+    then answer as the global one, the blend as the level whose layer does speak.
     """
 
     def __init__(self, layout: Layout, *, prior_variance: float) -> None:
@@ -113,8 +118,8 @@ class LevelMixers:
 
     def _speaking(self, features: Floats) -> dict[Level, Level]:
         """Whose mixer answers for each level."""
-        persona = bool(features[self._personas].any())
-        user = bool(features[self._mine].any())
+        persona = _speaks(features[self._personas])
+        user = _speaks(features[self._mine])
         of_persona = Level.PERSONA if persona else Level.GLOBAL
         of_user = Level.USER if user else Level.GLOBAL
         both = Level.BLEND if persona and user else of_user if user else of_persona
@@ -151,8 +156,8 @@ class LevelMixers:
             return
         table = np.stack([evidence.features for evidence, _ in pairs])
         targets = np.array([target for _, target in pairs])
-        persona = table[:, self._personas].any(1)
-        user = table[:, self._mine].any(1)
+        persona = (np.abs(table[:, self._personas]) > _SILENT).any(1)
+        user = (np.abs(table[:, self._mine]) > _SILENT).any(1)
         spoken = {
             Level.GLOBAL: np.ones(len(table), np.bool_),
             Level.PERSONA: persona,

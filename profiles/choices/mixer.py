@@ -74,12 +74,12 @@ class Mixer:
             p = 1.0 / (1.0 + np.exp(-np.clip(x @ mean, -30.0, 30.0)))
             ascent = x.T @ (targets - p) - self._prior_precision * (mean - self._prior_mean)
             step = np.linalg.solve(self._curvature(x, p), ascent)
-            mean = mean + step
+            mean += step
             if float(np.abs(step).max()) < _SETTLED:
                 break
         p = 1.0 / (1.0 + np.exp(-np.clip(x @ mean, -30.0, 30.0)))
         self._mean = mean
-        self._covariance = np.linalg.inv(self._curvature(x, p))
+        self._covariance = np.asarray(np.linalg.inv(self._curvature(x, p)), np.float64)
 
     def _curvature(self, x: Floats, p: Floats) -> Floats:
         of_data: Floats = (x * (p * (1.0 - p))[:, None]).T @ x

@@ -21,7 +21,7 @@ from profiles.queries import Level
 __all__ = ["SIGN_LAYOUT", "SignLayers", "SignOptions"]
 
 # constant, rate, text, vectors' item; the last three also over votes on the item
-SIGN_LAYOUT = Layout(prior=(0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0), persona=4, user=5)
+SIGN_LAYOUT = Layout(prior=(0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0), persona=4, user=7)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +95,7 @@ class SignLayers:
         features = [1.0, rate, text, factor.base, rate * thin, text * thin, factor.base * thin]
         features += [persona.shift, persona.shift * fresh, declared, declared * fresh]
         features += [factor.shift, factor.shift * fresh]
+        features += [factor.cautious, factor.cautious * fresh]
         features += [neighbour.shift, neighbour.shift * fresh, earlier]
         return Evidence(
             np.array(features),
