@@ -69,7 +69,12 @@ class Personas:
 
 
 def membership(vectors: _Floats, centroids: _Floats) -> _Floats:
-    """Soft membership of unit vectors, rows sum to 1; uniform for a vector of zeros."""
+    """Soft membership of unit vectors, rows sum to 1; uniform for a vector of zeros.
+
+    Empty rows where there are no personas.
+    """
+    if not len(centroids):
+        return np.zeros((*vectors.shape[:-1], 0), np.float32)
     logits = _SHARPNESS * (vectors @ centroids.T)
     logits -= logits.max(axis=-1, keepdims=True)
     shares = np.exp(logits)

@@ -192,3 +192,13 @@ def test_a_layer_cannot_be_left_out_whole() -> None:
     )
     with pytest.raises(ValueError, match="user"):
         NextItemModel(_vector, settings=settings)
+
+
+def test_a_stream_that_begins_with_nobody_known_is_learned_from() -> None:
+    model = NextItemModel(_vector, settings=_SMALL)
+    model.end_warm()
+    assert _blend(model).values.shape == (0,)
+    for event in _population():
+        model.learn(_item(int(event.item_id[1:])))
+        model.learn(event)
+    assert np.isfinite(_values(model)).all()
