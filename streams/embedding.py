@@ -66,7 +66,7 @@ class SentenceTransformerEmbedder:
         except (OSError, ValueError) as error:
             raise EmbeddingModelMissing(f"model {model!r} cannot be loaded: {error}") from error
         self.name = f"sentence-transformers:{Path(model).name}"
-        self.dimension = int(self._model.get_sentence_embedding_dimension())
+        self.dimension = int(self._model.get_embedding_dimension())
 
     def embed(self, texts: Sequence[str]) -> Vector:
         vectors: Vector = self._model.encode(
