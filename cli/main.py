@@ -8,7 +8,7 @@ from typing import Annotated, Final
 import typer
 from typer.exceptions import TyperException
 
-from cli.commands import dead_letters, demo, doctor, init, publish, reading, serving
+from cli.commands import dead_letters, demo, doctor, evaluate, init, publish, reading, serving
 from cli.errors import CommandFailed
 from cli.terminal import complain
 
@@ -47,7 +47,7 @@ def _strata(
     pass
 
 
-for part in (init, serving, demo, publish, reading, dead_letters, doctor):
+for part in (init, serving, demo, publish, reading, dead_letters, doctor, evaluate):
     part.register(app)
 
 

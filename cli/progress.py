@@ -3,6 +3,7 @@
 from rich.console import Console
 from rich.progress import (
     BarColumn,
+    MofNCompleteColumn,
     Progress,
     ProgressColumn,
     SpinnerColumn,
@@ -13,7 +14,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-__all__ = ["sending_progress", "waiting_progress"]
+__all__ = ["counting_progress", "sending_progress", "waiting_progress"]
 
 
 class _EventRate(ProgressColumn):
@@ -31,6 +32,17 @@ def sending_progress(console: Console) -> Progress:
         TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=24),
         _EventRate(),
+        TimeRemainingColumn(),
+        console=console,
+    )
+
+
+def counting_progress(console: Console) -> Progress:
+    """A bar with how many of all, and time left."""
+    return Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
         TimeRemainingColumn(),
         console=console,
     )
