@@ -124,11 +124,20 @@ class Ownerships:
                 raise Fenced(f"partition {partition} has a newer owner")
 
     async def bookmark(self, partition: int, positions: Mapping[str, int]) -> None:
-        """Store positions with the control point, under this worker's token."""
-        held = self._held[partition]
+        """Store positions with the control point, under this worker's token.
+
+        Raises:
+            Released: the partition was given up in a rebalance meanwhile.
+        """
+        held = self._held.get(partition)
+        if held is None:
+            raise Released(f"partition {partition} was given up meanwhile")
         await until_available(partial(self._control.bookmark, held, positions))
-        merged = {**held.positions, **positions}
-        self._held[partition] = Control(held.partition, held.token, held.nonce, merged)
+        now = self._held.get(partition)
+        if now is not None and now.token == held.token:
+            # Read again: another bookmark, or a rebalance, may have come between.
+            merged = {**now.positions, **positions}
+            self._held[partition] = Control(now.partition, now.token, now.nonce, merged)
 
     async def bookmark_offsets(self, partition: int, offsets: Mapping[str, int]) -> None:
         """Store next offsets by topic; done before they are committed."""

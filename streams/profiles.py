@@ -13,6 +13,9 @@ from profiles.ids import item_key, user_key
 from profiles.personas import Centroids
 from profiles.policy import Policy
 from profiles.ports import ItemStore, ProfileCache, StoreUnavailable, UserRecord, UserStore
+from profiles.projection import project
+from profiles.state import decode_state
+from profiles.viewing import cached_view
 from schemas import decoded as events
 from schemas import topics
 from schemas.keys import record_key
@@ -27,6 +30,8 @@ from streams.writing import Held, Write, hold, is_current, prepare
 __all__ = ["ProfileEngine", "Seam"]
 
 _CHUNK: Final = 512
+
+View = tuple[bytes, int, bytes]
 
 Seam = Callable[[str], None]
 """Called with a seam's name between two durable steps; tests crash there."""
@@ -88,6 +93,7 @@ class ProfileEngine:
         self._held: OrderedDict[bytes, Held] = OrderedDict()
         self._dirty: dict[bytes, None] = {}
         self._outgoing: list[Outgoing] = []
+        self._inherited: list[Held] = []
         self._next_offsets: dict[Place, int] = {}
         self._named: set[int] = set()
         self._unnamed: dict[int, tuple[str, str]] = {}
@@ -151,6 +157,7 @@ class ProfileEngine:
         self._held.clear()
         self._dirty.clear()
         self._outgoing.clear()
+        self._inherited.clear()
         self._next_offsets.clear()
         self._unnamed.clear()
 
@@ -214,10 +221,11 @@ class ProfileEngine:
             partial(self._users.claim, missing, partition=partition, token=token)
         )
         for record in records:
+            held = self._held[record.key] = hold(record)
             if record.token != token and record.outbox:
-                # Its last writer may have died between the write and the emission.
+                # Its last writer may have died between the write and what follows it.
                 self._outgoing.append(_update_of(record))
-            self._held[record.key] = hold(record)
+                self._inherited.append(held)
 
     async def _flush(self) -> None:
         if not self._next_offsets and not self._dirty and not self._outgoing:
@@ -237,10 +245,7 @@ class ProfileEngine:
                 await self._ownerships.bookmark_offsets(partition, offsets)
         await self._ownerships.confirm(sorted(touched))
         self._seam("confirmed")
-        views = [
-            (write.record.key, write.record.version, encode_profile(write.cached))
-            for write in writes
-        ]
+        views = [*map(self._inherited_view, self._inherited), *map(_view_of, writes)]
         if views:
             await until_available(partial(self._cache.put, views))
         self._seam("cached")
@@ -284,6 +289,21 @@ class ProfileEngine:
                 raise Doubtful(str(error)) from error
         return [write for writes in by_partition.values() for write in writes]
 
+    def _inherited_view(self, held: Held) -> View:
+        """The view of a user as an earlier owner stored it, perhaps without caching it."""
+        record = held.record
+        state = decode_state(record.state)
+        projection = project(state, self._catalogue, self._policy)
+        cached = cached_view(
+            record.tenant,
+            record.user_id,
+            state,
+            projection,
+            self._policy,
+            received_ms=held.received_ms or projection.newest_ms or 0,
+        )
+        return record.key, record.version, encode_profile(cached)
+
     def _settle(self, writes: Sequence[Write]) -> None:
         for write in writes:
             write.held.record = write.record
@@ -292,9 +312,14 @@ class ProfileEngine:
         self.counts["writes"] += len(writes)
         self._dirty.clear()
         self._outgoing.clear()
+        self._inherited.clear()
         self._next_offsets.clear()
         while len(self._held) > self._users_in_memory:
             self._held.popitem(last=False)
+
+
+def _view_of(write: Write) -> View:
+    return write.record.key, write.record.version, encode_profile(write.cached)
 
 
 def _update_of(record: UserRecord) -> Outgoing:

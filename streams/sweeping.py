@@ -1,6 +1,7 @@
 """Bringing stored users up to date when items or personas change."""
 
 from collections.abc import Mapping
+from typing import Final
 
 import structlog
 
@@ -15,12 +16,18 @@ __all__ = ["Sweeper"]
 
 _log = structlog.get_logger(__name__)
 
+# Bookmarks: how many sweeps of the partition were begun, and the last that ended.
+_BEGUN: Final = "sweep-begun"
+_ENDED: Final = "sweep-ended"
+
 
 class Sweeper:
     """Re-projects and re-assigns users of owned partitions.
 
     How far a partition's users agree with the announcements is bookmarked in its
     control point, so that what was announced while nobody owned it is made up for.
+    No event is redelivered for what a sweep wrote: if its owner died before sending
+    that on, the next sweep finds it unended and claims everyone, which does.
     """
 
     def __init__(
@@ -48,25 +55,35 @@ class Sweeper:
 
     async def _sweep(self, control: Control) -> int:
         marks = self._knowledge.marks()
-        if all(control.positions.get(name, 0) >= mark for name, mark in marks.items()):
+        begun = control.positions.get(_BEGUN, 0)
+        interrupted = begun > control.positions.get(_ENDED, 0)
+        covered = all(control.positions.get(name, 0) >= mark for name, mark in marks.items())
+        if covered and not interrupted:
             return 0
         # Users flushed from now on are projected with what `marks` cover; those in
         # the middle of a flush must be stored before they can be found by a scan.
         await self._engine.flush()
-        everyone = self._moved(control.positions, marks) or any(
-            True for _ in self._knowledge.revised_since(control.positions)
+        everyone = (
+            interrupted
+            or self._moved(control.positions, marks)
+            or any(True for _ in self._knowledge.revised_since(control.positions))
         )
         changed = 0
+        await self._ownerships.bookmark(control.partition, {_BEGUN: begun + 1})
         pages = self._users.scan(partition=control.partition, waiting=None if everyone else True)
         async for page in pages:
-            behind = [record for record in page if self._is_behind(record)]
+            behind = [
+                record
+                for record in page
+                if self._is_behind(record) or (interrupted and record.token != control.token)
+            ]
             if behind:
                 changed += await self._engine.refresh(
                     [(record.key, record.tenant, record.user_id) for record in behind],
                     partition=control.partition,
                 )
         if control.partition in self._ownerships.held:
-            await self._ownerships.bookmark(control.partition, marks)
+            await self._ownerships.bookmark(control.partition, {**marks, _ENDED: begun + 1})
         if changed:
             _log.info("users brought up to date", partition=control.partition, users=changed)
         self.swept += changed

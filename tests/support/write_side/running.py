@@ -6,6 +6,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+# Imported when first used, which takes seconds that the first round of publishing pays for.
+import sklearn.cluster
+import sklearn.metrics  # noqa: F401
+
+from streams.personas import PersonaOptions
 from streams.worker import Stores, Worker, WorkerOptions
 from write_side.ground import Ground, Opened, embedder
 from write_side.offsets import Offsets
@@ -32,6 +37,8 @@ def options_of(ground: Ground) -> WorkerOptions:
         group=ground.namespace,
         partitions=ground.partitions,
         publish_interval_s=0.3,
+        # How many are best is not the question here, and trying many takes its time.
+        personas=PersonaOptions(most=4),
     )
 
 

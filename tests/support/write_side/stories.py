@@ -14,7 +14,7 @@ from bookshop.catalogue import item_events, load_books
 from bookshop.simulator import simulate
 from write_side.publishing import Event
 
-__all__ = ["Story", "bookshop", "movielens", "preferences_of_ukpconvarg"]
+__all__ = ["Story", "bookshop", "movielens", "preferences_of_ukpconvarg", "village"]
 
 _DATA: Final = Path(__file__).resolve().parents[4] / "shared" / "data"
 _NOON_MS: Final = 1_700_000_000_000
@@ -62,6 +62,35 @@ def bookshop(*, readers: int = 150, events_per_reader: float = 12.0) -> Story:
         [*items, *(_of_other_tenant(item) for item in items[:40])],
         [*events, *(_of_other_tenant(event) for event in events[::7])],
     )
+
+
+def village(*, readers: int = 24, events_per_reader: int = 10) -> Story:
+    """Just enough for two personas; a third of the items nobody describes before the end."""
+    subjects = ("sea storm sail", "ghost castle night")
+    items: list[Event] = [
+        {
+            "event_id": f"item-{number}",
+            "type": "item",
+            "occurred_at": _NOON_MS // 1000,
+            "item_id": f"book-{number}",
+            "title": f"Book {number}",
+            "text": f"{subjects[number % 2]} {number}",
+        }
+        for number in range(12)
+    ]
+    events: list[Event] = [
+        {
+            "event_id": f"event-{turn}-{reader}",
+            "type": "interaction",
+            "occurred_at": _NOON_MS // 1000 + 60 * turn + reader,
+            "user_id": f"reader-{reader}",
+            "item_id": f"book-{(2 * turn * turn + 6 * reader + reader % 2) % 12}",
+            "action": ("like", "view", "dislike", "buy")[(turn + reader // 2) % 4],
+        }
+        for turn in range(events_per_reader)
+        for reader in range(readers)
+    ]
+    return Story(items, events)
 
 
 def _said(events: Sequence[Event]) -> list[Event]:
