@@ -49,12 +49,16 @@ CALLS = (
 )
 
 
+# A worker that follows another may find nearly all counters built.
+OFTEN = tuple(call for call in CALLS if call != "aggregates.begin_build")
+
+
 @pytest.mark.parametrize(
     "fates",
     [
         *([Fate(point=seam), Fate(point=seam, occasion=3)] for seam in SEAMS),
         [Fate(point=call) for call in CALLS],
-        pytest.param([Fate(point=call, occasion=2) for call in CALLS], marks=pytest.mark.slow),
+        pytest.param([Fate(point=call, occasion=2) for call in OFTEN], marks=pytest.mark.slow),
         pytest.param([Fate(point=seam, occasion=2) for seam in SEAMS], marks=pytest.mark.slow),
     ],
     ids=lambda fates: "-".join(f"{fate.point}:{fate.occasion}" for fate in fates),
