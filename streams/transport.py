@@ -86,6 +86,25 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         consumer = self._ensure_consumer()
         return {tp: await consumer.committed(TopicPartition(tp.topic, tp.partition)) for tp in tps}
 
+    async def seek_to_committed(self) -> Mapping[TP, int | None]:
+        """Read every assigned partition again from what is committed, or from its beginning.
+
+        aiokafka's own does not seek where offset 0 or nothing is committed.
+        """
+        return cast(Mapping[TP, int | None], await self.call_thread(self._seek_to_committed))
+
+    async def _seek_to_committed(self) -> Mapping[TP, int | None]:
+        consumer = self._ensure_consumer()
+        assigned = consumer.assignment()
+        committed = {place: await consumer.committed(place) for place in assigned}
+        fresh = [place for place, offset in committed.items() if offset is None]
+        first = await consumer.beginning_offsets(fresh) if fresh else {}
+        for place, offset in committed.items():
+            # What was revoked meanwhile is sought again when it has been assigned.
+            if place in consumer.assignment():
+                consumer.seek(place, first[place] if offset is None else offset)
+        return {TP(place.topic, place.partition): offset for place, offset in committed.items()}
+
     async def ends(self, tps: list[TP]) -> dict[TP, tuple[int, int]]:
         """First and end offset of each partition."""
         return cast(dict[TP, tuple[int, int]], await self.call_thread(self._ends, tps))
@@ -109,6 +128,7 @@ class BatchConsumer(driver.Consumer):
     """
 
     epoch: int = 0
+    _dropped: bool = False
 
     def _new_consumer_thread(self) -> BatchConsumerThread:
         return BatchConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -173,6 +193,9 @@ class BatchConsumer(driver.Consumer):
         if not self.flow_active:
             await self.wait(self.can_resume_flow)
             return
+        if self._dropped:
+            await self._read_again()
+            return
         epoch = self.epoch
         active = self._get_active_partitions()
         if not active:
@@ -185,14 +208,27 @@ class BatchConsumer(driver.Consumer):
             await self.sleep(_POLL_S)
             return
         for tp, records in (fetched or {}).items():
+            if epoch == self.epoch and self.flow_active:
+                await self.wait_first(
+                    self.callback(self._as_message(TP(tp.topic, tp.partition), records, epoch)),
+                    self.suspend_flow.wait(),
+                )
             if epoch != self.epoch or not self.flow_active:
+                # The consumer's position is past them: to go on would be to skip them.
+                self._dropped = True
                 return
-            await self.wait_first(
-                self.callback(self._as_message(TP(tp.topic, tp.partition), records, epoch)),
-                self.suspend_flow.wait(),
-            )
         # A full prefetch buffer answers without waiting; others must get a turn.
         await asyncio.sleep(0)
+
+    async def _read_again(self) -> None:
+        """Make up for records that were fetched during a rebalance and delivered to nobody."""
+        self._dropped = False
+        try:
+            await self.rewind({})
+        except KafkaError as error:
+            self.log.warning("Seeking failed, trying again: %r", error)
+            self._dropped = True
+            await self.sleep(_POLL_S)
 
     def _as_message(self, tp: TP, records: list[Any], epoch: int) -> ConsumerMessage:
         first = records[0]

@@ -1,5 +1,5 @@
 """Fixtures: see `write_side.fixtures`."""
 
-from write_side.fixtures import anyio_backend, ground
+from write_side.fixtures import anyio_backend, ground, qdrant_server, shared_ground
 
-__all__ = ["anyio_backend", "ground"]
+__all__ = ["anyio_backend", "ground", "qdrant_server", "shared_ground"]

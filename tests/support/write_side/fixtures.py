@@ -1,12 +1,14 @@
 """Fixtures for tests that drive the write side: import them in a conftest."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from qdrant_server.fixture import QdrantTestServer, qdrant_server
 
 from write_side.ground import Ground, fresh_topics
 
-__all__ = ["anyio_backend", "ground"]
+__all__ = ["anyio_backend", "ground", "qdrant_server", "shared_ground"]
 
 
 @pytest.fixture
@@ -28,3 +30,9 @@ async def ground(
     )
     await fresh_topics(kafka_bootstrap, partitions=ground.partitions)
     return ground
+
+
+@pytest.fixture
+def shared_ground(ground: Ground, qdrant_server: QdrantTestServer) -> Ground:
+    """The same over a Qdrant server, so that several workers can share it."""
+    return replace(ground, qdrant_url=qdrant_server.grpc_url)

@@ -21,7 +21,7 @@ from write_side.ground import Ground
 from write_side.running import options_of, running
 from write_side.waiting import eventually
 
-__all__ = ["Fate", "WorkerProcess", "expel_the_dead"]
+__all__ = ["Fate", "WorkerProcess", "expel_the_dead", "until_members"]
 
 _PATIENCE_S: Final = 60.0
 
@@ -60,15 +60,19 @@ class WorkerProcess:
         *,
         fate: Fate | None = None,
         until_told: bool = False,
+        session_timeout_s: float = 8.0,
     ) -> "WorkerProcess":
         """Start one.
 
         Args:
             until_told: Run until `stop`, not until all is quiet.
+            session_timeout_s: The broker accepts 6 or more.
         """
         told = _forking.Event()
         process = _forking.Process(
-            target=_work, args=(ground, fate, told if until_told else None), daemon=True
+            target=_work,
+            args=(ground, fate, told if until_told else None, session_timeout_s),
+            daemon=True,
         )
         process.start()
         return cls(process, told)
@@ -107,13 +111,16 @@ class WorkerProcess:
         self.process.join()
 
 
-def _work(ground: Ground, fate: Fate | None, told: Any) -> None:
-    asyncio.run(_until_over(ground, fate, told))
+def _work(ground: Ground, fate: Fate | None, told: Any, session_timeout_s: float) -> None:
+    asyncio.run(_until_over(ground, fate, told, session_timeout_s))
 
 
-async def _until_over(ground: Ground, fate: Fate | None, told: Any) -> None:
+async def _until_over(
+    ground: Ground, fate: Fate | None, told: Any, session_timeout_s: float
+) -> None:
     async with ground.opened() as opened:
-        stores, options = opened.for_worker(), options_of(ground)
+        stores = opened.for_worker()
+        options = replace(options_of(ground), session_timeout_s=session_timeout_s)
         if fate is not None:
             reach = _Reach(fate)
             stores = _watched(stores, reach)
@@ -172,6 +179,27 @@ class _Watched:
         result = await call(*args, **options)
         self.reach(f"{self.name}.{method}")
         return result
+
+
+async def until_members(ground: Ground, count: int) -> None:
+    """Wait until so many members share the group's partitions."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=ground.bootstrap)
+    await admin.start()
+
+    async def are_in() -> bool:
+        try:
+            (answer,) = await admin.describe_consumer_groups([ground.namespace])
+        except GroupCoordinatorNotAvailableError:
+            return False
+        return all(
+            group["state"] == "Stable" and len(group["members"]) == count
+            for group in answer.to_object()["groups"]
+        )
+
+    try:
+        await eventually(are_in, timeout_s=_PATIENCE_S)
+    finally:
+        await admin.close()
 
 
 async def expel_the_dead(ground: Ground) -> None:
