@@ -57,7 +57,9 @@ async def test_another_worker_takes_over_from_one_that_is_killed(shared_ground: 
         other.kill()
 
 
-@pytest.mark.parametrize("seam", ["folded", "stored", "confirmed"])
+@pytest.mark.parametrize(
+    "seam", ["folded", pytest.param("stored", marks=pytest.mark.slow), "confirmed"]
+)
 async def test_a_worker_that_stood_still_writes_nothing_and_ends(
     shared_ground: Ground, seam: str
 ) -> None:
