@@ -58,7 +58,8 @@ async def test_another_worker_takes_over_from_one_that_is_killed(shared_ground: 
 
 
 @pytest.mark.parametrize(
-    "seam", ["folded", pytest.param("stored", marks=pytest.mark.slow), "confirmed"]
+    "seam",
+    ["folded", *(pytest.param(seam, marks=pytest.mark.slow) for seam in ("stored", "confirmed"))],
 )
 async def test_a_worker_that_stood_still_writes_nothing_and_ends(
     shared_ground: Ground, seam: str
