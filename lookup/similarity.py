@@ -79,9 +79,13 @@ class Similarity:
         vector = None if profile is None else vector_of(profile)
         near = (
             []
-            if vector is None
+            if profile is None or vector is None
             else await self._user_store.similar(
-                tenant=tenant, vector=vector, limit=limit, exclude=user_key(tenant, user_id)
+                tenant=tenant,
+                vector=vector,
+                space=profile.space,
+                limit=limit,
+                exclude=user_key(tenant, user_id),
             )
         )
         personas = await self._published.personas(tenant)

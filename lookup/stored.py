@@ -1,6 +1,7 @@
 """A user's profile computed from the stored state, for when the cache has none."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from profiles.catalogue import ItemCatalogue
 from profiles.policy import Policy
@@ -24,9 +25,18 @@ def stored_profile(
         state: Decoded from `record`.
         items: Those of the user's items that exist, by key, stubs included.
     """
-    catalogue = ItemCatalogue(len(record.vector))
-    for item in items.values():
-        if item.revision > 0:
-            catalogue.put(item.key, item.vector)
-    projection = project(state, catalogue, policy)
-    return cached_view(record.tenant, record.user_id, state, projection, policy, received_ms=0)
+    described = [item for item in items.values() if item.revision > 0]
+    catalogue = ItemCatalogue(len(described[0].vector) if described else 1)
+    for item in described:
+        catalogue.put(item.key, item.vector)
+    # The items say what is known of them; where the user stands in the space is stored.
+    projection = replace(project(state, catalogue, policy), vector=record.vector)
+    return cached_view(
+        record.tenant,
+        record.user_id,
+        state,
+        projection,
+        policy,
+        received_ms=0,
+        space=record.space,
+    )

@@ -34,6 +34,7 @@ __all__ = [
     "change",
     "contribution",
     "fixed_point",
+    "size_in",
     "unpacked",
     "view_of",
     "view_of_whole",
@@ -83,12 +84,14 @@ class UserView:
         positive: Live entries about items with weight > 0, oldest first.
         negative: The same with weight < 0.
         mean: int32 fixed-point vector, shape (d,).
+        space: Version of the item space that it lies in.
     """
 
     state: UserState
     positive: Entries
     negative: Entries
     mean: FixedVector
+    space: int = 0
 
     @property
     def has_direction(self) -> bool:
@@ -100,20 +103,29 @@ def fixed_point(vector: Vector) -> FixedVector:
     return np.rint(vector.astype(np.float64) * MEAN_SCALE).astype(np.int32)
 
 
-def view_of(state: UserState, mean: FixedVector) -> UserView:
+def size_in(space: int) -> bytes:
+    """Field of the series "size" that counts users with a direction in this item space.
+
+    While users are re-projected, sums of vectors mix spaces; where this equals
+    "directed", they do not.
+    """
+    return b"space %d" % space
+
+
+def view_of(state: UserState, mean: FixedVector, space: int = 0) -> UserView:
     rows = interests(state)
     rows = rows[(rows["flags"] & TEXT) == 0]
     weight = rows["weight"]
-    return UserView(state, rows[weight > 0], rows[weight < 0], mean)
+    return UserView(state, rows[weight > 0], rows[weight < 0], mean, space)
 
 
 def whole_user(view: UserView) -> WholeUser:
-    return WholeUser(encode_state(view.state), _packed(view.mean))
+    return WholeUser(encode_state(view.state), _packed(view.mean), view.space)
 
 
 def view_of_whole(user: WholeUser, *, dimension: int) -> UserView:
     """The view that `whole_user` was made from."""
-    return view_of(decode_state(user.state), unpacked(user.mean, dimension=dimension))
+    return view_of(decode_state(user.state), unpacked(user.mean, dimension=dimension), user.space)
 
 
 def unpacked(mean: bytes, *, dimension: int) -> FixedVector:
@@ -208,6 +220,7 @@ def _count_presence(counts: Counts, view: UserView, sign: int) -> None:
         _add(counts, "size", "", b"users", sign)
     if view.has_direction:
         _add(counts, "size", "", b"directed", sign)
+        _add(counts, "size", "", size_in(view.space), sign)
 
 
 def _count_totals(counts: Counts, view: UserView, sign: int) -> None:

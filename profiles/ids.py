@@ -7,8 +7,12 @@ RFC 7693).
 
 from functools import lru_cache
 from hashlib import blake2b
+from typing import Final
 
-__all__ = ["action_code", "event_hash", "item_key", "user_key"]
+__all__ = ["DRAWS", "action_code", "draw_of", "event_hash", "item_key", "user_key"]
+
+DRAWS: Final = 2**32
+"""Draws are below this."""
 
 
 def _digest(size_bytes: int, purpose: bytes, *parts: str) -> bytes:
@@ -27,6 +31,18 @@ def user_key(tenant: str, user_id: str) -> bytes:
     False
     """
     return _digest(16, b"strata-user", tenant, user_id)
+
+
+def draw_of(key: bytes) -> int:
+    """A user's place in the order by which samples are drawn, in [0, 2**32).
+
+    The first four bytes of the key, big-endian: uniform, the same for ever, and in the
+    order of keys. Those below a bound are a simple random sample.
+
+    >>> draw_of(bytes.fromhex("000001ff") + bytes(12))
+    511
+    """
+    return int.from_bytes(key[:4], "big")
 
 
 @lru_cache(maxsize=1 << 18)

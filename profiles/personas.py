@@ -101,12 +101,14 @@ class Centroids:
 
     Args:
         by_id: Persona id → centroid, unit length, shape (d,).
+        space: Version of the item space that they lie in.
     """
 
-    __slots__ = ("_ids", "_matrix", "version")
+    __slots__ = ("_ids", "_matrix", "space", "version")
 
-    def __init__(self, version: int, by_id: Mapping[str, Vector]) -> None:
+    def __init__(self, version: int, by_id: Mapping[str, Vector], *, space: int = 0) -> None:
         self.version = version
+        self.space = space
         self._ids = sorted(by_id)
         self._matrix: Vector | None = (
             np.stack([by_id[persona] for persona in self._ids]).astype(np.float32)

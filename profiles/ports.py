@@ -95,6 +95,7 @@ class UserRecord:
         persona: Id of the assigned persona, or None.
         waiting: Some entry's item is not known yet.
         mass: Evidence after decay, ≥ 0.
+        space: Version of the item space that `vector` lies in; 0 before any was learned.
     """
 
     key: bytes
@@ -109,6 +110,7 @@ class UserRecord:
     persona: str | None
     waiting: bool
     mass: float
+    space: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,15 +159,31 @@ class UserStore(Protocol):
         partition: int | None = None,
         tenant: str | None = None,
         waiting: bool | None = None,
+        draw_below: int | None = None,
         page: int = 512,
     ) -> AsyncIterator[list[UserRecord]]:
-        """All users that match, in pages, in a stable order; stubs included."""
+        """All users that match, in pages, in the order of their keys; stubs included.
+
+        Args:
+            draw_below: Only users whose `profiles.ids.draw_of` is smaller: a random
+                sample that stays the same while users come and go.
+        """
         ...
 
     async def similar(
-        self, *, tenant: str, vector: Vector, limit: int, exclude: bytes | None = None
+        self,
+        *,
+        tenant: str,
+        vector: Vector,
+        space: int,
+        limit: int,
+        exclude: bytes | None = None,
     ) -> list[ScoredUser]:
-        """Users of the tenant nearest by cosine, best first; only those with mass > 0."""
+        """Users of the tenant nearest by cosine, best first.
+
+        Only those with mass > 0 whose vectors lie in the same version of the item
+        space: cosines across versions mean nothing.
+        """
         ...
 
     async def count(self, *, tenant: str | None = None) -> int: ...
@@ -369,3 +387,7 @@ class AggregateStore(Protocol):
     async def put_snapshot(self, name: str, body: bytes) -> None: ...
 
     async def get_snapshots(self, names: Sequence[str]) -> list[bytes | None]: ...
+
+    async def drop_snapshots(self, names: Sequence[str]) -> None:
+        """Remove those that are there."""
+        ...

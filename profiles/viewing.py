@@ -28,11 +28,13 @@ def cached_view(
     policy: Policy,
     *,
     received_ms: int,
+    space: int = 0,
 ) -> CachedProfile:
     """View of one version of a user.
 
     Args:
         received_ms: Broker time of the newest record folded; 0 where it is not known.
+        space: Version of the item space that the projection was made in.
     """
     return CachedProfile(
         tenant=tenant,
@@ -52,6 +54,7 @@ def cached_view(
             for action, count in by_action.items()
         },
         attributes={name: stated.value for name, stated in state.attributes.items()},
+        space=space,
     )
 
 

@@ -52,6 +52,7 @@ class CachedProfile(msgspec.Struct, frozen=True, array_like=True):
         attributes: Name → stated value.
         newest_ms: Event time of the newest entry; None without entries.
         written_ms: Broker time of the newest record folded in.
+        space: Version of the item space that `vector` lies in.
     """
 
     tenant: str
@@ -67,6 +68,7 @@ class CachedProfile(msgspec.Struct, frozen=True, array_like=True):
     interests: tuple[Interest, ...]
     totals: dict[str, int]
     attributes: dict[str, str | int | float | bool]
+    space: int = 0
 
 
 class ItemCount(msgspec.Struct, frozen=True, array_like=True):

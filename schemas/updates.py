@@ -40,10 +40,12 @@ class WholeUser(msgspec.Struct, frozen=True, array_like=True):
     Attributes:
         state: Encoded user state.
         mean: As in `Contribution`.
+        space: Version of the item space that the vector lies in.
     """
 
     state: bytes
     mean: bytes
+    space: int = 0
 
 
 class ProfileUpdate(msgspec.Struct, frozen=True, array_like=True):

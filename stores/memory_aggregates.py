@@ -122,6 +122,10 @@ class MemoryAggregateStore(AggregateStore):
     async def get_snapshots(self, names: Sequence[str]) -> list[bytes | None]:
         return [self._snapshots.get(name) for name in names]
 
+    async def drop_snapshots(self, names: Sequence[str]) -> None:
+        for name in names:
+            self._snapshots.pop(name, None)
+
     async def forget_everything(self) -> None:
         """What a FLUSHALL does to Redis."""
         self._partitions = [_Partition() for _ in self._partitions]

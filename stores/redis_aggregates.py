@@ -191,6 +191,10 @@ class RedisAggregateStore(AggregateStore):
         replies = await self._connection.send([("GET", self._snapshot_key(name)) for name in names])
         return [reply if isinstance(reply, bytes) else None for reply in replies]
 
+    async def drop_snapshots(self, names: Sequence[str]) -> None:
+        # UNLINK frees large values outside of the store's one thread.
+        await self._connection.send([("UNLINK", self._snapshot_key(name)) for name in names])
+
     def _keys(self, partition: int) -> _Keys:
         if not 0 <= partition < self._partitions:
             raise ValueError(f"partition {partition} of {self._partitions}")

@@ -14,11 +14,12 @@ from uuid import UUID
 import msgspec
 import numpy as np
 
-from profiles.ids import user_key
+from profiles.ids import draw_of, user_key
 from profiles.ports import ScoredUser, StoreUnavailable, Token, UserRecord, UserStore, Vector
 from stores.errors import StoreMismatch
 from stores.points import (
     Above,
+    AtMost,
     Collection,
     Equals,
     Except,
@@ -47,6 +48,8 @@ def user_collection(dimension: int) -> Collection:
             "waiting": Index.INTEGER,
             "token": Index.INTEGER,
             "mass": Index.FLOAT,
+            "space": Index.INTEGER,
+            "draw": Index.INTEGER,
         },
     )
 
@@ -65,7 +68,11 @@ class _Claim(msgspec.Struct, frozen=True):
 
 
 class _Fields(_Claim, frozen=True, kw_only=True):
-    """A user's payload; bytes travel as base64, a boolean as 0 or 1 (see `Equals`)."""
+    """A user's payload; bytes travel as base64, a boolean as 0 or 1 (see `Equals`).
+
+    What was stored before `space` and `draw` were reads as 0; filters on them pass it
+    over until its next write.
+    """
 
     tenant: str
     user_id: str
@@ -74,6 +81,8 @@ class _Fields(_Claim, frozen=True, kw_only=True):
     persona: str | None = None
     waiting: int = 0
     mass: float = 0.0
+    space: int = 0
+    draw: int = 0
 
 
 _CLAIM_FIELDS = _Claim.__struct_fields__
@@ -155,12 +164,14 @@ class PointUserStore(UserStore):
         partition: int | None = None,
         tenant: str | None = None,
         waiting: bool | None = None,
+        draw_below: int | None = None,
         page: int = 512,
     ) -> AsyncIterator[list[UserRecord]]:
         where: Where = (
             *(() if partition is None else (Equals("partition", partition),)),
             *(() if tenant is None else (Equals("tenant", tenant),)),
             *(() if waiting is None else (Equals("waiting", int(waiting)),)),
+            *(() if draw_below is None else (AtMost("draw", draw_below - 1),)),
         )
         start: PointId | None = None
         while True:
@@ -171,13 +182,20 @@ class PointUserStore(UserStore):
                 return
 
     async def similar(
-        self, *, tenant: str, vector: Vector, limit: int, exclude: bytes | None = None
+        self,
+        *,
+        tenant: str,
+        vector: Vector,
+        space: int,
+        limit: int,
+        exclude: bytes | None = None,
     ) -> list[ScoredUser]:
         require_finite(vector, owner="the query")
         length = np.float32(np.linalg.norm(vector))
         direction = vector / length if length > 0 else vector
         where: Where = (
             Equals("tenant", tenant),
+            Equals("space", space),
             Above("mass", 0.0),
             *(() if exclude is None else (Except((_point_id(exclude),)),)),
         )
@@ -266,6 +284,7 @@ def _stub(name: tuple[str, str], claimant: _Claimant) -> _Fields:
         token=claimant.token,
         claimed_from=claimant.token,
         version=0,
+        draw=draw_of(user_key(tenant, user_id)),
     )
 
 
@@ -304,6 +323,8 @@ def _point(record: UserRecord) -> Point:
         persona=record.persona,
         waiting=int(record.waiting),
         mass=record.mass,
+        space=record.space,
+        draw=draw_of(record.key),
     )
     return Point(_point_id(record.key), record.vector, msgspec.to_builtins(fields))
 
@@ -323,4 +344,5 @@ def _record(point: Stored) -> UserRecord:
         persona=fields.persona,
         waiting=bool(fields.waiting),
         mass=fields.mass,
+        space=fields.space,
     )

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
@@ -293,7 +294,8 @@ class ProfileEngine:
         """The view of a user as an earlier owner stored it, perhaps without caching it."""
         record = held.record
         state = decode_state(record.state)
-        projection = project(state, self._catalogue, self._policy)
+        # In the space it was stored in, which the catalogue may have left already.
+        projection = replace(project(state, self._catalogue, self._policy), vector=record.vector)
         cached = cached_view(
             record.tenant,
             record.user_id,
@@ -301,6 +303,7 @@ class ProfileEngine:
             projection,
             self._policy,
             received_ms=held.received_ms or projection.newest_ms or 0,
+            space=record.space,
         )
         return record.key, record.version, encode_profile(cached)
 

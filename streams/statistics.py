@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
@@ -277,17 +278,26 @@ class StatisticsEngine:
         views: list[tuple[bytes, int, bytes]] = []
         for record in records:
             state = decode_state(record.state)
-            view = view_of(state, fixed_point(record.vector))
+            view = view_of(state, fixed_point(record.vector), record.space)
             whole = contribution(view, self._policy)
             dimension = self._catalogue.dimension
             for scope in ("", record.persona):
                 if scope is not None:
                     _add(increments, record.tenant, scope, whole, dimension=dimension)
-            projection = project(state, self._catalogue, self._policy)
+            # In the space it was stored in, which the catalogue may have left already.
+            projection = replace(
+                project(state, self._catalogue, self._policy), vector=record.vector
+            )
             newest = min(_newest_ms(state), self._clock_ms())
             watermarks[record.tenant] = max(watermarks.get(record.tenant, 0), newest)
             cached = cached_view(
-                record.tenant, record.user_id, state, projection, self._policy, received_ms=newest
+                record.tenant,
+                record.user_id,
+                state,
+                projection,
+                self._policy,
+                received_ms=newest,
+                space=record.space,
             )
             views.append((record.key, record.version, encode_profile(cached)))
         versions = {record.key: record.version for record in records}

@@ -56,15 +56,16 @@ def hold(record: UserRecord) -> Held:
         StateFormatError: the stored bytes are not a state that this code reads.
     """
     state = decode_state(record.state)
-    return Held(record, view_of(state, fixed_point(record.vector)), state)
+    return Held(record, view_of(state, fixed_point(record.vector), record.space), state)
 
 
 def is_current(held: Held, catalogue: ItemCatalogue, centroids: Centroids, policy: Policy) -> bool:
-    """Whether the stored vector, persona and waiting mark are what they would be now."""
+    """Whether the stored vector, its space, persona and waiting mark are what they would be now."""
     found = project(held.state, catalogue, policy)
     (persona,) = centroids.assign(found.vector[None])
     return (
         persona == held.record.persona
+        and centroids.space == held.record.space
         and found.waiting == held.record.waiting
         and np.array_equal(found.vector, held.record.vector)
     )
@@ -83,7 +84,7 @@ def prepare(
     projection = project(held.state, catalogue, policy)
     (persona,) = centroids.assign(projection.vector[None])
     state = replace(held.state, version=before.version + 1, persona=persona)
-    view = view_of(state, fixed_point(projection.vector))
+    view = view_of(state, fixed_point(projection.vector), centroids.space)
     moved = before.persona != persona
     update = encode_update(
         ProfileUpdate(
@@ -109,6 +110,7 @@ def prepare(
         persona=persona,
         waiting=projection.waiting,
         mass=projection.mass,
+        space=centroids.space,
     )
     cached = cached_view(
         before.tenant,
@@ -117,5 +119,6 @@ def prepare(
         projection,
         policy,
         received_ms=held.received_ms,
+        space=centroids.space,
     )
     return Write(held, record, view, state, cached, update)

@@ -282,3 +282,13 @@ async def test_snapshots_are_read_back_by_name(redis_stores: RedisStores) -> Non
         *(name.encode() + b"\0\xff" for name in AWKWARD_IDS),
     ]
     assert await store.get_snapshots([]) == []
+
+
+async def test_dropped_snapshots_are_gone_and_the_others_stay(redis_stores: RedisStores) -> None:
+    store = redis_stores.aggregates
+    for name in (*AWKWARD_IDS, "kept"):
+        await store.put_snapshot(name, b"body")
+    await store.drop_snapshots([*AWKWARD_IDS, "absent"])
+    await store.drop_snapshots([])
+    found = await store.get_snapshots([*AWKWARD_IDS, "kept"])
+    assert found == [*([None] * len(AWKWARD_IDS)), b"body"]

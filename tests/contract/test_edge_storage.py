@@ -49,7 +49,9 @@ async def test_everything_survives_closing_and_opening(url: str) -> None:
     stores = await open_profile_stores(url, namespace="live", dimension=4)
     found = await stores.users.read([one.key for one in records])
     assert [one and one.state for one in found] == [b"state"] * 300
-    assert len(await stores.users.similar(tenant="t", vector=records[0].vector, limit=9)) == 9
+    assert (
+        len(await stores.users.similar(tenant="t", vector=records[0].vector, space=0, limit=9)) == 9
+    )
     assert await stores.control.read(3) == control
     await stores.close()
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from store_records import AWKWARD_IDS, touched, vector
 
-from profiles.ids import user_key
+from profiles.ids import DRAWS, draw_of, user_key
 from profiles.ports import Token, UserRecord
 from stores.connect import ProfileStores
 
@@ -55,7 +55,7 @@ async def test_what_is_written_is_read_back(stores: ProfileStores) -> None:
     # Of unit length but for rounding, which must survive as it is.
     direction = vector(0.1, 0.2, 0.3, 0.9273619)
     everything = touched(stub, token=7, state=bytes(range(256)), direction=direction)
-    written = replace(everything, version=2**40, mass=0.1, waiting=True)
+    written = replace(everything, version=2**40, mass=0.1, waiting=True, space=2**33)
     await stores.users.write([written])
     assert same((await stores.users.read([stub.key]))[0], written)
 
@@ -109,7 +109,7 @@ async def test_a_vector_or_mass_that_is_not_finite_is_refused_and_nothing_writte
     with pytest.raises(ValueError, match="not finite"):
         await stores.users.write([touched(ann, token=1), touched(bob, token=1, mass=bad)])
     with pytest.raises(ValueError, match="not finite"):
-        await stores.users.similar(tenant="t", vector=vector(bad, 0, 0, 0), limit=1)
+        await stores.users.similar(tenant="t", vector=vector(bad, 0, 0, 0), space=0, limit=1)
     assert [one and one.version for one in await stores.users.read([ann.key, bob.key])] == [0, 0]
 
 
@@ -178,13 +178,47 @@ async def test_similar_users_are_of_the_tenant_and_have_evidence(stores: Profile
         ]
     )
     found = await stores.users.similar(
-        tenant="t", vector=vector(3, 0, 0, 0), limit=5, exclude=me.key
+        tenant="t", vector=vector(3, 0, 0, 0), space=0, limit=5, exclude=me.key
     )
     assert [one.record.user_id for one in found] == ["near", "far"]
     assert [one.score for one in found] == pytest.approx([0.8, 0.0], abs=1e-6)
     assert same(found[0].record, touched(near, token=1, direction=vector(0.8, 0.6, 0, 0)))
-    best = await stores.users.similar(tenant="t", vector=vector(1, 0, 0, 0), limit=1)
+    best = await stores.users.similar(tenant="t", vector=vector(1, 0, 0, 0), space=0, limit=1)
     assert [one.record.user_id for one in best] == ["me"]
+
+
+async def test_similar_users_are_those_of_the_same_space(stores: ProfileStores) -> None:
+    names = [("t", f"user {number}") for number in range(6)]
+    claimed = await stores.users.claim(names, partition=0, token=Token(1))
+    await stores.users.write(
+        [replace(touched(one, token=1), space=number % 2) for number, one in enumerate(claimed)]
+    )
+    for space in (0, 1, 2):
+        found = await stores.users.similar(
+            tenant="t", vector=vector(0.6, 0.8, 0, 0), space=space, limit=9
+        )
+        expected = {name for number, (_, name) in enumerate(names) if number % 2 == space}
+        assert {one.record.user_id for one in found} == expected
+        assert {one.record.space for one in found} <= {space}
+
+
+async def test_a_scan_below_a_draw_is_a_sample_in_the_order_of_draws(
+    stores: ProfileStores,
+) -> None:
+    names = [("t", f"user {number}") for number in range(60)]
+    written = await write_users(stores, names[:40])
+    stubs = await stores.users.claim(names[40:], partition=0, token=Token(1))
+    draws = sorted(draw_of(one.key) for one in (*written, *stubs))
+    bound = draws[20]
+
+    async def found(draw_below: int | None) -> list[int]:
+        pages = stores.users.scan(tenant="t", draw_below=draw_below, page=7)
+        return [draw_of(one.key) async for page in pages for one in page]
+
+    assert await found(bound) == draws[:20]
+    assert await found(bound + 1) == draws[:21]
+    assert await found(DRAWS) == await found(None) == draws
+    assert await found(0) == []
 
 
 async def test_counting_is_exact_and_by_tenant(stores: ProfileStores) -> None:

@@ -62,13 +62,20 @@ def observed_population(
     """Counter tables, (series, part) → field → count, as a population.
 
     Raises:
-        ValueError: a series that the oracle does not know.
+        ValueError: a series that the oracle does not know, or users with a direction that
+            are in no item space.
     """
     found = Population(mean_fixed=mean_fixed)
     found.mean_sum = [component / MEAN_SCALE for component in mean_fixed]
+    in_spaces = 0
     for (series, part), table in counts.items():
         for field, count in table.items():
-            _count(found, (series, part), field, count)
+            if (series, part) == ("size", "") and field.startswith(b"space "):
+                in_spaces += count
+            else:
+                _count(found, (series, part), field, count)
+    if in_spaces != found.directed:
+        raise ValueError(f"{found.directed} users have a direction, {in_spaces} in item spaces")
     return found
 
 
