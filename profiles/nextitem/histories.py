@@ -1,99 +1,85 @@
-"""What models read of a user: acts on items, derived from the stored state."""
+"""What the models keep of each user: the latest events, cut at K."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from itertools import repeat
+from collections import deque
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from profiles.entries import TEXT, Entries
-from profiles.outcomes import liked_entries
-from profiles.policy import Policy
-from profiles.projection import interests
-from profiles.state import UserState
+from profiles.nextitem.mixer import Leaning
+from profiles.queries import Level
 
-__all__ = ["Acts", "History", "about_items", "acts_of", "history_of"]
-
-_Rows = npt.NDArray[np.int64]
+__all__ = ["Act", "Acts", "History", "acts_of"]
 
 
-@dataclass(frozen=True, slots=True)
+class Act(NamedTuple):
+    """One event on one item."""
+
+    row: int
+    liked: bool
+    time_ms: int
+
+
+@dataclass(slots=True)
 class History:
-    """A user's live acts, oldest first by (time, event hash, item); at most K per data type.
+    """A user's latest acts, oldest first, and how many there were.
 
     Attributes:
-        row: Place of the item in a model; all shapes (L,).
-        worth: Signed weight by policy.
-        event: Hash of the event's id.
+        acts: At most K.
+        length: All acts ever.
+        liked: All liked acts ever.
+        leanings: How the user's weights deviate, by level; only of levels that may know users.
     """
 
-    row: _Rows
-    liked: npt.NDArray[np.bool_]
-    time_ms: _Rows
-    worth: npt.NDArray[np.float32]
-    event: npt.NDArray[np.uint32]
+    acts: deque[Act]
+    length: int = 0
+    liked: int = 0
+    leanings: dict[Level, Leaning] = field(default_factory=dict)
 
-    def __len__(self) -> int:
-        return len(self.row)
+    def add(self, act: Act) -> None:
+        self.acts.append(act)
+        self.length += 1
+        self.liked += act.liked
 
+    def recent(self, count: int) -> list[Act]:
+        """The latest acts, newest first."""
+        newest = reversed(self.acts)
+        return [act for act, _ in zip(newest, range(count), strict=False)]
 
-def about_items(state: UserState) -> Entries:
-    """Live entries about items, oldest first."""
-    rows = interests(state)
-    return rows[(rows["flags"] & TEXT) == 0]
-
-
-def history_of(rows: Entries, row_of: Mapping[int, int], policy: Policy) -> History:
-    """The acts on items that a model knows.
-
-    Args:
-        rows: As `about_items` gives them.
-        row_of: Item key to place in the model.
-    """
-    places = np.fromiter(map(row_of.get, rows["item"].tolist(), repeat(-1)), np.int64, len(rows))
-    known = places >= 0
-    if not known.all():
-        rows, places = rows[known], places[known]
-    return History(
-        places,
-        liked_entries(rows, policy),
-        rows["time_ms"].astype(np.int64),
-        rows["weight"].astype(np.float32),
-        rows["event"].astype(np.uint32),
-    )
+    def recent_liked(self, count: int) -> list[int]:
+        """Rows of the latest liked acts, newest first."""
+        rows: list[int] = []
+        for act in reversed(self.acts):
+            if act.liked:
+                rows.append(act.row)
+                if len(rows) == count:
+                    break
+        return rows
 
 
 @dataclass(frozen=True, slots=True)
 class Acts:
-    """Acts of several users as columns: by user, each user's oldest first.
+    """Acts of several users as columns: by user, each user's oldest first."""
 
-    Attributes:
-        user: Place of the user in the list that this was made from.
-        position: How many acts the user had before.
-    """
-
-    user: _Rows
-    row: _Rows
+    user: npt.NDArray[np.int64]
+    row: npt.NDArray[np.int64]
     liked: npt.NDArray[np.bool_]
-    time_ms: _Rows
-    position: _Rows
+    time_ms: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
 
     @property
     def users(self) -> int:
         return int(self.user[-1]) + 1 if len(self.user) else 0
 
 
-def acts_of(histories: Sequence[History]) -> Acts:
+def acts_of(histories: list[History]) -> Acts:
     """Columns of these users; a user's number is their place in the list."""
-    sizes = [len(history) for history in histories]
-    if not sum(sizes):
-        none = np.zeros(0, np.int64)
-        return Acts(none, none, none.astype(np.bool_), none, none)
+    flat = [act for history in histories for act in history.acts]
+    sizes = [len(history.acts) for history in histories]
+    columns = np.array(flat, np.int64).reshape(-1, 3)
     return Acts(
         np.repeat(np.arange(len(histories)), sizes),
-        np.concatenate([history.row for history in histories]),
-        np.concatenate([history.liked for history in histories]),
-        np.concatenate([history.time_ms for history in histories]),
-        np.concatenate([np.arange(size) for size in sizes]),
+        columns[:, 0],
+        columns[:, 1].astype(np.bool_),
+        columns[:, 2],
     )
