@@ -14,10 +14,22 @@ from evaluation.figures import Advantage, Figure, Figures, summarise
 from evaluation.predictors import Options, choice_predictor, next_item_predictor
 from evaluation.protocol import BUCKETS, Bucket, Predictor, Scored, Task, run_protocol
 from evaluation.reading import in_protocol_order, read_events
+from evaluation.report.metering import Meter, Metered
 from evaluation.tasks import NextItemTask, PairwiseTask, SignTask
 from schemas.decoded import FastEvent, Item
 
-__all__ = ["Progress", "TaskName", "evaluate", "prediction_lines", "report_json", "task_named"]
+__all__ = [
+    "METRICS",
+    "Progress",
+    "Streams",
+    "TaskName",
+    "evaluate",
+    "prediction_lines",
+    "read_streams",
+    "report_json",
+    "score_streams",
+    "task_named",
+]
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 _DIGITS: Final = 6
@@ -31,7 +43,7 @@ class TaskName(StrEnum):
     PAIRWISE = "pairwise"
 
 
-_METRICS: Final = {
+METRICS: Final = {
     TaskName.NEXT_ITEM: NextItemTask.metric,
     TaskName.SIGN: SignTask.metric,
     TaskName.PAIRWISE: PairwiseTask.metric,
@@ -93,7 +105,40 @@ def evaluate(
         OSError: `predictions` cannot be written.
     """
     options = options or Options()
-    streams = Streams(read_events(items), read_events(warm), read_events(test))
+    kept = score_streams(
+        task,
+        read_streams(items=items, warm=warm, test=test),
+        predictions=predictions,
+        options=options,
+        on_progress=on_progress,
+    )
+    return summarise(kept, metric=METRICS[task], seed=options.seed)
+
+
+def read_streams(*, items: Path, warm: Path, test: Path) -> Streams:
+    """The events of three files.
+
+    Raises:
+        UnreadableEvents: a file is missing or holds something that is no event.
+    """
+    return Streams(read_events(items), read_events(warm), read_events(test))
+
+
+def score_streams(
+    task: TaskName,
+    streams: Streams,
+    *,
+    predictions: Path | None = None,
+    options: Options | None = None,
+    on_progress: Callable[[Progress], None] = lambda _: None,
+    meter: Meter | None = None,
+) -> list[Scored]:
+    """As `evaluate`, one by one: every prediction with its user and history.
+
+    Args:
+        meter: Is told how long answers and learning take.
+    """
+    options = options or Options()
     total, done = len(streams.items) + len(streams.warm) + len(streams.test), 0
 
     def advance() -> None:
@@ -101,11 +146,10 @@ def evaluate(
         done += 1
         on_progress(Progress(done, total))
 
-    scored = _predicted(task, streams, options, advance)
+    scored = _predicted(task, streams, options, advance, meter)
     # Sums in one order whatever the machine; and small matrices are faster on one thread.
     with threadpool_limits(limits=1, user_api="blas"):
-        kept = _collected(scored, predictions)
-    return summarise(kept, metric=_METRICS[task], seed=options.seed)
+        return _collected(scored, predictions)
 
 
 def _collected(scored: Iterator[Scored], predictions: Path | None) -> list[Scored]:
@@ -116,17 +160,21 @@ def _collected(scored: Iterator[Scored], predictions: Path | None) -> list[Score
 
 
 def _predicted(
-    task: TaskName, streams: Streams, options: Options, advance: Callable[[], None]
+    task: TaskName,
+    streams: Streams,
+    options: Options,
+    advance: Callable[[], None],
+    meter: Meter | None,
 ) -> Iterator[Scored]:
     match task:
         case TaskName.NEXT_ITEM:
             known = [event for event in (*streams.items, *streams.warm) if isinstance(event, Item)]
             model = next_item_predictor(known, options)
-            return _through(NextItemTask(), model, streams, advance)
+            return _through(NextItemTask(), model, streams, advance, meter)
         case TaskName.SIGN:
-            return _through(SignTask(), choice_predictor(), streams, advance)
+            return _through(SignTask(), choice_predictor(), streams, advance, meter)
         case TaskName.PAIRWISE:
-            return _through(PairwiseTask(), choice_predictor(), streams, advance)
+            return _through(PairwiseTask(), choice_predictor(), streams, advance, meter)
 
 
 def _through(
@@ -134,10 +182,11 @@ def _through(
     predictor: Predictor[QueryT, AnswerT],
     streams: Streams,
     advance: Callable[[], None],
+    meter: Meter | None,
 ) -> Iterator[Scored]:
     return run_protocol(
         task,
-        predictor,
+        predictor if meter is None else Metered(predictor, meter),
         items=in_protocol_order(streams.items),
         warm=in_protocol_order(streams.warm),
         test=in_protocol_order(streams.test),

@@ -1,0 +1,1 @@
+"""The report: when individual data pays, what it costs, and whom the average silences."""
