@@ -18,6 +18,7 @@ from profiles.ports import (
     ProfileCache,
     UserStore,
 )
+from stores.answers import AnswerStore, MemoryAnswerStore, RedisAnswerStore
 from stores.control import CONTROL_COLLECTION, PointControlStore
 from stores.errors import UnknownStore
 from stores.items import PointItemStore, item_collection
@@ -76,10 +77,11 @@ class ProfileStores:
 
 @dataclass(frozen=True, slots=True)
 class RedisStores:
-    """What is kept in Redis and can be rebuilt."""
+    """What is kept in Redis: it can be rebuilt, or (answers) is forgotten soon."""
 
     cache: ProfileCache
     aggregates: AggregateStore
+    answers: AnswerStore
     close: Callable[[], Awaitable[None]]
 
 
@@ -153,6 +155,7 @@ async def open_redis(
         return RedisStores(
             cache=MemoryProfileCache(),
             aggregates=MemoryAggregateStore(partitions=partitions),
+            answers=MemoryAnswerStore(),
             close=_nothing,
         )
     if scheme not in {"redis", "rediss", "unix"}:
@@ -166,6 +169,7 @@ async def open_redis(
     return RedisStores(
         cache=RedisProfileCache(connection, namespace=namespace),
         aggregates=RedisAggregateStore(connection, namespace=namespace, partitions=partitions),
+        answers=RedisAnswerStore(connection, namespace=namespace),
         close=connection.close,
     )
 
