@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
 __all__ = [
     "AbsenceView",
+    "AcceptedView",
     "EvidenceView",
     "InterestView",
     "ItemTrendView",
@@ -251,6 +252,7 @@ class PersonasView(_View):
         users: Users with a direction when it was published.
         hidden: Personas not listed because they have fewer than `minimum_size` members.
         silhouette: How well apart the personas lie, in [-1, 1]; null without a set.
+        next_cursor: Asks for the personas after these; null if there are none.
     """
 
     tenant: str
@@ -262,6 +264,7 @@ class PersonasView(_View):
     personas: tuple[PersonaView, ...]
     stale: bool
     stale_because: tuple[str, ...]
+    next_cursor: str | None = None
 
 
 class ValueCountView(_View):
@@ -348,18 +351,37 @@ class ReadinessView(_View):
     stores: dict[str, StoreReadinessView]
 
 
+class AcceptedView(_View):
+    """Events that Kafka has acknowledged: they will be folded, and nothing can lose them.
+
+    Attributes:
+        accepted: How many; at least 1.
+        token: Opaque; a read with `at_least=token` answers no older than these events.
+    """
+
+    accepted: Annotated[int, Field(ge=1)]
+    token: str
+
+
 class ProblemField(_View):
-    """One thing wrong with a request. `where` is a path such as `body.limit`."""
+    """One thing wrong with a request.
+
+    Attributes:
+        where: A path such as `body.limit`; `body.3` is the event at index 3.
+        code: A fixed word for programs; null if only the message tells.
+    """
 
     where: str
     message: str
+    code: str | None = None
 
 
 class Problem(_View):
     """Problem details (RFC 9457), media type `application/problem+json`.
 
     `type` is a URN that stays; `detail` is about this occurrence. `fields` are
-    given when the request is at fault.
+    given when the request is at fault. `request_id` is that of the answer's
+    header `X-Request-ID`, and stands in the service's log.
     """
 
     type: str
@@ -368,3 +390,4 @@ class Problem(_View):
     detail: str
     instance: str
     fields: tuple[ProblemField, ...] = ()
+    request_id: str | None = None
