@@ -9,10 +9,12 @@ from typing import Final, TypeVar
 import msgspec
 
 __all__ = [
+    "Blob",
     "CachedProfile",
     "Interest",
     "ItemCount",
     "ItemTrend",
+    "ModelPointer",
     "SnapshotFormatError",
     "StatisticsSnapshot",
     "decode_profile",
@@ -85,6 +87,40 @@ class ItemTrend(msgspec.Struct, frozen=True, array_like=True):
     score: float
     recent: int
     before: int
+
+
+class Blob(msgspec.Struct, frozen=True, array_like=True):
+    """Where a large value lies in the snapshot store.
+
+    Attributes:
+        digest: BLAKE2b of 16 bytes over the whole, hexadecimal.
+        chunk_bytes: Length of each chunk but the last.
+    """
+
+    digest: str
+    size_bytes: int
+    chunk_bytes: int
+
+
+class ModelPointer(msgspec.Struct, frozen=True, array_like=True):
+    """Which learned models are in force for a tenant; part of the fenced persona document.
+
+    Attributes:
+        version: Raised by each publication, ≥ 1.
+        space: Version of the item space, ≥ 1: the number of the refit.
+        item_space, next_item, choices: Where each lies; None if there is no such model.
+    """
+
+    version: int
+    space: int
+    item_space: Blob
+    next_item: Blob
+    choices: Blob | None = None
+
+    def blobs(self) -> tuple[Blob, ...]:
+        return tuple(
+            blob for blob in (self.item_space, self.next_item, self.choices) if blob is not None
+        )
 
 
 class StatisticsSnapshot(msgspec.Struct, frozen=True, array_like=True):
