@@ -170,6 +170,12 @@ class UserStore(Protocol):
         """
         ...
 
+    def versions(
+        self, *, tenant: str, draw_below: int | None = None, page: int = 4_096
+    ) -> AsyncIterator[list[tuple[bytes, int]]]:
+        """Key and version of the tenant's users, as `scan` would find them, but cheaply."""
+        ...
+
     async def similar(
         self,
         *,

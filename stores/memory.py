@@ -108,12 +108,18 @@ class MemoryPoints(Points):
         ]
 
     async def scroll(
-        self, where: Where, *, start: PointId | None, limit: int, vectors: bool
+        self,
+        where: Where,
+        *,
+        start: PointId | None,
+        limit: int,
+        vectors: bool,
+        fields: tuple[str, ...] | None = None,
     ) -> tuple[list[Stored], PointId | None]:
         found = sorted(self._matching(where), key=lambda point: _order(point.id))
         if start is not None:
             found = [point for point in found if _order(point.id) >= _order(start)]
-        page = [_stored(point, vectors=vectors) for point in found[:limit]]
+        page = [_stored(point, vectors=vectors, fields=fields) for point in found[:limit]]
         return page, found[limit].id if len(found) > limit else None
 
     async def search(self, vector: Vector, *, where: Where, limit: int) -> list[Hit]:

@@ -195,9 +195,18 @@ class Points(Protocol):
         ...
 
     async def scroll(
-        self, where: Where, *, start: PointId | None, limit: int, vectors: bool
+        self,
+        where: Where,
+        *,
+        start: PointId | None,
+        limit: int,
+        vectors: bool,
+        fields: tuple[str, ...] | None = None,
     ) -> tuple[list[Stored], PointId | None]:
-        """A page in ascending order of id from `start` on, and where the next one starts."""
+        """A page in ascending order of id from `start` on, and where the next one starts.
+
+        Of the payload only `fields`, if given.
+        """
         ...
 
     async def search(self, vector: Vector, *, where: Where, limit: int) -> list[Hit]:

@@ -171,7 +171,13 @@ class EdgePoints(Points):
         return [found.get(point_id) for point_id in ids]
 
     async def scroll(
-        self, where: Where, *, start: PointId | None, limit: int, vectors: bool
+        self,
+        where: Where,
+        *,
+        start: PointId | None,
+        limit: int,
+        vectors: bool,
+        fields: tuple[str, ...] | None = None,
     ) -> tuple[list[Stored], PointId | None]:
         def read() -> tuple[list[Stored], PointId | None]:
             records, following = self._shard.scroll(
@@ -179,7 +185,7 @@ class EdgePoints(Points):
                     offset=None if start is None else _edge_id(start),
                     limit=limit,
                     filter=_filter(where),
-                    with_payload=True,
+                    with_payload=True if fields is None else list(fields),
                     with_vector=vectors,
                 )
             )

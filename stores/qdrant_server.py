@@ -157,7 +157,13 @@ class ServerPoints(Points):
         return [found.get(point_id) for point_id in ids]
 
     async def scroll(
-        self, where: Where, *, start: PointId | None, limit: int, vectors: bool
+        self,
+        where: Where,
+        *,
+        start: PointId | None,
+        limit: int,
+        vectors: bool,
+        fields: tuple[str, ...] | None = None,
     ) -> tuple[list[Stored], PointId | None]:
         async def call() -> tuple[list[models.Record], models.ExtendedPointId | None]:
             return await self._client.scroll(
@@ -165,7 +171,7 @@ class ServerPoints(Points):
                 scroll_filter=_filter(where),
                 limit=limit,
                 offset=start,
-                with_payload=True,
+                with_payload=True if fields is None else list(fields),
                 with_vectors=vectors,
             )
 

@@ -173,11 +173,32 @@ class PointUserStore(UserStore):
             *(() if waiting is None else (Equals("waiting", int(waiting)),)),
             *(() if draw_below is None else (AtMost("draw", draw_below - 1),)),
         )
+        async for stored in self._pages(where, page=page, vectors=True):
+            yield [_record(point) for point in stored]
+
+    async def versions(
+        self, *, tenant: str, draw_below: int | None = None, page: int = 4_096
+    ) -> AsyncIterator[list[tuple[bytes, int]]]:
+        where: Where = (
+            Equals("tenant", tenant),
+            *(() if draw_below is None else (AtMost("draw", draw_below - 1),)),
+        )
+        async for stored in self._pages(where, page=page, vectors=False, fields=("version",)):
+            yield [
+                (UUID(str(point.id)).bytes, msgspec.convert(point.payload["version"], int))
+                for point in stored
+            ]
+
+    async def _pages(
+        self, where: Where, *, page: int, vectors: bool, fields: tuple[str, ...] | None = None
+    ) -> AsyncIterator[list[Stored]]:
         start: PointId | None = None
         while True:
-            stored, start = await self._points.scroll(where, start=start, limit=page, vectors=True)
+            stored, start = await self._points.scroll(
+                where, start=start, limit=page, vectors=vectors, fields=fields
+            )
             if stored:
-                yield [_record(point) for point in stored]
+                yield stored
             if start is None:
                 return
 

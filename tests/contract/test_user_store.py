@@ -221,6 +221,25 @@ async def test_a_scan_below_a_draw_is_a_sample_in_the_order_of_draws(
     assert await found(0) == []
 
 
+async def test_versions_are_those_of_the_users_that_a_scan_finds(stores: ProfileStores) -> None:
+    written = await write_users(stores, [("t", f"user {number}") for number in range(30)])
+    await write_users(stores, [("other", "user")])
+    again = [replace(touched(one, token=1), version=7) for one in written[::3]]
+    await stores.users.write(again)
+    (stub,) = await stores.users.claim([("t", "stub")], partition=0, token=Token(1))
+    expected = {one.key: one.version for one in (*written, *again, stub)}
+
+    async def found(draw_below: int | None) -> dict[bytes, int]:
+        pages = stores.users.versions(tenant="t", draw_below=draw_below, page=7)
+        return dict([one async for page in pages for one in page])
+
+    assert await found(None) == expected
+    bound = sorted(map(draw_of, expected))[11]
+    sampled = {key: version for key, version in expected.items() if draw_of(key) < bound}
+    assert await found(bound) == sampled
+    assert list(await found(bound)) == sorted(sampled)
+
+
 async def test_counting_is_exact_and_by_tenant(stores: ProfileStores) -> None:
     await write_users(stores, [("t", "ann"), ("t", "bob"), ("other", "ann")])
     counts = [await stores.users.count(tenant=tenant) for tenant in (None, "t", "other", "none")]

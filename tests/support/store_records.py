@@ -128,10 +128,18 @@ class Interleaved(Points):
         return await self._points.retrieve(ids, vectors=vectors, fields=fields)
 
     async def scroll(
-        self, where: Where, *, start: PointId | None, limit: int, vectors: bool
+        self,
+        where: Where,
+        *,
+        start: PointId | None,
+        limit: int,
+        vectors: bool,
+        fields: tuple[str, ...] | None = None,
     ) -> tuple[list[Stored], PointId | None]:
         await self._step()
-        return await self._points.scroll(where, start=start, limit=limit, vectors=vectors)
+        return await self._points.scroll(
+            where, start=start, limit=limit, vectors=vectors, fields=fields
+        )
 
     async def search(self, vector: Vector, *, where: Where, limit: int) -> list[Hit]:
         await self._step()
