@@ -16,6 +16,7 @@ __all__ = [
     "Doubtful",
     "HistoryGone",
     "Ownerships",
+    "PartitionLost",
     "Place",
     "Released",
     "TopicRecreated",
@@ -41,6 +42,10 @@ class Doubtful(RuntimeError):
     Whoever made it takes its partitions anew: once users are claimed under the
     new token, what is still on its way is refused.
     """
+
+
+class PartitionLost(RuntimeError):
+    """The group has moved on: this member may not commit these partitions any more."""
 
 
 class Released(RuntimeError):

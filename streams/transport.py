@@ -19,15 +19,12 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
 from streams.batches import RecordBatch
+from streams.ownership import PartitionLost
 
-__all__ = ["BatchConsumer", "BatchSchema", "BatchTransport", "PartitionLost"]
+__all__ = ["BatchConsumer", "BatchSchema", "BatchTransport"]
 
 _FETCH_WAIT_MS = 100
 _POLL_S = 0.5
-
-
-class PartitionLost(RuntimeError):
-    """The group has moved on: this member may not commit these partitions any more."""
 
 
 class BatchSchema(faust.Schema):

@@ -176,7 +176,7 @@ async def test_each_bad_record_is_a_dead_letter_and_nothing_else_changes(ground:
     async with ground.opened() as opened, running(ground, opened, options=options) as work:
         offsets = await work.until_quiet()
         observed = await observe(ground, opened)
-        counted = work.worker.profiles.counts["dead-letters"]
+        counted = work.worker.duties.profiles.counts["dead-letters"]
 
     assert not offsets.behind
     place_of = {id(one): place for one, place in zip(records, places, strict=True)}
@@ -224,7 +224,7 @@ async def test_a_misplaced_record_is_forwarded_and_counted_once(ground: Ground) 
     async with ground.opened() as opened, running(ground, opened) as work:
         await work.until_quiet()
         observed = await observe(ground, opened)
-        counts = work.worker.profiles.counts
+        counts = work.worker.duties.profiles.counts
     verdict = differences(observed, good, partitions=ground.partitions)
     assert not verdict.lines, first_ten(iter(verdict.lines))
     strayed = [one for one in records if isinstance(one, Raw) and one.topic != topics.ITEMS]

@@ -1,0 +1,295 @@
+"""What a worker does with what it reads: the agents' handlers, and its rounds in the background.
+
+Free of Faust and of Kafka's clients: records come from whoever implements `Consumer`
+and leave through a `Sender`, so that tests drive the very code that runs in production.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+
+import structlog
+
+from profiles.policy import DEFAULT_POLICY, Policy
+from profiles.ports import (
+    AggregateStore,
+    ControlStore,
+    Fenced,
+    ItemStore,
+    PersonaStore,
+    ProfileCache,
+    UserStore,
+)
+from schemas import topics
+from schemas.limits import DEFAULT_LIMITS, Limits
+from streams.batches import RecordBatch
+from streams.embedding import Embedder
+from streams.emitter import Sender
+from streams.gate import Gate
+from streams.items import ItemEngine
+from streams.knowledge import Knowledge
+from streams.merging import Merger
+from streams.ownership import Consumer, Doubtful, Ownerships, PartitionLost, Place, Released
+from streams.personas import PersonaEngine, PersonaOptions
+from streams.profiles import ProfileEngine, Seam
+from streams.statistics import StatisticsEngine
+from streams.sweeping import Sweeper
+
+__all__ = ["Clocks", "Duties", "DutyOptions", "Stores"]
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stores:
+    """The ports a worker writes through."""
+
+    users: UserStore
+    items: ItemStore
+    control: ControlStore
+    personas: PersonaStore
+    cache: ProfileCache
+    aggregates: AggregateStore
+    flush: Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Clocks:
+    """Where time comes from.
+
+    Attributes:
+        now_ms: Since the epoch.
+        elapsed_s: Since any moment; never goes back.
+    """
+
+    now_ms: Callable[[], int]
+    elapsed_s: Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DutyOptions:
+    """What the engines are given.
+
+    Attributes:
+        partitions: Of every topic but the announcements of personas.
+        seam: Called between durable steps; tests crash there.
+    """
+
+    partitions: int = 4
+    policy: Policy = DEFAULT_POLICY
+    limits: Limits = DEFAULT_LIMITS
+    personas: PersonaOptions = field(default_factory=PersonaOptions)
+    users_in_memory: int = 50_000
+    seam: Seam = lambda _: None
+
+
+class Duties:
+    """The engines of one worker, and what becomes of their failures.
+
+    No exception leaves a handler: a bug or a fault that only an operator can mend is
+    kept in `failure`, and from then on batches are left alone; the worker must end.
+
+    Args:
+        nonce: Tells this worker from every other.
+        consumer: Asked for whenever it is needed, as it may be opened later.
+    """
+
+    def __init__(
+        self,
+        *,
+        stores: Stores,
+        embedder: Embedder,
+        emitter: Sender,
+        knowledge: Knowledge,
+        consumer: Callable[[], Consumer],
+        nonce: str,
+        clocks: Clocks,
+        options: DutyOptions,
+    ) -> None:
+        self._consumer = consumer
+        self._assigned: frozenset[Place] = frozenset()
+        self.failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.ready = asyncio.Event()
+        self.knowledge = knowledge
+        self.ownerships = Ownerships(control=stores.control, consumer=consumer, nonce=nonce)
+        gate = Gate(partitions=options.partitions, limits=options.limits)
+        self.profiles = ProfileEngine(
+            users=stores.users,
+            items=stores.items,
+            cache=stores.cache,
+            ownerships=self.ownerships,
+            emitter=emitter,
+            gate=gate,
+            catalogue=knowledge.catalogue,
+            centroids=knowledge.centroids,
+            policy=options.policy,
+            commit=self._commit,
+            sync=stores.flush,
+            epoch=self._epoch,
+            users_in_memory=options.users_in_memory,
+            seam=options.seam,
+        )
+        self.items = ItemEngine(
+            store=stores.items,
+            embedder=embedder,
+            emitter=emitter,
+            gate=gate,
+            partitions=options.partitions,
+        )
+        self.statistics = StatisticsEngine(
+            users=stores.users,
+            aggregates=stores.aggregates,
+            cache=stores.cache,
+            ownerships=self.ownerships,
+            catalogue=knowledge.catalogue,
+            policy=options.policy,
+            epoch=self._epoch,
+            clock_ms=clocks.now_ms,
+        )
+        self.personas = PersonaEngine(
+            users=stores.users,
+            store=stores.personas,
+            merger=Merger(
+                aggregates=stores.aggregates,
+                policy=options.policy,
+                partitions=options.partitions,
+                dimension=embedder.dimension,
+                clock_ms=clocks.now_ms,
+            ),
+            ownerships=self.ownerships,
+            emitter=emitter,
+            knowledge=knowledge,
+            options=options.personas,
+            dimension=embedder.dimension,
+            clock_s=clocks.elapsed_s,
+        )
+        self.sweeper = Sweeper(
+            users=stores.users,
+            engine=self.profiles,
+            ownerships=self.ownerships,
+            knowledge=knowledge,
+            policy=options.policy,
+        )
+
+    @property
+    def assigned(self) -> frozenset[Place]:
+        """What this worker reads now, by (topic, partition)."""
+        return self._assigned
+
+    async def handle_events(self, batch: RecordBatch) -> None:
+        """A batch of a topic keyed by user."""
+        await self._unless_failed(lambda: self.profiles.handle(batch))
+
+    async def handle_items(self, batch: RecordBatch) -> None:
+        """A batch of the topic keyed by item."""
+        await self._unless_failed(lambda: self._handle_items(batch))
+
+    async def handle_updates(self, batch: RecordBatch) -> None:
+        """A batch of profile updates."""
+        await self._unless_failed(lambda: self._handle_updates(batch))
+
+    async def revoked(self) -> None:
+        """All partitions are being given up; returns when that is safe."""
+        self.ready.clear()
+        self._assigned = frozenset()
+        await self.guard(self.profiles.release)
+        await self.statistics.release()
+        await self.ownerships.release()
+
+    async def assigned_now(self, places: frozenset[Place]) -> None:
+        """These partitions, and no others, are read from now on."""
+        self._assigned = places
+        _log.info("partitions assigned", partitions=len(places))
+
+    async def flush(self) -> None:
+        """Make what was folded durable and visible."""
+        await self._passing(self.profiles.flush)
+
+    async def maintain(self) -> None:
+        """Own what is assigned, keep counters built, bring users up to date."""
+        await self._passing(self._maintain)
+
+    async def publish(self) -> None:
+        """Personas and snapshots, if this worker leads."""
+        await self._passing(self._publish)
+
+    async def drain(self) -> None:
+        """Finish what has been folded; what has not stays for the next owner."""
+        try:
+            await self.profiles.flush()
+        except (PartitionLost, Released, Doubtful):
+            await self.profiles.abandon()
+
+    async def guard(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Do it; whatever it raises is either met here or ends the worker."""
+        try:
+            await self._passing(work)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it must end the worker
+            _log.error("worker fails", error=repr(error), exc_info=not isinstance(error, Fenced))
+            if not self.failure.done():
+                self.failure.set_exception(error)
+
+    def progress(self) -> tuple[int, ...]:
+        """Changes as long as anything moves."""
+        return (
+            self.profiles.counts.total(),
+            self.statistics.counts.total(),
+            self.items.embedded,
+            self._epoch(),
+        )
+
+    async def _unless_failed(self, work: Callable[[], Awaitable[None]]) -> None:
+        if not self.failure.done():
+            await self.guard(work)
+
+    async def _passing(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Work that a rebalance may interrupt and a later round makes up for."""
+        try:
+            await work()
+        except (PartitionLost, Released) as lost:
+            _log.info("partitions moved on, dropping unfinished work", reason=str(lost))
+            await self.profiles.abandon()
+        except Doubtful as doubt:
+            await self._retake(doubt)
+
+    async def _retake(self, doubt: Doubtful) -> None:
+        """Start over from what is committed, under new tokens; waits until the store answers."""
+        _log.warning("a write was not answered, taking the partitions anew", reason=str(doubt))
+        await self.profiles.abandon()
+        await self.statistics.release()
+        await self.ownerships.release()
+        await self._consumer().rewind({})
+
+    async def _handle_items(self, batch: RecordBatch) -> None:
+        if batch.epoch != self._epoch():
+            return
+        await self.items.handle(batch)
+        if batch.epoch == self._epoch():
+            await self._commit({(batch.topic, batch.partition): batch.next_offset})
+
+    async def _handle_updates(self, batch: RecordBatch) -> None:
+        if await self.statistics.handle(batch):
+            await self._commit({(batch.topic, batch.partition): batch.next_offset})
+
+    async def _maintain(self) -> None:
+        for partition in self._owned_partitions():
+            if (topics.INTERACTIONS, partition) in self._assigned:
+                await self.ownerships.own(partition)
+        await self.statistics.ensure_built(self._owned_partitions())
+        await self.sweeper.sweep()
+        if self._assigned:
+            self.ready.set()
+
+    async def _publish(self) -> None:
+        await self.personas.tick()
+
+    def _owned_partitions(self) -> list[int]:
+        return sorted(
+            partition for topic, partition in self._assigned if topic == topics.INTERACTIONS
+        )
+
+    async def _commit(self, offsets: Mapping[Place, int]) -> None:
+        await self._consumer().commit_offsets(offsets)
+
+    def _epoch(self) -> int:
+        return self._consumer().epoch
