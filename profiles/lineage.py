@@ -9,25 +9,17 @@ monitoring cluster transitions").
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Lineage", "PersonaFate", "Transition", "trace"]
+from schemas.persona_events import PersonaFate
+
+__all__ = ["Lineage", "Transition", "trace"]
 
 _SAME: Final = 0.3
 _MOST: Final = 0.5
-
-
-class PersonaFate(StrEnum):
-    """What may happen to a persona beside going on."""
-
-    BIRTH = "birth"
-    SPLIT = "split"
-    MERGE = "merge"
-    END = "end"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from schemas import topics
 from schemas.json_values import Json
 
 ASYNCAPI_VERSION: Final = "3.0.0"
+PERSONA_EVENT: Final = "persona_event"
 _SCHEMA_FORMAT: Final = "application/schema+json;version=draft-2020-12"
 _FOREVER: Final[dict[str, Json]] = {"cleanup.policy": ["delete"], "retention.ms": -1}
 _COMPACTED: Final[dict[str, Json]] = {"cleanup.policy": ["compact"]}
@@ -38,8 +39,12 @@ _OUTPUTS: Final[dict[str, str]] = {
         "all of it. Internal, binary."
     ),
     topics.PERSONAS: (
-        "Each tenant's persona centroids. One partition, compacted; every worker reads all of it. "
-        "Internal, binary."
+        "Each tenant's persona centroids, and the item space they lie in. One partition, "
+        "compacted; every worker reads all of it. Internal, binary."
+    ),
+    topics.PERSONA_EVENTS: (
+        "Births, splits, merges and ends of personas, under the tenant's name. One partition, kept "
+        "for ever."
     ),
 }
 _TOPIC_CONFIGURATION: Final[dict[str, dict[str, Json]]] = {
@@ -49,6 +54,7 @@ _TOPIC_CONFIGURATION: Final[dict[str, dict[str, Json]]] = {
     topics.ITEMS: _COMPACTED,
     topics.ITEM_VECTORS: _COMPACTED,
     topics.PERSONAS: _COMPACTED,
+    topics.PERSONA_EVENTS: _FOREVER,
 }
 
 
@@ -61,7 +67,10 @@ def describe(version: str) -> dict[str, Json]:
     messages: dict[str, Json] = {
         kind: _event_message(kind, topic) for kind, topic in topics.TOPIC_OF.items()
     }
-    messages |= {topic: _binary_message(text) for topic, text in _OUTPUTS.items()}
+    messages |= {
+        topic: _persona_message() if topic == topics.PERSONA_EVENTS else _binary_message(text)
+        for topic, text in _OUTPUTS.items()
+    }
     return {
         "asyncapi": ASYNCAPI_VERSION,
         "info": {
@@ -112,6 +121,20 @@ def _event_message(kind: str, topic: str) -> dict[str, Json]:
         "contentType": "application/json",
         "bindings": {"kafka": {"key": {"type": "string", "description": key}}},
         "payload": {"schemaFormat": _SCHEMA_FORMAT, "schema": {"$ref": f"./{schema_file(kind)}"}},
+    }
+
+
+def _persona_message() -> dict[str, Json]:
+    return {
+        "name": PERSONA_EVENT,
+        "contentType": "application/json",
+        "bindings": {
+            "kafka": {"key": {"type": "string", "description": "The tenant's name in UTF-8."}}
+        },
+        "payload": {
+            "schemaFormat": _SCHEMA_FORMAT,
+            "schema": {"$ref": f"./{schema_file(PERSONA_EVENT)}"},
+        },
     }
 
 

@@ -12,9 +12,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, cast, get_args
 
-from schemas.asyncapi import describe, schema_file
+from schemas.asyncapi import PERSONA_EVENT, describe, schema_file
 from schemas.events import Event
 from schemas.json_values import Json
+from schemas.persona_events import PersonaEvent
 
 CONTRACT_VERSION: Final = "1.0.0"
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -23,7 +24,7 @@ _SCHEMA_GLOB: Final = "*.schema.json"
 
 
 def json_schemas() -> dict[str, dict[str, Json]]:
-    """The JSON Schema of each event type, by type, as a plain (not enveloped) event."""
+    """The JSON Schema of each event, by type, as a plain (not enveloped) event."""
     schemas: dict[str, dict[str, Json]] = {}
     for model in get_args(Event):
         kind = str(model.model_fields["type"].default)
@@ -31,6 +32,11 @@ def json_schemas() -> dict[str, dict[str, Json]]:
         # The models preset it for whoever builds one in Python; a record must say it.
         schema["required"] = [*sorted({"type", *cast("list[str]", schema["required"])})]
         schemas[kind] = {"$schema": DIALECT, "$id": f"urn:strata:event:{kind}:v1", **schema}
+    schemas[PERSONA_EVENT] = {
+        "$schema": DIALECT,
+        "$id": f"urn:strata:event:{PERSONA_EVENT}:v1",
+        **cast("dict[str, Json]", PersonaEvent.model_json_schema(mode="serialization")),
+    }
     return schemas
 
 

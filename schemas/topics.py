@@ -16,6 +16,7 @@ DEAD_LETTERS: Final = "strata.dead-letters"
 PROFILE_UPDATES: Final = "strata.profile-updates"
 ITEM_VECTORS: Final = "strata.item-vectors"
 PERSONAS: Final = "strata.personas"
+PERSONA_EVENTS: Final = "strata.persona-events"
 
 # Co-partitioned: one worker owns a user in all of them.
 USER_TOPICS: Final[tuple[str, ...]] = (

@@ -77,6 +77,7 @@ def specs(*, events_retention_days: int = 30) -> tuple[TopicSpec, ...]:
         ),
         TopicSpec(names.ITEM_VECTORS, compacted=True),
         TopicSpec(names.PERSONAS, compacted=True, partitions=1),
+        TopicSpec(names.PERSONA_EVENTS, partitions=1),
     )
 
 

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from profiles.lineage import Lineage, PersonaFate, Transition, trace
+from profiles.lineage import Lineage, Transition, trace
+from schemas.persona_events import PersonaFate
 
 
 def traced(

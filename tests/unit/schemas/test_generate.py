@@ -111,10 +111,14 @@ def test_the_asyncapi_document_describes_every_topic_and_type() -> None:
         topics.PROFILE_UPDATES,
         topics.ITEM_VECTORS,
         topics.PERSONAS,
+        topics.PERSONA_EVENTS,
     }
     for kind, topic in topics.TOPIC_OF.items():
         message = _resolve(document, document["channels"][topic]["messages"][kind]["$ref"])
         assert (DIRECTORY / message["payload"]["schema"]["$ref"]).is_file()
+    (told,) = document["channels"][topics.PERSONA_EVENTS]["messages"].values()
+    payload = _resolve(document, told["$ref"])["payload"]
+    assert (DIRECTORY / payload["schema"]["$ref"]).is_file()
     received = {
         _resolve(document, operation["channel"]["$ref"])["address"]
         for operation in document["operations"].values()
