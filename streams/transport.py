@@ -7,7 +7,7 @@ off, and `commit` is called by whoever has stored the effects.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import aiokafka
@@ -18,8 +18,9 @@ from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
-from streams.batches import RecordBatch
-from streams.ownership import PartitionLost
+from streams.batches import Record, RecordBatch
+from streams.delivery import Delivery, Source
+from streams.ownership import PartitionLost, Place
 
 __all__ = ["BatchConsumer", "BatchSchema", "BatchTransport"]
 
@@ -118,24 +119,26 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
 
 
 class BatchConsumer(driver.Consumer):
-    """Delivers each partition's fetched records as one event; commits only when told.
+    """Delivers each partition's fetched records as one event; commits only when told."""
 
-    Attributes:
-        epoch: Raised whenever the assignment may change.
-    """
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._delivery = Delivery(_Source(self))
 
-    epoch: int = 0
-    _dropped: bool = False
+    @property
+    def epoch(self) -> int:
+        """Raised whenever the assignment may change, and by each rewind."""
+        return self._delivery.epoch
 
     def _new_consumer_thread(self) -> BatchConsumerThread:
         return BatchConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
-        self.epoch += 1
+        self._delivery.reassigned()
         await super().on_partitions_revoked(revoked)
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
-        self.epoch += 1
+        self._delivery.reassigned()
         await super().on_partitions_assigned(assigned, generation_id)
 
     async def commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:
@@ -171,79 +174,90 @@ class BatchConsumer(driver.Consumer):
     async def rewind(self, offsets: Mapping[tuple[str, int], int]) -> None:
         """Commit earlier offsets, if any, and read everything again from what is committed.
 
-        All partitions, because batches fetched before are dropped whole.
+        All partitions, because batches fetched before are dropped whole. Without
+        offsets this neither waits nor fails: nothing old is handed on from here on,
+        and positions are put back before anything is fetched.
         """
         if offsets:
             await self.commit_offsets(offsets)
-        self.epoch += 1
-        await self._thread.seek_to_committed()
+        self._delivery.read_again()
 
     async def _drain_messages(self, fetcher: Any) -> None:
         try:
             while not (self.should_stop or fetcher.should_stop):
-                await self._deliver_next()
+                if self.flow_active:
+                    await self._delivery.step()
+                    # A full prefetch buffer answers without waiting; others must get a turn.
+                    await asyncio.sleep(0)
+                else:
+                    await self.wait(self.can_resume_flow)
         except self.consumer_stopped_errors:
             if not self.transport.app.should_stop:
                 raise
 
-    async def _deliver_next(self) -> None:
-        if not self.flow_active:
-            await self.wait(self.can_resume_flow)
-            return
-        if self._dropped:
-            await self._read_again()
-            return
-        epoch = self.epoch
+    async def fetch_records(self) -> Mapping[TP, list[Any]]:
+        """Records of all active partitions; none after a short wait or a failure."""
         active = self._get_active_partitions()
         if not active:
             await self.sleep(_POLL_S)
-            return
+            return {}
         try:
-            fetched = await self._getmany(active_partitions=active, timeout=_POLL_S)
+            return await self._getmany(active_partitions=active, timeout=_POLL_S) or {}
         except KafkaError as error:
             self.log.warning("Fetching failed, trying again: %r", error)
             await self.sleep(_POLL_S)
-            return
-        for tp, records in (fetched or {}).items():
-            if epoch == self.epoch and self.flow_active:
-                await self.wait_first(
-                    self.callback(self._as_message(TP(tp.topic, tp.partition), records, epoch)),
-                    self.suspend_flow.wait(),
-                )
-            if epoch != self.epoch or not self.flow_active:
-                # The consumer's position is past them: to go on would be to skip them.
-                self._dropped = True
-                return
-        # A full prefetch buffer answers without waiting; others must get a turn.
-        await asyncio.sleep(0)
+            return {}
 
-    async def _read_again(self) -> None:
-        """Make up for records that were fetched during a rebalance and delivered to nobody."""
-        self._dropped = False
+    async def put_positions_back(self) -> bool:
+        """Seek to what is committed; False if Kafka did not let it."""
         try:
-            await self.rewind({})
+            await self._thread.seek_to_committed()
         except KafkaError as error:
             self.log.warning("Seeking failed, trying again: %r", error)
-            self._dropped = True
             await self.sleep(_POLL_S)
+            return False
+        return True
 
-    def _as_message(self, tp: TP, records: list[Any], epoch: int) -> ConsumerMessage:
-        first = records[0]
-        return ConsumerMessage(
+    async def give_to_agent(self, batch: RecordBatch) -> None:
+        """One Faust message for the whole batch; gives up once the flow is suspended."""
+        tp, first = TP(batch.topic, batch.partition), batch.records[0]
+        message = ConsumerMessage(
             tp.topic,
             tp.partition,
             first.offset,
             first.timestamp / 1000.0,
-            first.timestamp_type,
+            cast(Any, first).timestamp_type,
             (),
             None,
-            RecordBatch(tp.topic, tp.partition, epoch, records),
+            batch,
             None,
             0,
             0,
             tp,
             generation_id=self.app.consumer_generation_id,
         )
+        await self.wait_first(self.callback(message), self.suspend_flow.wait())
+
+
+class _Source(Source):
+    """Faust's consumer, as `Delivery` wants it."""
+
+    def __init__(self, consumer: BatchConsumer) -> None:
+        self._consumer = consumer
+
+    @property
+    def flowing(self) -> bool:
+        return bool(self._consumer.flow_active)
+
+    async def fetch(self) -> Mapping[Place, Sequence[Record]]:
+        fetched = await self._consumer.fetch_records()
+        return {(tp.topic, tp.partition): records for tp, records in fetched.items()}
+
+    async def seek_to_committed(self) -> bool:
+        return await self._consumer.put_positions_back()
+
+    async def hand_on(self, batch: RecordBatch) -> None:
+        await self._consumer.give_to_agent(batch)
 
 
 class BatchTransport(driver.Transport):

@@ -37,7 +37,7 @@ async def test_records_fetched_under_an_earlier_assignment_are_read_again(
         ]
         if offsets and len(overtaken) < 3:
             overtaken.append(min(offsets))
-            self.epoch += 1
+            self._delivery.reassigned()
         return found
 
     monkeypatch.setattr(BatchConsumer, "_getmany", overtaken_by_a_rebalance)
