@@ -10,6 +10,7 @@ from cli.logs import configure_quiet
 from cli.progress import waiting_progress
 from cli.settings import load_settings
 from cli.terminal import stderr
+from profiles.declared import asked_epoch
 from stores.connect import open_redis
 
 __all__ = ["rebuild_statistics"]
@@ -38,7 +39,9 @@ async def rebuild_statistics() -> None:
             while left:
                 built = {part: await stores.aggregates.built_epoch(part) for part in left}
                 # A later rebuild that somebody else asked for is as good.
-                done = {part for part, epoch in built.items() if epoch and epoch >= wanted}
+                done = {
+                    part for part, epoch in built.items() if epoch and asked_epoch(epoch) >= wanted
+                }
                 if done:
                     left, since = left - done, time.monotonic()
                 elif time.monotonic() - since > _PATIENCE_S:

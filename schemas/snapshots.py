@@ -135,6 +135,7 @@ class StatisticsSnapshot(msgspec.Struct, frozen=True, array_like=True):
         trends: Window name ("1h", "24h", "7d") → rising items.
         attributes: Name → JSON value → users; the most frequent values.
         mean: float32 little-endian mean of the unit vectors, shape (d,); empty if none.
+        declaration: Version of the declared personas that were counted; 0 for none.
     """
 
     tenant: str
@@ -148,6 +149,7 @@ class StatisticsSnapshot(msgspec.Struct, frozen=True, array_like=True):
     trends: dict[str, tuple[ItemTrend, ...]]
     attributes: dict[str, dict[str, int]]
     mean: bytes
+    declaration: int = 0
 
 
 T = TypeVar("T")

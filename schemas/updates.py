@@ -5,6 +5,7 @@ change is a difference of two contributions. MessagePack, one record per touched
 user and flush, keyed as the user's events are.
 """
 
+from collections.abc import Iterable
 from typing import Final
 
 import msgspec
@@ -16,6 +17,7 @@ __all__ = [
     "WholeUser",
     "decode_update",
     "encode_update",
+    "scopes_of",
 ]
 
 # (series, part) → field → signed count; `part` is "" where a series has one table.
@@ -55,9 +57,11 @@ class ProfileUpdate(msgspec.Struct, frozen=True, array_like=True):
         key: The user's 16-byte identity.
         watermark_ms: Newest event time folded, none later than its record's arrival.
         persona_before: None if the user belonged to no persona.
-        change: Added for everybody, and for the persona if it stayed the same.
+        change: Added for everybody, and for the personas that stayed the same.
         left: The user before; given only if they left a persona.
         joined: The user after; given only if they joined a persona.
+        declared_before, declared_after: Ids of the declared personas.
+        declaration: Version of the declaration that named them; 0 for none.
     """
 
     tenant: str
@@ -70,6 +74,28 @@ class ProfileUpdate(msgspec.Struct, frozen=True, array_like=True):
     change: Contribution
     left: WholeUser | None = None
     joined: WholeUser | None = None
+    declared_before: tuple[str, ...] = ()
+    declared_after: tuple[str, ...] = ()
+    declaration: int = 0
+
+    @property
+    def scopes_before(self) -> frozenset[str]:
+        """Scopes of the counters that the user was counted in: everybody's, "", and personas."""
+        return scopes_of(self.persona_before, self.declared_before)
+
+    @property
+    def scopes_after(self) -> frozenset[str]:
+        """Likewise afterwards."""
+        return scopes_of(self.persona_after, self.declared_after)
+
+
+def scopes_of(persona: str | None, declared: Iterable[str]) -> frozenset[str]:
+    """Scopes of the counters that a user of these personas is counted in.
+
+    >>> sorted(scopes_of("p1", ["students"]))
+    ['', 'p1', 'students']
+    """
+    return frozenset(("", *declared) if persona is None else ("", persona, *declared))
 
 
 class UpdateFormatError(ValueError):

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from profiles.declared import NOTHING_DECLARED, DeclaredPersonas
 from profiles.policy import DEFAULT_POLICY, Policy
 from profiles.ports import (
     AggregateStore,
@@ -77,6 +78,7 @@ class DutyOptions:
 
     partitions: int = 4
     policy: Policy = DEFAULT_POLICY
+    declared: DeclaredPersonas = NOTHING_DECLARED
     limits: Limits = DEFAULT_LIMITS
     personas: PersonaOptions = field(default_factory=PersonaOptions)
     users_in_memory: int = 50_000
@@ -123,6 +125,7 @@ class Duties:
             catalogue=knowledge.catalogue,
             centroids=knowledge.centroids,
             policy=options.policy,
+            declared=options.declared,
             commit=self._commit,
             sync=stores.flush,
             epoch=self._epoch,
@@ -143,6 +146,7 @@ class Duties:
             ownerships=self.ownerships,
             catalogue=knowledge.catalogue,
             policy=options.policy,
+            declared=options.declared,
             epoch=self._epoch,
             clock_ms=clocks.now_ms,
         )
@@ -152,6 +156,7 @@ class Duties:
             merger=Merger(
                 aggregates=stores.aggregates,
                 policy=options.policy,
+                declared=options.declared,
                 partitions=options.partitions,
                 dimension=embedder.dimension,
                 clock_ms=clocks.now_ms,

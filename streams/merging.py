@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from profiles.contributions import MEAN_SCALE, TREND_WINDOWS, TrendWindow
+from profiles.declared import NOTHING_DECLARED, DeclaredPersonas
 from profiles.policy import Policy
 from profiles.popularity import decayed, trends
 from profiles.ports import AggregateStore, CounterTable
@@ -75,12 +76,14 @@ class Merger:
         *,
         aggregates: AggregateStore,
         policy: Policy,
+        declared: DeclaredPersonas = NOTHING_DECLARED,
         partitions: int,
         dimension: int,
         clock_ms: Callable[[], int],
     ) -> None:
         self._aggregates = aggregates
         self._policy = policy
+        self._declared = declared
         self._partitions = range(partitions)
         self._dimension = dimension
         self._clock_ms = clock_ms
@@ -88,7 +91,7 @@ class Merger:
 
     async def merge(self) -> list[Merged]:
         """Counters of every tenant."""
-        wanted = await until_available(self._aggregates.wanted_epoch)
+        wanted = self._declared.build(await until_available(self._aggregates.wanted_epoch))
         watermarks: dict[str, int] = {}
         scopes: dict[str, dict[str, Tables]] = {}
         stale = False
@@ -111,7 +114,8 @@ class Merger:
     async def publish(self, merged: Merged) -> int:
         """Publish the snapshots that changed; how many did."""
         changed = 0
-        for scope in {"", *merged.scopes}:
+        # A declared persona that lost its last member has no counters any more.
+        for scope in {"", *self._declared.by_id, *merged.scopes}:
             name = statistics_name(merged.tenant, scope)
             body = encode_statistics(self._snapshot(merged, scope))
             if self._published.get(name) != body:
@@ -141,6 +145,7 @@ class Merger:
             popular=self._popular(merged, scope),
             trends={window.name: _trends(merged, scope, window) for window in TREND_WINDOWS},
             attributes=_attributes(merged, scope),
+            declaration=self._declared.version,
             mean=(mean / directed).astype("<f4").tobytes() if directed else b"",
         )
 

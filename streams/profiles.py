@@ -8,6 +8,7 @@ from functools import partial
 from typing import Final
 
 from profiles.catalogue import ItemCatalogue
+from profiles.declared import NOTHING_DECLARED, DeclaredPersonas
 from profiles.effects import UserEvent, effects_of
 from profiles.fold import Sourced, fold
 from profiles.ids import item_key, user_key
@@ -68,6 +69,7 @@ class ProfileEngine:
         catalogue: ItemCatalogue,
         centroids: Callable[[str], Centroids],
         policy: Policy,
+        declared: DeclaredPersonas = NOTHING_DECLARED,
         commit: Callable[[Mapping[Place, int]], Awaitable[None]],
         sync: Callable[[], Awaitable[None]],
         epoch: Callable[[], int],
@@ -84,6 +86,7 @@ class ProfileEngine:
         self._catalogue = catalogue
         self._centroids = centroids
         self._policy = policy
+        self._declared = declared
         self._commit = commit
         self._sync = sync
         self._epoch = epoch
@@ -278,6 +281,7 @@ class ProfileEngine:
                     catalogue=self._catalogue,
                     centroids=self._centroids(held.record.tenant),
                     policy=self._policy,
+                    declared=self._declared,
                 )
             )
             if number % _CHUNK == _CHUNK - 1:

@@ -20,6 +20,7 @@ from profiles.contributions import (
     view_of,
     view_of_whole,
 )
+from profiles.declared import NOTHING_DECLARED, DeclaredPersonas
 from profiles.policy import Policy
 from profiles.ports import (
     AggregateStore,
@@ -35,7 +36,13 @@ from profiles.projection import project
 from profiles.state import UserState, decode_state
 from profiles.viewing import cached_view
 from schemas.snapshots import encode_profile
-from schemas.updates import Contribution, ProfileUpdate, UpdateFormatError, decode_update
+from schemas.updates import (
+    Contribution,
+    ProfileUpdate,
+    UpdateFormatError,
+    decode_update,
+    scopes_of,
+)
 from streams.batches import RecordBatch
 from streams.ownership import Ownerships
 from streams.retrying import until_available
@@ -65,8 +72,9 @@ class StatisticsEngine:
 
     Each update carries the user's version; the store applies it only on top of
     the version before, so a repeat changes nothing. When the counters are
-    missing, behind, or a rebuild is wanted, they are rebuilt by sweeping the
-    stored users, and updates go on from the versions found there.
+    missing, behind, of another declaration of personas, or a rebuild is wanted,
+    they are rebuilt by sweeping the stored users, and updates go on from the
+    versions found there.
     """
 
     def __init__(
@@ -78,6 +86,7 @@ class StatisticsEngine:
         ownerships: Ownerships,
         catalogue: ItemCatalogue,
         policy: Policy,
+        declared: DeclaredPersonas = NOTHING_DECLARED,
         epoch: Callable[[], int],
         clock_ms: Callable[[], int],
     ) -> None:
@@ -87,6 +96,7 @@ class StatisticsEngine:
         self._ownerships = ownerships
         self._catalogue = catalogue
         self._policy = policy
+        self._declared = declared
         self._epoch = epoch
         self._clock_ms = clock_ms
         self._lock = asyncio.Lock()
@@ -110,7 +120,7 @@ class StatisticsEngine:
     async def ensure_built(self, partitions: Sequence[int]) -> None:
         """Rebuild those owned partitions whose counters are not those of the wanted epoch."""
         async with self._lock:
-            wanted = await until_available(self._aggregates.wanted_epoch)
+            wanted = await self._wanted_build()
             for partition in partitions:
                 held = self._ownerships.held.get(partition)
                 if held is None:
@@ -120,6 +130,9 @@ class StatisticsEngine:
                     await self._rebuild(partition, held.token, wanted)
                 else:
                     self._built[partition] = built
+
+    async def _wanted_build(self) -> int:
+        return self._declared.build(await until_available(self._aggregates.wanted_epoch))
 
     async def release(self) -> None:
         """Partitions are being given up: what is remembered of them may go out of date."""
@@ -133,7 +146,7 @@ class StatisticsEngine:
             epoch = self._built.get(partition)
             if epoch is None:
                 built = await until_available(partial(self._aggregates.built_epoch, partition))
-                wanted = await until_available(self._aggregates.wanted_epoch)
+                wanted = await self._wanted_build()
                 if built != wanted:
                     await self._rebuild(partition, token, wanted)
                 epoch = self._built[partition] = wanted
@@ -161,6 +174,9 @@ class StatisticsEngine:
         for update in updates:
             if update.version <= versions[update.key]:
                 self.counts["repeated"] += 1
+            elif update.declaration != self._declared.version:
+                # Its writer counted by other personas; what it stored tells all the same.
+                raise _Gap
             elif update.version == versions[update.key] + 1:
                 versions[update.key] = update.version
                 fresh.append(update)
@@ -194,16 +210,18 @@ class StatisticsEngine:
 
     def _add_update(self, increments: Increments, update: ProfileUpdate) -> None:
         tenant, dimension = update.tenant, self._catalogue.dimension
-        before, after = update.persona_before, update.persona_after
-        _add(increments, tenant, "", update.change, dimension=dimension)
-        if before == after:
-            if after is not None:
-                _add(increments, tenant, after, update.change, dimension=dimension)
-            return
-        for persona, user, sign in ((before, update.left, -1), (after, update.joined, 1)):
-            if persona is not None and user is not None:
-                whole = contribution(view_of_whole(user, dimension=dimension), self._policy)
-                _add(increments, tenant, persona, whole, sign=sign, dimension=dimension)
+        before, after = update.scopes_before, update.scopes_after
+        for scope in before & after:
+            _add(increments, tenant, scope, update.change, dimension=dimension)
+        for scopes, user, sign in (
+            (before - after, update.left, -1),
+            (after - before, update.joined, 1),
+        ):
+            if user is None:
+                continue
+            whole = contribution(view_of_whole(user, dimension=dimension), self._policy)
+            for scope in scopes:
+                _add(increments, tenant, scope, whole, sign=sign, dimension=dimension)
 
     def _kept(self, increments: Increments, watermarks: Mapping[str, int]) -> Increments:
         """Increments without those of time buckets that have left the window."""
@@ -281,9 +299,8 @@ class StatisticsEngine:
             view = view_of(state, fixed_point(record.vector), record.space)
             whole = contribution(view, self._policy)
             dimension = self._catalogue.dimension
-            for scope in ("", record.persona):
-                if scope is not None:
-                    _add(increments, record.tenant, scope, whole, dimension=dimension)
+            for scope in scopes_of(record.persona, self._declared.of_state(state)):
+                _add(increments, record.tenant, scope, whole, dimension=dimension)
             # In the space it was stored in, which the catalogue may have left already.
             projection = replace(
                 project(state, self._catalogue, self._policy), vector=record.vector
@@ -324,9 +341,16 @@ def _groups(updates: Sequence[ProfileUpdate]) -> Iterator[list[ProfileUpdate]]:
     size = 0
     for update in updates:
         group.append(update)
-        size += sum(map(len, update.change.counts.values()))
+        size += sum(map(len, update.change.counts.values())) * len(update.scopes_after)
         # A persona change brings whole users, whose counters are not counted yet.
-        size += sum(len(user.state) for user in (update.left, update.joined) if user)
+        size += sum(
+            len(user.state) * len(scopes)
+            for user, scopes in (
+                (update.left, update.scopes_before - update.scopes_after),
+                (update.joined, update.scopes_after - update.scopes_before),
+            )
+            if user
+        )
         if size >= _LARGEST_STEP:
             yield group
             group, size = [], 0

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from profiles.declared import NOTHING_DECLARED, DeclaredPersonas
 from profiles.policy import DEFAULT_POLICY, Policy
 from schemas.limits import DEFAULT_LIMITS, Limits
 from streams.app import Handlers, StrataApp, build_app
@@ -51,6 +52,7 @@ class WorkerOptions:
     partitions: int = 4
     replication: int = 1
     policy: Policy = DEFAULT_POLICY
+    declared: DeclaredPersonas = NOTHING_DECLARED
     limits: Limits = DEFAULT_LIMITS
     personas: PersonaOptions = field(default_factory=PersonaOptions)
     flush_interval_s: float = 0.25
@@ -85,6 +87,7 @@ class Worker:
             options=DutyOptions(
                 partitions=options.partitions,
                 policy=options.policy,
+                declared=options.declared,
                 limits=options.limits,
                 personas=options.personas,
                 users_in_memory=options.users_in_memory,

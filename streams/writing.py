@@ -6,6 +6,7 @@ import numpy as np
 
 from profiles.catalogue import ItemCatalogue
 from profiles.contributions import UserView, change, fixed_point, view_of, whole_user
+from profiles.declared import DeclaredPersonas
 from profiles.personas import Centroids
 from profiles.policy import Policy
 from profiles.ports import Token, UserRecord
@@ -13,7 +14,7 @@ from profiles.projection import project
 from profiles.state import UserState, decode_state, encode_state
 from profiles.viewing import cached_view
 from schemas.snapshots import CachedProfile
-from schemas.updates import ProfileUpdate, encode_update
+from schemas.updates import ProfileUpdate, encode_update, scopes_of
 
 __all__ = ["Held", "Write", "hold", "is_current", "prepare"]
 
@@ -78,6 +79,7 @@ def prepare(
     catalogue: ItemCatalogue,
     centroids: Centroids,
     policy: Policy,
+    declared: DeclaredPersonas,
 ) -> Write:
     """The next version of a user, and how it differs from the one before."""
     before = held.record
@@ -85,7 +87,9 @@ def prepare(
     (persona,) = centroids.assign(projection.vector[None])
     state = replace(held.state, version=before.version + 1, persona=persona)
     view = view_of(state, fixed_point(projection.vector), centroids.space)
-    moved = before.persona != persona
+    declared_before, declared_after = declared.of_state(held.view.state), declared.of_state(state)
+    scopes_before = scopes_of(before.persona, declared_before)
+    scopes_after = scopes_of(persona, declared_after)
     update = encode_update(
         ProfileUpdate(
             tenant=before.tenant,
@@ -96,8 +100,11 @@ def prepare(
             persona_before=before.persona,
             persona_after=persona,
             change=change(held.view, view, policy),
-            left=whole_user(held.view) if moved and before.persona is not None else None,
-            joined=whole_user(view) if moved and persona is not None else None,
+            left=whole_user(held.view) if scopes_before - scopes_after else None,
+            joined=whole_user(view) if scopes_after - scopes_before else None,
+            declared_before=declared_before,
+            declared_after=declared_after,
+            declaration=declared.version,
         )
     )
     record = replace(

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
+from profiles.declared import NOTHING_DECLARED, DeclaredPersonas
 from profiles.policy import Policy
 from profiles.ports import CounterTable
 from schemas import topics
@@ -90,6 +91,7 @@ class Engines:
         nonce: str = "one",
         seam: Callable[[str], None] = no_seam,
         options: PersonaOptions | None = None,
+        declared: DeclaredPersonas = NOTHING_DECLARED,
     ) -> None:
         self.world = world
         self.sender = MemorySender()
@@ -117,6 +119,7 @@ class Engines:
             catalogue=self.knowledge.catalogue,
             centroids=self.knowledge.centroids,
             policy=world.policy,
+            declared=declared,
             commit=world.consumer.commit_offsets,
             sync=world.profiles.flush,
             epoch=lambda: world.consumer.epoch,
@@ -129,6 +132,7 @@ class Engines:
             ownerships=self.ownerships,
             catalogue=self.knowledge.catalogue,
             policy=world.policy,
+            declared=declared,
             epoch=lambda: world.consumer.epoch,
             clock_ms=lambda: NOW_MS,
         )
@@ -138,6 +142,7 @@ class Engines:
             merger=Merger(
                 aggregates=world.redis.aggregates,
                 policy=world.policy,
+                declared=declared,
                 partitions=PARTITIONS,
                 dimension=DIMENSION,
                 clock_ms=lambda: NOW_MS,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import msgspec
 import pytest
 
 from schemas.announcements import (
@@ -125,6 +126,14 @@ def test_anything_cut_or_foreign_is_refused(
         decode(b"\x02" + encoded[1:])
     with pytest.raises(refusal):
         decode(b"{}")
+
+
+def test_updates_from_before_declared_personas_are_read() -> None:
+    fields = msgspec.msgpack.decode(encode_update(UPDATE)[1:])
+    older = encode_update(UPDATE)[:1] + msgspec.msgpack.encode(fields[:-3])
+    assert decode_update(older) == UPDATE
+    assert UPDATE.scopes_before == {""}
+    assert UPDATE.scopes_after == {"", "p1"}
 
 
 def test_names_of_snapshots_do_not_meet() -> None:
