@@ -28,6 +28,8 @@ def configure_logs(
         libraries: Least severe of Faust's, aiokafka's and the others'.
     """
     shared: list[Processor] = [
+        # What holds for all that a request causes, such as its id.
+        structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _tracebacks(form),

@@ -1,5 +1,6 @@
 """What happens to a request before it is routed."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from fastapi import HTTPException
@@ -28,20 +29,26 @@ class RawPath:
 
 
 class BodyLimit:
-    """Refuses a body once it has grown past 1 MiB, whatever its headers said."""
+    """Refuses a body once it has grown past 1 MiB, whatever its headers said.
 
-    def __init__(self, app: ASGIApp) -> None:
+    Args:
+        larger: Path → bytes that a body there may have instead.
+    """
+
+    def __init__(self, app: ASGIApp, larger: Mapping[str, int]) -> None:
         self._app = app
+        self._larger = larger
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         received_bytes = 0
+        max_bytes = self._larger.get(scope.get("path", ""), _MAX_BODY_BYTES)
 
         async def bounded() -> Message:
             nonlocal received_bytes
             message = await receive()
             received_bytes += len(message.get("body", b""))
-            if received_bytes > _MAX_BODY_BYTES:
-                raise HTTPException(413, f"a body may have {_MAX_BODY_BYTES} bytes")
+            if received_bytes > max_bytes:
+                raise HTTPException(413, f"a body may have {max_bytes} bytes")
             return message
 
         await self._app(scope, bounded, send)

@@ -5,12 +5,36 @@ LookupError
     ├── UnknownPersona   … or the persona is hidden: the two look the same
     └── UnknownItem
 ValueError
-└── InvalidName          an id or tenant that no event could carry
+├── InvalidName          an id or tenant that no event could carry
+├── InvalidArgument      another part of a request that cannot be read
+├── InvalidEvents        what was to be published holds something else than events
+└── KeyReused            an idempotency key that came with another request before
+ConnectionError
+└── EventsNotTaken       Kafka did not acknowledge; the request may be repeated
+RuntimeError
+├── KeyInUse             a request with this idempotency key is still under way
+└── NotYet               the store has not come as far as the answer has to
 OSError
 └── PortInUse            another program listens there
 """
 
-__all__ = ["InvalidName", "NotKnown", "PortInUse", "UnknownItem", "UnknownPersona"]
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+__all__ = [
+    "EventsNotTaken",
+    "InvalidArgument",
+    "InvalidEvents",
+    "InvalidName",
+    "KeyInUse",
+    "KeyReused",
+    "NotKnown",
+    "NotYet",
+    "PortInUse",
+    "UnknownItem",
+    "UnknownPersona",
+    "WrongEvent",
+]
 
 
 class NotKnown(LookupError):
@@ -36,6 +60,61 @@ class InvalidName(ValueError):
         super().__init__(f"{where} {message}")
         self.where = where
         self.message = message
+
+
+class InvalidArgument(ValueError):
+    """A part of a request that cannot be read.
+
+    Attributes:
+        where: Which part, e.g. "query.cursor".
+    """
+
+    def __init__(self, where: str, message: str) -> None:
+        super().__init__(f"{where} {message}")
+        self.where = where
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class WrongEvent:
+    """What is wrong with one event.
+
+    Attributes:
+        where: `body.INDEX`, or `body`.
+        code: A `schemas.rejection.Reason`.
+    """
+
+    where: str
+    code: str
+    message: str
+
+
+class InvalidEvents(ValueError):
+    """Something that was to be published is no event; nothing was sent.
+
+    Attributes:
+        wrong: All that are wrong, in order; at least one.
+    """
+
+    def __init__(self, wrong: Sequence[WrongEvent]) -> None:
+        super().__init__(f"{len(wrong)} of the events are refused")
+        self.wrong = tuple(wrong)
+
+
+class EventsNotTaken(ConnectionError):
+    """Kafka did not acknowledge all events in time; some of them may have been taken."""
+
+
+class KeyReused(ValueError):
+    """The idempotency key came with another request before."""
+
+
+class KeyInUse(RuntimeError):
+    """A request with this idempotency key is still under way."""
+
+
+class NotYet(RuntimeError):
+    """What is stored has not come as far as the answer has to, and the wait is over."""
 
 
 class PortInUse(OSError):

@@ -11,7 +11,18 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from lookup.errors import InvalidName, UnknownItem, UnknownPersona
+from lookup.errors import (
+    EventsNotTaken,
+    InvalidArgument,
+    InvalidEvents,
+    InvalidName,
+    KeyInUse,
+    KeyReused,
+    NotYet,
+    UnknownItem,
+    UnknownPersona,
+)
+from lookup.request_ids import REQUEST_ID, request_id_of
 from profiles.ports import StoreUnavailable
 from schemas.views import Problem, ProblemField
 
@@ -19,7 +30,7 @@ __all__ = ["PROBLEM_MEDIA_TYPE", "answer_with_problems"]
 
 PROBLEM_MEDIA_TYPE: Final = "application/problem+json"
 
-_RETRY_AFTER_S: Final = 1
+_RETRY_AFTER: Final = {"Retry-After": "1"}
 _MOST_FIELDS: Final = 20
 _MOST_CHARACTERS: Final = 200
 
@@ -42,6 +53,10 @@ def answer_with_problems(app: FastAPI) -> None:
 
     @app.exception_handler(InvalidName)
     async def invalid_name(request: Request, error: InvalidName) -> Response:
+        return _invalid(request, [ProblemField(where=error.where, message=error.message)])
+
+    @app.exception_handler(InvalidArgument)
+    async def invalid_argument(request: Request, error: InvalidArgument) -> Response:
         return _invalid(request, [ProblemField(where=error.where, message=error.message)])
 
     @app.exception_handler(UnknownPersona)
@@ -74,8 +89,10 @@ def answer_with_problems(app: FastAPI) -> None:
             kind="urn:strata:problem:store-unavailable",
             title="Store unavailable",
             detail="a store that the answer needs does not respond; ask again",
-            headers={"Retry-After": str(_RETRY_AFTER_S)},
+            headers=_RETRY_AFTER,
         )
+
+    _answer_about_publishing(app)
 
     @app.exception_handler(HTTPException)
     async def http_error(request: Request, error: HTTPException) -> Response:
@@ -91,6 +108,68 @@ def answer_with_problems(app: FastAPI) -> None:
         # Starlette raises it again after this answer, so the server logs the traceback.
         return _problem(
             request, HTTPStatus.INTERNAL_SERVER_ERROR, detail="a bug; the server's log has it"
+        )
+
+
+def _answer_about_publishing(app: FastAPI) -> None:
+    """Problems of whoever publishes, or reads what was just published."""
+
+    @app.exception_handler(InvalidEvents)
+    async def invalid_events(request: Request, error: InvalidEvents) -> Response:
+        return _problem(
+            request,
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            kind="urn:strata:problem:invalid-events",
+            title="Invalid events",
+            detail=f"{error}; nothing was sent",
+            fields=[
+                ProblemField(where=wrong.where, message=_printable(wrong.message), code=wrong.code)
+                for wrong in error.wrong
+            ],
+        )
+
+    @app.exception_handler(EventsNotTaken)
+    async def events_not_taken(request: Request, _error: EventsNotTaken) -> Response:
+        return _problem(
+            request,
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            kind="urn:strata:problem:events-not-taken",
+            title="Events not taken",
+            detail="Kafka did not acknowledge all of them in time, though it may have taken some; "
+            "send all of them again, their ids unchanged",
+            headers=_RETRY_AFTER,
+        )
+
+    @app.exception_handler(KeyReused)
+    async def key_reused(request: Request, _error: KeyReused) -> Response:
+        return _problem(
+            request,
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            kind="urn:strata:problem:idempotency-key-reused",
+            title="Idempotency key reused",
+            detail="the key came with another body before; nothing was sent",
+        )
+
+    @app.exception_handler(KeyInUse)
+    async def key_in_use(request: Request, _error: KeyInUse) -> Response:
+        return _problem(
+            request,
+            HTTPStatus.CONFLICT,
+            kind="urn:strata:problem:idempotency-key-in-use",
+            title="Idempotency key in use",
+            detail="a request with this key is still under way; ask again",
+            headers=_RETRY_AFTER,
+        )
+
+    @app.exception_handler(NotYet)
+    async def not_yet(request: Request, error: NotYet) -> Response:
+        return _problem(
+            request,
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            kind="urn:strata:problem:not-yet",
+            title="Not yet",
+            detail=f"{error}; ask again, or ask without at_least",
+            headers=_RETRY_AFTER,
         )
 
 
@@ -115,6 +194,7 @@ def _problem(
     fields: Sequence[ProblemField] = (),
     headers: Mapping[str, str] | None = None,
 ) -> Response:
+    request_id = request_id_of(request.scope)
     problem = Problem(
         type=kind,
         title=title or status.phrase,
@@ -122,11 +202,13 @@ def _problem(
         detail=detail,
         instance=request.scope["path"],
         fields=tuple(fields),
+        request_id=request_id,
     )
+    identified = {} if request_id is None else {REQUEST_ID: request_id}
     return Response(
         problem.model_dump_json(),
         status_code=status.value,
-        headers=None if headers is None else dict(headers),
+        headers={**(headers or {}), **identified},
         media_type=PROBLEM_MEDIA_TYPE,
     )
 

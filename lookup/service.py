@@ -4,22 +4,30 @@ Every id in a path may be percent-encoded, and has to be where it holds `?`, `#`
 or `%`; a slash may stand as it is, unless a longer route begins with it.
 """
 
-from typing import Annotated, Any, TypeAlias
-from urllib.parse import unquote_to_bytes
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, FastAPI, Header, Path, Query
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from fastapi import APIRouter, FastAPI, Query
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 
+from lookup.asking import PROBLEM_CONTENT, AskedLookup, AtLeast, Limit, PathId, Tenant
+from lookup.conditional import conditional
+from lookup.contract import describe, operation_id
 from lookup.edge import BodyLimit, RawPath
+from lookup.ingest import Ingest
+from lookup.ingest_routes import EVENTS_PATH, MAX_EVENTS_BYTES, ingest_routes
+from lookup.metrics import HttpMetrics, Measured
 from lookup.options import MOST_LISTED
-from lookup.problems import PROBLEM_MEDIA_TYPE, answer_with_problems
+from lookup.own_writes import OwnWrites
+from lookup.paging import page_of_personas
+from lookup.problems import answer_with_problems
 from lookup.queries import Lookup
+from lookup.request_ids import RequestIds
 from schemas.views import (
     PersonasView,
     PersonaView,
-    Problem,
     ProfilesView,
     ProfileView,
     RankingView,
@@ -28,7 +36,6 @@ from schemas.views import (
     SimilarUsersView,
     StatisticsView,
 )
-from schemas.wire import DEFAULT_TENANT
 
 __all__ = ["BatchRequest", "RankRequest", "create_app"]
 
@@ -51,63 +58,62 @@ class RankRequest(_Request):
     exclude_seen: bool = True
 
 
-def _decoded(encoded: str) -> str:
-    """An id from its place in a path; UnicodeDecodeError, a ValueError, if it is not UTF-8."""
-    return unquote_to_bytes(encoded.encode("latin-1")).decode()
-
-
-async def _lookup(request: Request) -> Lookup:
-    lookup: Lookup = request.app.state.lookup
-    return lookup
-
-
-async def _tenant(
-    x_strata_tenant: Annotated[
-        str, AfterValidator(lambda header: header.encode("latin-1").decode()), Header()
-    ] = DEFAULT_TENANT,
-) -> str:
-    return x_strata_tenant
-
-
-AskedLookup: TypeAlias = Annotated[Lookup, Depends(_lookup)]
-Tenant: TypeAlias = Annotated[str, Depends(_tenant)]
-PathId: TypeAlias = Annotated[str, AfterValidator(_decoded), Path()]
-Limit: TypeAlias = Annotated[int, Query(ge=1, le=MOST_LISTED)]
-
-_problem_content = {"model": Problem, "content": {PROBLEM_MEDIA_TYPE: {}}}
-_problems: dict[int | str, dict[str, Any]] = {422: _problem_content, 503: _problem_content}
-_problems_or_unknown: dict[int | str, dict[str, Any]] = {404: _problem_content, **_problems}
+_problems: dict[int | str, dict[str, Any]] = {422: PROBLEM_CONTENT, 503: PROBLEM_CONTENT}
+_problems_or_unknown: dict[int | str, dict[str, Any]] = {404: PROBLEM_CONTENT, **_problems}
+_not_modified: dict[int | str, dict[str, Any]] = {
+    304: {"description": "Unchanged since the answer whose ETag came in If-None-Match"}
+}
 
 _questions = APIRouter(prefix="/v1", responses=_problems)
 _probes = APIRouter()
 
 
-@_questions.get("/profiles/{user_id:path}", response_model=ProfileView)
-async def _profile(lookup: AskedLookup, tenant: Tenant, user_id: PathId) -> Response:
-    return _json(await lookup.profile(tenant, user_id))
+@_questions.get("/profiles/{user_id:path}", response_model=ProfileView, responses=_not_modified)
+async def _profile(
+    request: Request, lookup: AskedLookup, tenant: Tenant, user_id: PathId, seen: AtLeast
+) -> Response:
+    """What is known about one user, and how sure that is. An unknown user is no error."""
+    await seen.of(user_id)
+    view = await lookup.profile(tenant, user_id)
+    return conditional(request, view.model_dump_json().encode())
 
 
 @_questions.post("/profiles:batchGet", response_model=ProfilesView)
-async def _profiles(lookup: AskedLookup, tenant: Tenant, asked: BatchRequest) -> Response:
+async def _profiles(
+    lookup: AskedLookup, tenant: Tenant, asked: BatchRequest, seen: AtLeast
+) -> Response:
+    """Several users, in the order asked."""
+    await seen.of(*asked.user_ids)
     return _json(await lookup.profiles(tenant, asked.user_ids))
 
 
 @_questions.post("/rank", response_model=RankingView)
-async def _rank(lookup: AskedLookup, tenant: Tenant, asked: RankRequest) -> Response:
+async def _rank(lookup: AskedLookup, tenant: Tenant, asked: RankRequest, seen: AtLeast) -> Response:
+    """Items for a user, best first, with reasons."""
+    await seen.of(asked.user_id)
     return _json(
         await lookup.rank(tenant, asked.user_id, limit=asked.limit, exclude_seen=asked.exclude_seen)
     )
 
 
 @_questions.get("/personas", response_model=PersonasView)
-async def _personas(lookup: AskedLookup, tenant: Tenant) -> Response:
-    return _json(await lookup.personas(tenant))
+async def _personas(
+    lookup: AskedLookup,
+    tenant: Tenant,
+    limit: Limit = MOST_LISTED,
+    cursor: Annotated[
+        str | None, Query(description="`next_cursor` of the page before; opaque")
+    ] = None,
+) -> Response:
+    """The personas that are large enough to be shown, largest first, in pages."""
+    return _json(page_of_personas(await lookup.personas(tenant), limit=limit, cursor=cursor))
 
 
 @_questions.get(
     "/personas/{persona_id:path}", response_model=PersonaView, responses=_problems_or_unknown
 )
 async def _persona(lookup: AskedLookup, tenant: Tenant, persona_id: PathId) -> Response:
+    """One persona. One that is hidden for its size is as unknown as one that never was."""
     return _json(await lookup.persona(tenant, persona_id))
 
 
@@ -115,6 +121,7 @@ async def _persona(lookup: AskedLookup, tenant: Tenant, persona_id: PathId) -> R
 async def _statistics(
     lookup: AskedLookup, tenant: Tenant, persona: str | None = None, most: Limit = 20
 ) -> Response:
+    """Statistics of everybody, or of one persona."""
     return _json(await lookup.statistics(tenant, persona, most=most))
 
 
@@ -126,13 +133,16 @@ async def _statistics(
 async def _similar_items(
     lookup: AskedLookup, tenant: Tenant, item_id: PathId, limit: Limit = 10
 ) -> Response:
+    """Described, unretired items nearest to this one."""
     return _json(await lookup.similar_items(tenant, item_id, limit=limit))
 
 
 @_questions.get("/users/{user_id:path}/similar", response_model=SimilarUsersView)
 async def _similar_users(
-    lookup: AskedLookup, tenant: Tenant, user_id: PathId, limit: Limit = 10
+    lookup: AskedLookup, tenant: Tenant, user_id: PathId, seen: AtLeast, limit: Limit = 10
 ) -> Response:
+    """Users whose evidence points the same way."""
+    await seen.of(user_id)
     return _json(await lookup.similar_users(tenant, user_id, limit=limit))
 
 
@@ -149,16 +159,29 @@ async def _readyz(lookup: AskedLookup) -> Response:
     return _json(readiness, status_code=200 if readiness.ready else 503)
 
 
+@_probes.get("/metrics", response_class=PlainTextResponse)
+async def _metrics(request: Request) -> Response:
+    """Counters and histograms for Prometheus."""
+    metrics: HttpMetrics = request.app.state.metrics
+    return metrics.exposed()
+
+
 def _json(view: BaseModel, *, status_code: int = 200) -> Response:
     # The view was validated when it was made; a response model would do it again.
     return Response(view.model_dump_json(), status_code=status_code, media_type="application/json")
 
 
-def create_app(lookup: Lookup) -> FastAPI:
+def create_app(
+    lookup: Lookup, *, own_writes: OwnWrites | None = None, ingest: Ingest | None = None
+) -> FastAPI:
     """The HTTP service over `lookup`, which stays the caller's to close.
 
-    The tenant comes from the header `X-Strata-Tenant` (UTF-8), else "default".
-    Every error is a problem (RFC 9457).
+    It only reads, unless `ingest` is given: then `POST /v1/events` publishes. The tenant
+    comes from the header `X-Strata-Tenant` (UTF-8), else "default". Every error is a problem
+    (RFC 9457).
+
+    Args:
+        own_writes: Lets reads wait for a position token; without it they are refused one.
     """
     app = FastAPI(
         title="Strata",
@@ -168,11 +191,22 @@ def create_app(lookup: Lookup) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        generate_unique_id_function=operation_id,
     )
+    metrics = HttpMetrics()
     app.state.lookup = lookup
+    app.state.own_writes = own_writes
+    app.state.metrics = metrics
     app.include_router(_questions)
     app.include_router(_probes)
-    app.add_middleware(BodyLimit)
+    if ingest is not None:
+        app.include_router(ingest_routes(ingest, counted=metrics.count_ingested))
+    # The last one added is the first to see a request.
+    app.add_middleware(Measured, metrics=metrics)
     app.add_middleware(RawPath)
+    app.add_middleware(BodyLimit, larger={EVENTS_PATH: MAX_EVENTS_BYTES})
+    app.add_middleware(GZipMiddleware, minimum_size=1_024, compresslevel=5)
+    app.add_middleware(RequestIds)
     answer_with_problems(app)
+    describe(app)
     return app

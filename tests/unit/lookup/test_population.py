@@ -35,8 +35,8 @@ async def test_a_hidden_persona_looks_like_one_that_does_not_exist(
     client: httpx.AsyncClient,
 ) -> None:
     for path in ("/v1/personas/{}", "/v1/statistics?persona={}"):
-        hidden = await client.get(path.format("p2"))
-        absent = await client.get(path.format("p8"))
+        hidden = await client.get(path.format("p2"), headers={"X-Request-ID": "one"})
+        absent = await client.get(path.format("p8"), headers={"X-Request-ID": "one"})
         assert hidden.status_code == absent.status_code == 404
         assert hidden.headers["content-type"] == "application/problem+json"
         assert Problem.model_validate_json(hidden.content).type.endswith("unknown-persona")

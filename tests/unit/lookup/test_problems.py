@@ -108,4 +108,5 @@ async def test_the_contract_is_served_and_holds_only_what_is_built(
         "/v1/users/{user_id}/similar",
         "/livez",
         "/readyz",
+        "/metrics",
     }

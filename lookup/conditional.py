@@ -1,0 +1,33 @@
+"""Answers that are not sent again to who has them (RFC 9110, section 13)."""
+
+from hashlib import blake2b
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+__all__ = ["conditional"]
+
+
+def conditional(request: Request, body: bytes) -> Response:
+    """200 with an entity tag, or 304 if the caller names that tag already.
+
+    The tag is weak: it stands for the JSON, however that is compressed on its way.
+    """
+    tag = f'W/"{blake2b(body, digest_size=12).hexdigest()}"'
+    headers = {
+        "ETag": tag,
+        # To be kept by the caller alone, and asked about before each use.
+        "Cache-Control": "private, no-cache",
+        "Vary": "X-Strata-Tenant",
+    }
+    if _is_named(tag, request.headers.get("if-none-match")):
+        return Response(status_code=304, headers=headers)
+    return Response(body, headers=headers, media_type="application/json")
+
+
+def _is_named(tag: str, if_none_match: str | None) -> bool:
+    if if_none_match is None:
+        return False
+    # Weak comparison; our tags hold no comma.
+    named = {one.strip().removeprefix("W/") for one in if_none_match.split(",")}
+    return "*" in named or tag.removeprefix("W/") in named

@@ -1,0 +1,201 @@
+"""One request and one answer per route, shown in the OpenAPI document; tests hold them valid."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Final
+
+from schemas.json_values import Json
+from schemas.positions import encode_token
+from schemas.topics import INTERACTIONS
+
+__all__ = ["EXAMPLES", "Example", "problem_example"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """What is sent (None for a route without a body) and what comes back."""
+
+    request: Json = None
+    status: int = 200
+    response: Json
+
+
+_EMMA: Final[dict[str, Json]] = {"item_id": "emma", "title": "Emma"}
+_PERSONA: Final[dict[str, Json]] = {
+    "id": "p7",
+    "size": 412,
+    "share": 0.31,
+    "labels": [{"text": "regency", "score": 4.2, "count": 380}],
+}
+_WEIGHTS: Final[dict[str, Json]] = {"user": 0.55, "persona": 0.3, "global": 0.15}
+_EVIDENCE: Final[dict[str, Json]] = {
+    "mass": 6.5,
+    "effective_sample_size": 7.9,
+    "events": 12,
+    "newest_at": "2025-03-01T12:00:00.000Z",
+}
+_POPULAR: Final[dict[str, Json]] = {**_EMMA, "score": 31.5, "positive": 40, "negative": 2}
+_FRESH: Final[dict[str, Json]] = {"stale": False, "stale_because": []}
+
+_PROFILE: Final[dict[str, Json]] = {
+    "tenant": "default",
+    "user_id": "anna",
+    "known": True,
+    "level": "user",
+    "version": 12,
+    "persona": _PERSONA,
+    "persona_absent": None,
+    "evidence": _EVIDENCE,
+    "weights": _WEIGHTS,
+    "interests": [
+        {
+            **_EMMA,
+            "worth": 0.93,
+            "action": "rate",
+            "at": "2025-03-01T12:00:00.000Z",
+            "data_type": "interactions",
+        }
+    ],
+    "dislikes": [],
+    "totals": {"interactions": {"rate": 4, "view": 8}},
+    "attributes": {"country": "NL"},
+    "popular": [_POPULAR],
+    "waiting": False,
+    **_FRESH,
+    "as_of": "2025-03-01T12:00:00.250Z",
+}
+_FULL_PERSONA: Final[dict[str, Json]] = {
+    "tenant": "default",
+    **_PERSONA,
+    "popular": [_POPULAR],
+    **_FRESH,
+}
+_RANKING: Final[dict[str, Json]] = {
+    "tenant": "default",
+    "user_id": "anna",
+    "known": True,
+    "level": "user",
+    "persona": _PERSONA,
+    "persona_absent": None,
+    "evidence": _EVIDENCE,
+    "weights": _WEIGHTS,
+    "exclude_seen": True,
+    "items": [
+        {
+            "item_id": "persuasion",
+            "title": "Persuasion",
+            "score": 0.91,
+            "reasons": [
+                {
+                    "layer": "user",
+                    "text": "close to Emma, which they liked",
+                    "share": 1.0,
+                    "because_item": _EMMA,
+                }
+            ],
+        }
+    ],
+    **_FRESH,
+}
+_STATISTICS: Final[dict[str, Json]] = {
+    "tenant": "default",
+    "persona": None,
+    "published": True,
+    "users": 1330,
+    "directed": 1291,
+    "events": {"interactions": {"rate": 5120, "view": 20410}},
+    "popular": [_POPULAR],
+    "trends": {"1h": [{**_EMMA, "score": 3.1, "recent": 14, "before": 3}], "24h": [], "7d": []},
+    "attributes": {"country": [{"value": "NL", "users": 610}]},
+    "as_of": "2025-03-01T12:00:00.000Z",
+    **_FRESH,
+}
+
+EXAMPLES: Final[Mapping[tuple[str, str], Example]] = {
+    ("get", "/v1/profiles/{user_id}"): Example(response=_PROFILE),
+    ("post", "/v1/profiles:batchGet"): Example(
+        request={"user_ids": ["anna"]}, response={"profiles": [_PROFILE]}
+    ),
+    ("post", "/v1/rank"): Example(
+        request={"user_id": "anna", "limit": 1, "exclude_seen": True}, response=_RANKING
+    ),
+    ("get", "/v1/personas"): Example(
+        response={
+            "tenant": "default",
+            "version": 3,
+            "users": 1330,
+            "silhouette": 0.21,
+            "minimum_size": 5,
+            "hidden": 1,
+            "personas": [_FULL_PERSONA],
+            **_FRESH,
+            "next_cursor": None,
+        }
+    ),
+    ("get", "/v1/personas/{persona_id}"): Example(response=_FULL_PERSONA),
+    ("get", "/v1/statistics"): Example(response=_STATISTICS),
+    ("get", "/v1/items/{item_id}/similar"): Example(
+        response={
+            "tenant": "default",
+            **_EMMA,
+            "described": True,
+            "items": [{"item_id": "persuasion", "title": "Persuasion", "score": 0.83}],
+        }
+    ),
+    ("get", "/v1/users/{user_id}/similar"): Example(
+        response={
+            "tenant": "default",
+            "user_id": "anna",
+            "known": True,
+            "directed": True,
+            "users": [{"user_id": "ben", "score": 0.92, "persona": "p7"}],
+        }
+    ),
+    ("post", "/v1/events"): Example(
+        request={
+            "event_id": "web-1842",
+            "type": "interaction",
+            "occurred_at": "2025-03-01T12:00:00Z",
+            "user_id": "anna",
+            "item_id": "emma",
+            "action": "rate",
+            "value": 5,
+        },
+        status=202,
+        response={"accepted": 1, "token": encode_token({(INTERACTIONS, 3): 1042})},
+    ),
+    ("get", "/livez"): Example(response={"live": True}),
+    ("get", "/readyz"): Example(
+        response={
+            "ready": True,
+            "stores": {
+                name: {"ready": True, "error": None}
+                for name in ("users", "items", "personas", "cache", "aggregates")
+            },
+        }
+    ),
+}
+
+
+def problem_example(status: HTTPStatus) -> dict[str, Json]:
+    """A problem of that status."""
+    problem: dict[str, Json] = {
+        "type": "about:blank",
+        "title": status.phrase,
+        "status": status.value,
+        "detail": "what was wrong this time",
+        "instance": "/v1/rank",
+        "fields": [],
+        "request_id": "3f1c0d7a9b6e4f0c8a2d5e7b9c1f3a5d",
+    }
+    if status != HTTPStatus.UNPROCESSABLE_ENTITY:
+        return problem
+    message = "Input should be less than or equal to 100"
+    return {
+        **problem,
+        "type": "urn:strata:problem:invalid-request",
+        "title": "Invalid request",
+        "detail": f"body.limit: {message}",
+        "fields": [{"where": "body.limit", "message": message, "code": None}],
+    }

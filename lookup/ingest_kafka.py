@@ -1,0 +1,84 @@
+"""Events into Kafka: acknowledged by every in-sync replica, within a bounded time."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Final
+
+import structlog
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+from lookup.errors import EventsNotTaken
+from lookup.ingest import EventLog
+from lookup.ingest_checking import EventRecord
+
+__all__ = ["KafkaEventLog"]
+
+_LARGEST_REQUEST_BYTES: Final = 8 << 20
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+
+class KafkaEventLog(EventLog):
+    """Partitions are chosen by the records: never by the client library."""
+
+    def __init__(self, producer: AIOKafkaProducer, *, timeout_s: float) -> None:
+        """Not for callers: use `opened`."""
+        self._producer = producer
+        self._timeout_s = timeout_s
+
+    @classmethod
+    @asynccontextmanager
+    async def opened(
+        cls, bootstrap: str, *, timeout_s: float = 10.0
+    ) -> AsyncIterator["KafkaEventLog"]:
+        """Connect, and close at the end.
+
+        Args:
+            bootstrap: `host:port`, comma-separated.
+            timeout_s: A request that is not acknowledged by then has failed.
+
+        Raises:
+            KafkaConnectionError: no broker answers.
+        """
+        producer = AIOKafkaProducer(
+            bootstrap_servers=bootstrap,
+            acks="all",
+            enable_idempotence=True,
+            linger_ms=2,
+            max_request_size=_LARGEST_REQUEST_BYTES,
+            request_timeout_ms=int(timeout_s * 1000),
+        )
+        try:
+            await producer.start()
+            yield cls(producer, timeout_s=timeout_s)
+        finally:
+            await producer.stop()
+
+    async def append(self, records: Sequence[EventRecord]) -> list[int]:
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                sent = [
+                    await self._producer.send(
+                        record.topic, record.value, key=record.key, partition=record.partition
+                    )
+                    for record in records
+                ]
+                # All are waited for, so that no failure goes unseen.
+                stored = await asyncio.gather(*sent, return_exceptions=True)
+        except (KafkaError, TimeoutError) as error:
+            raise self._not_taken(records, error) from error
+        offsets: list[int] = []
+        for outcome in stored:
+            if isinstance(outcome, KafkaError):
+                raise self._not_taken(records, outcome) from outcome
+            if isinstance(outcome, BaseException):
+                raise outcome
+            offsets.append(int(outcome.offset))
+        return offsets
+
+    def _not_taken(self, records: Sequence[EventRecord], error: Exception) -> EventsNotTaken:
+        # The cause names hosts, which are for the log and not for the caller.
+        _log.warning("events were not acknowledged", records=len(records), cause=repr(error))
+        return EventsNotTaken(f"Kafka did not acknowledge within {self._timeout_s:g} s")

@@ -1,0 +1,99 @@
+"""What the service counts about itself, for Prometheus; base units, no person's name.
+
+Labels have few values: routes as templates, never paths, and no tenants.
+"""
+
+import time
+from typing import Final
+
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    generate_latest,
+)
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+__all__ = ["HttpMetrics", "Measured"]
+
+_UNMATCHED: Final = "unmatched"
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"})
+_BUCKETS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+class HttpMetrics:
+    """Counters of one app, in a registry of its own so that several apps can live together."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+        self.requests = Counter(
+            "strata_http_requests_total",
+            "Requests answered.",
+            ("method", "route", "status"),
+            registry=self.registry,
+        )
+        self.duration_s = Histogram(
+            "strata_http_request_duration_seconds",
+            "From the first byte of a request to the last of its answer.",
+            ("method", "route"),
+            buckets=_BUCKETS_S,
+            registry=self.registry,
+        )
+        self.in_progress = Gauge(
+            "strata_http_requests_in_progress",
+            "Requests not answered yet.",
+            registry=self.registry,
+        )
+        self.ingested = Counter(
+            "strata_ingested_events_total",
+            "Events taken over HTTP and acknowledged by Kafka.",
+            ("type",),
+            registry=self.registry,
+        )
+
+    def count_ingested(self, kind: str) -> None:
+        self.ingested.labels(kind).inc()
+
+    def exposed(self) -> Response:
+        """All of them in Prometheus' text format."""
+        return Response(
+            generate_latest(self.registry), headers={"Content-Type": CONTENT_TYPE_LATEST}
+        )
+
+
+class Measured:
+    """Counts and times every request; what is not answered counts as 500."""
+
+    def __init__(self, app: ASGIApp, metrics: HttpMetrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        status = 500
+        started_s = time.perf_counter()
+
+        async def noted(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        with self._metrics.in_progress.track_inprogress():
+            try:
+                await self._app(scope, receive, noted)
+            finally:
+                method = scope["method"] if scope["method"] in _METHODS else "other"
+                route = getattr(scope.get("route"), "path", _UNMATCHED)
+                took_s = time.perf_counter() - started_s
+                self._metrics.requests.labels(method, route, str(status)).inc()
+                self._metrics.duration_s.labels(method, route).observe(took_s)

@@ -1,0 +1,46 @@
+"""Every request has an id, which its answer, its log lines and its problems carry."""
+
+import re
+import uuid
+from typing import Final
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+__all__ = ["REQUEST_ID", "RequestIds", "request_id_of"]
+
+REQUEST_ID: Final = "X-Request-ID"
+
+_ACCEPTED: Final = re.compile(r"[A-Za-z0-9._~:/+=-]{1,128}")
+_STATE: Final = "request_id"
+
+
+class RequestIds:
+    """Takes over a caller's id of 1 to 128 harmless characters, or makes one."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        given = Headers(scope=scope).get(REQUEST_ID, "")
+        request_id = given if _ACCEPTED.fullmatch(given) else uuid.uuid4().hex
+        # In place: whoever answers for a bug stands outside of this and sees the same scope.
+        scope.setdefault("state", {})[_STATE] = request_id
+
+        async def with_id(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message)[REQUEST_ID] = request_id
+            await send(message)
+
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            await self._app(scope, receive, with_id)
+
+
+def request_id_of(scope: Scope) -> str | None:
+    """The id of the request; None before it has one."""
+    found: str | None = scope.get("state", {}).get(_STATE)
+    return found

@@ -1,0 +1,89 @@
+"""A log of events in memory, and the service that publishes to it."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import httpx
+from lookup_world import NOON_MS, World
+
+from lookup.errors import EventsNotTaken
+from lookup.ingest import EventLog, Ingest
+from lookup.ingest_checking import EventRecord
+from lookup.own_writes import OwnWrites
+from lookup.service import create_app
+from schemas.json_values import Json
+from stores.answers import AnswerStore, MemoryAnswerStore
+from stores.control import CONTROL_COLLECTION, PointControlStore
+from stores.memory import MemoryPoints
+
+PARTITIONS: Final = 4
+
+RATED: Final[dict[str, Json]] = {
+    "event_id": "e1",
+    "type": "interaction",
+    "occurred_at": "2023-11-14T12:00:00Z",
+    "user_id": "anna",
+    "item_id": "emma",
+    "action": "rate",
+    "value": 5,
+}
+
+
+@dataclass
+class MemoryEventLog(EventLog):
+    """Takes events unless it is `down`; acknowledges once `gate` is set, and sets `asked`."""
+
+    down: bool = False
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
+    records: list[EventRecord] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.gate.set()
+
+    async def append(self, records: Sequence[EventRecord]) -> list[int]:
+        if self.down:
+            raise EventsNotTaken("kafka.internal:9092 is away")
+        self.asked.set()
+        await self.gate.wait()
+        offsets = []
+        for record in records:
+            place = (record.topic, record.partition)
+            offsets.append(sum((held.topic, held.partition) == place for held in self.records))
+            self.records.append(record)
+        return offsets
+
+
+@dataclass
+class Publishing:
+    """The whole service over a world of stores."""
+
+    world: World
+    log: MemoryEventLog = field(default_factory=MemoryEventLog)
+    answers: AnswerStore = field(default_factory=MemoryAnswerStore)
+    control: PointControlStore = field(
+        default_factory=lambda: PointControlStore(MemoryPoints(CONTROL_COLLECTION))
+    )
+    now_ms: Callable[[], int] = lambda: NOON_MS
+    wait_s: float = 0.2
+    most_waiting: int = 256
+
+    def client(self) -> httpx.AsyncClient:
+        app = create_app(
+            self.world.lookup(),
+            own_writes=OwnWrites(
+                control=self.control,
+                users=self.world.users,
+                cache=self.world.cache,
+                partitions=PARTITIONS,
+                wait_s=self.wait_s,
+                most_waiting=self.most_waiting,
+            ),
+            ingest=Ingest(
+                log=self.log, answers=self.answers, partitions=PARTITIONS, now_ms=self.now_ms
+            ),
+        )
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        return httpx.AsyncClient(transport=transport, base_url="http://strata.test")
