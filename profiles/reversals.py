@@ -11,7 +11,7 @@ looked at is bounded (Benjamini & Hochberg 1995).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Generic, TypeVar
 
 import numpy as np
@@ -133,19 +133,20 @@ def find_reversals(
 
     Args:
         least_acts: Of a group on an item, for it to be looked at.
-        false_discovery: Expected part of false ones among those returned, in (0, 1).
+        false_discovery: Expected part of false ones among the items returned, and among the
+            pairs, in (0, 1).
     """
-    found = [*_items_looked_at(table, least_acts), *_pairs_looked_at(table, least_acts)]
-    if not found:
-        return []
-    q_values = false_discovery_control([p_value for p_value, _ in found])
-    reversals = [
-        Reversal(
-            one.group, one.item, one.over, one.group_margin, one.overall_margin, one.acts, float(q)
+    reversals: list[Reversal[ItemT]] = []
+    # Two families: there are so many pairs that no item would ever count beside them.
+    for looked in (_items_looked_at(table, least_acts), _pairs_looked_at(table, least_acts)):
+        if not looked:
+            continue
+        q_values = false_discovery_control([p_value for p_value, _ in looked])
+        reversals.extend(
+            replace(one, q_value=float(q_value))
+            for (_, one), q_value in zip(looked, q_values, strict=True)
+            if q_value <= false_discovery and one.group_margin * one.overall_margin < 0
         )
-        for (_, one), q in zip(found, q_values, strict=True)
-        if q <= false_discovery and one.group_margin * one.overall_margin < 0
-    ]
     return sorted(
         reversals,
         key=lambda one: (

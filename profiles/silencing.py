@@ -193,7 +193,7 @@ def protect(
 
     Args:
         floor: As in `protected_weights`.
-        shown: Length of both lists, ≥ 1; cut to the number of items.
+        shown: Length of both lists, ≥ 1; cut to half of the items, so that there is a choice.
 
     Raises:
         ValueError: no such floor.
@@ -203,7 +203,7 @@ def protect(
         protected_weights(table.sizes, 0.0),
         protected_weights(table.sizes, floor),
     )
-    shown = min(shown, len(table.items))
+    shown = min(shown, (len(table.items) + 1) // 2)
     plain, protecting = (_best(one @ worth, shown) for one in (plain_weights, weights))
     before, after = _satisfaction(worth, plain, kind), _satisfaction(worth, protecting, kind)
     loss = before - after
