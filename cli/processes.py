@@ -23,10 +23,10 @@ from cli.composition import (
 )
 from cli.errors import CommandFailed
 from cli.running import RunningStack, announce, withdraw
+from cli.service import service_opened
 from cli.settings import Settings
 from lookup.queries import Lookup
 from lookup.server import Serving, serve
-from lookup.service import create_app
 from streams.worker import Stalled, Worker
 
 __all__ = [
@@ -124,29 +124,30 @@ async def everything_running(
             directory=servers.directory / "worker",
         )
         lookup = compose_lookup(settings, stores, policy=policy)
-        serving = await serve(create_app(lookup), settings.http_host, settings.http_port)
-        stack = RunningStack(
-            pid=os.getpid(),
-            kafka_bootstrap=addresses.kafka_bootstrap,
-            redis_url=addresses.redis_url,
-            qdrant_url=addresses.qdrant_url,
-            http_url=serving.url,
-            namespace=settings.namespace,
-            partitions=settings.partitions,
-            group=settings.consumer_group,
-            embedding_model=settings.embedding_model,
-        )
-        try:
-            async with _supervised(
-                _children_checked(servers), _worker_draining(worker), serving.wait()
-            ):
-                progress("waiting for the worker to take its partitions")
-                await worker.ready.wait()
-                announce(servers.directory, stack)
-                yield Everything(stack=stack, lookup=lookup, worker=worker)
-        finally:
-            withdraw(servers.directory)
-            await serving.stop()
+        async with service_opened(settings, addresses, stores, lookup) as app:
+            serving = await serve(app, settings.http_host, settings.http_port)
+            stack = RunningStack(
+                pid=os.getpid(),
+                kafka_bootstrap=addresses.kafka_bootstrap,
+                redis_url=addresses.redis_url,
+                qdrant_url=addresses.qdrant_url,
+                http_url=serving.url,
+                namespace=settings.namespace,
+                partitions=settings.partitions,
+                group=settings.consumer_group,
+                embedding_model=settings.embedding_model,
+            )
+            try:
+                async with _supervised(
+                    _children_checked(servers), _worker_draining(worker), serving.wait()
+                ):
+                    progress("waiting for the worker to take its partitions")
+                    await worker.ready.wait()
+                    announce(servers.directory, stack)
+                    yield Everything(stack=stack, lookup=lookup, worker=worker)
+            finally:
+                withdraw(servers.directory)
+                await serving.stop()
 
 
 async def run_worker(
@@ -179,12 +180,13 @@ async def run_lookup(
     dimension = await vector_dimension(settings.embedding_model)
     async with stores_opened(settings, addresses, dimension=dimension) as stores:
         lookup = compose_lookup(settings, stores, policy=policy)
-        serving: Serving = await serve(create_app(lookup), settings.http_host, settings.http_port)
-        try:
-            ready(serving.url)
-            await serving.wait()
-        finally:
-            await serving.stop()
+        async with service_opened(settings, addresses, stores, lookup) as app:
+            serving: Serving = await serve(app, settings.http_host, settings.http_port)
+            try:
+                ready(serving.url)
+                await serving.wait()
+            finally:
+                await serving.stop()
 
 
 @asynccontextmanager

@@ -1,0 +1,53 @@
+"""The HTTP service put together: it publishes where there is a Kafka to publish to."""
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from aiokafka.errors import KafkaConnectionError
+from fastapi import FastAPI
+
+from cli.composition import Addresses, OpenStores
+from cli.errors import CommandFailed
+from cli.settings import Settings
+from lookup.ingest import Ingest
+from lookup.ingest_kafka import KafkaEventLog
+from lookup.own_writes import OwnWrites
+from lookup.queries import Lookup
+from lookup.service import create_app
+
+__all__ = ["service_opened"]
+
+
+@asynccontextmanager
+async def service_opened(
+    settings: Settings, addresses: Addresses, stores: OpenStores, lookup: Lookup
+) -> AsyncIterator[FastAPI]:
+    """The app over `lookup`. Without a Kafka among the addresses it only reads.
+
+    Raises:
+        CommandFailed: Kafka is named and cannot be reached.
+    """
+    own_writes = OwnWrites(
+        control=stores.profiles.control,
+        users=stores.profiles.users,
+        cache=stores.redis.cache,
+        partitions=settings.partitions,
+    )
+    async with AsyncExitStack() as opened:
+        ingest = None
+        if addresses.kafka_bootstrap:
+            ingest = Ingest(
+                log=await _log_opened(opened, addresses.kafka_bootstrap),
+                answers=stores.redis.answers,
+                partitions=settings.partitions,
+                now_ms=lambda: time.time_ns() // 1_000_000,
+            )
+        yield create_app(lookup, own_writes=own_writes, ingest=ingest)
+
+
+async def _log_opened(opened: AsyncExitStack, bootstrap: str) -> KafkaEventLog:
+    try:
+        return await opened.enter_async_context(KafkaEventLog.opened(bootstrap))
+    except KafkaConnectionError as error:
+        raise CommandFailed(f"Kafka at {bootstrap} cannot be reached") from error
