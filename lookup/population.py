@@ -1,14 +1,17 @@
 """Questions about everybody and about personas."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
+from lookup.declared import CountedPersona, DeclaredReader
 from lookup.errors import UnknownPersona
 from lookup.footing import membership_of, personas_trouble, statistics_trouble
+from lookup.governing import norm_views
 from lookup.items import ItemReader
 from lookup.options import LookupOptions, require_listed, require_name
 from lookup.presenting import popular_views, statistics_view
 from lookup.published import EVERYBODY, PublishedReader, visible
 from lookup.remembered import Reading
+from profiles.norms import Norms
 from profiles.personas import Persona, PersonaSet
 from profiles.ports import StoreUnavailable
 from schemas.snapshots import StatisticsSnapshot
@@ -21,21 +24,33 @@ class Population:
     """Personas and statistics; hidden personas do not exist here. Errors as in `Lookup`."""
 
     def __init__(
-        self, *, published: PublishedReader, items: ItemReader, options: LookupOptions
+        self,
+        *,
+        published: PublishedReader,
+        items: ItemReader,
+        options: LookupOptions,
+        declared: DeclaredReader,
+        norms: Norms,
     ) -> None:
         self._published = published
+        self._declared = declared
+        self._norms = norms
         self._items = items
         self._options = options
 
     async def personas(self, tenant: str) -> PersonasView:
-        """The personas that are large enough to be shown, largest first."""
+        """The personas that are large enough to be shown."""
         require_name("tenant", tenant)
         reading = await self._required_personas(tenant)
         published = reading.value
         shown = visible(published, minimum_size=self._options.minimum_size)
         views = () if published is None else await self._persona_views(tenant, reading, shown)
+        declared = await self._declared_views(tenant, await self._declared.all(tenant))
         because = dict.fromkeys(
-            [*personas_trouble(reading), *(text for view in views for text in view.stale_because)]
+            [
+                *personas_trouble(reading),
+                *(text for view in (*views, *declared) for text in view.stale_because),
+            ]
         )
         return PersonasView(
             tenant=tenant,
@@ -45,17 +60,22 @@ class Population:
             minimum_size=self._options.minimum_size,
             hidden=0 if published is None else len(published.personas) - len(shown),
             personas=views,
+            declared=declared,
+            declared_hidden=self._declared.number - len(declared),
             stale=bool(because),
             stale_because=tuple(because),
         )
 
     async def persona(self, tenant: str, persona_id: str) -> PersonaView:
-        """One persona.
+        """One persona, discovered or declared.
 
         Raises:
             UnknownPersona: not published, or hidden.
         """
         require_name("tenant", tenant)
+        if persona_id in self._declared:
+            counted = await self._visible_declared(tenant, persona_id)
+            return (await self._declared_views(tenant, [counted]))[0]
         reading, persona = await self._visible_persona(tenant, persona_id)
         return (await self._persona_views(tenant, reading, {persona.id: persona}))[0]
 
@@ -72,7 +92,10 @@ class Population:
         """
         require_name("tenant", tenant)
         require_listed("most", most)
-        if persona is not None:
+        other_file: tuple[str, ...] = ()
+        if persona is not None and persona in self._declared:
+            other_file = (await self._visible_declared(tenant, persona)).stale_because
+        elif persona is not None:
             await self._visible_persona(tenant, persona)
         scope = EVERYBODY if persona is None else persona
         reading = (await self._published.statistics(tenant, [scope]))[scope]
@@ -85,7 +108,8 @@ class Population:
             reading.value,
             items.complete(),
             most=most,
-            stale_because=list(statistics_trouble(reading)),
+            norms=norm_views(self._norms) if persona is None else (),
+            stale_because=list(dict.fromkeys([*statistics_trouble(reading), *other_file])),
         )
 
     async def _required_personas(self, tenant: str) -> Reading[PersonaSet]:
@@ -102,6 +126,33 @@ class Population:
         if persona_id not in shown:
             raise UnknownPersona(f"no persona {persona_id!r} is published")
         return reading, shown[persona_id]
+
+    async def _visible_declared(self, tenant: str, persona_id: str) -> CountedPersona:
+        counted = await self._declared.one(tenant, persona_id)
+        if counted is None:
+            raise UnknownPersona(f"no persona {persona_id!r} is published")
+        return counted
+
+    async def _declared_views(
+        self, tenant: str, personas: Sequence[CountedPersona]
+    ) -> tuple[PersonaView, ...]:
+        popular = [one.statistics.popular[: self._options.popular] for one in personas]
+        items = await self._items.read(count.item for counts in popular for count in counts)
+        return tuple(
+            PersonaView(
+                tenant=tenant,
+                id=one.persona.id,
+                size=one.statistics.users,
+                share=one.share,
+                labels=(),
+                popular=popular_views(counts, items.complete()),
+                stale=bool(one.stale_because),
+                stale_because=one.stale_because,
+                title=one.persona.title,
+                description=one.persona.description,
+            )
+            for one, counts in zip(personas, popular, strict=True)
+        )
 
     async def _persona_views(
         self, tenant: str, reading: Reading[PersonaSet], shown: Mapping[str, Persona]

@@ -14,11 +14,13 @@ from schemas.instants import rfc3339
 from schemas.snapshots import CachedProfile, Interest, ItemCount, ItemTrend, StatisticsSnapshot
 from schemas.views import (
     AttributeScalar,
+    DeclaredMembershipView,
     EvidenceView,
     InterestView,
     ItemTrendView,
     Layer,
     NamedItemView,
+    NormView,
     PopularItemView,
     ProfileView,
     RankedItemView,
@@ -91,6 +93,7 @@ def profile_view(
     items: Items,
     popular: Sequence[ItemCount],
     *,
+    declared: Sequence[DeclaredMembershipView],
     stale_because: Sequence[str],
     policy: Policy,
 ) -> ProfileView:
@@ -123,6 +126,7 @@ def profile_view(
         stale=bool(stale_because),
         stale_because=tuple(stale_because),
         as_of=_as_of(profile, footing.everybody),
+        declared=tuple(declared),
     )
 
 
@@ -196,6 +200,7 @@ def statistics_view(
     items: Items,
     *,
     most: int,
+    norms: tuple[NormView, ...],
     stale_because: Sequence[str],
 ) -> StatisticsView:
     shown = _NOTHING if snapshot is None else snapshot
@@ -214,6 +219,7 @@ def statistics_view(
         as_of=None if snapshot is None else rfc3339(snapshot.as_of_ms),
         stale=bool(stale_because),
         stale_because=tuple(stale_because),
+        norms=norms,
     )
 
 
@@ -233,16 +239,23 @@ def ranked_views(
     ranked: Sequence[Ranked],
     nearest_liked: Sequence[ItemRecord | None],
     footing: Footing,
+    *,
+    placed_by: Mapping[int, str],
 ) -> tuple[RankedItemView, ...]:
-    """`nearest_liked` holds one liked item, or None, for each ranked one."""
+    """`nearest_liked` holds one liked item, or None, for each ranked one.
+
+    Args:
+        placed_by: Item key → id of the norm that put it in its place.
+    """
     return tuple(
         RankedItemView(
             item_id=place.item.item_id,
             title=title_of(place.item),
-            score=place.score,
+            score=place.score if place.shares else None,
             reasons=tuple(
                 _reason_view(layer, share, liked, footing) for layer, share in place.shares.items()
             ),
+            norm=f"norm:{placed_by[place.item.key]}" if place.item.key in placed_by else None,
         )
         for place, liked in zip(ranked, nearest_liked, strict=True)
     )

@@ -4,10 +4,12 @@ import asyncio
 import time
 from collections.abc import Awaitable, Sequence
 
+from lookup.declared import DeclaredReader
 from lookup.footing import (
     Footing,
     find_footing,
 )
+from lookup.governing import govern_ranking
 from lookup.items import ItemReader
 from lookup.options import DEFAULT_OPTIONS, LookupOptions, require_listed, require_name
 from lookup.population import Population
@@ -22,6 +24,9 @@ from lookup.published import PublishedReader
 from lookup.remembered import Clock
 from lookup.similarity import Similarity
 from lookup.users import UserReader, vector_of
+from profiles.declared import NOTHING_DECLARED, DeclaredPersonas
+from profiles.ids import item_key
+from profiles.norms import NO_NORMS, Norms
 from profiles.policy import DEFAULT_POLICY, Policy
 from profiles.ports import (
     AggregateStore,
@@ -62,6 +67,8 @@ class Lookup:
     Args:
         policy: The write side's, for the names of actions and for profiles that
             are not in the cache.
+        declared: The write side's, too.
+        norms: In force over every ranking.
         clock: Seconds that only grow.
     """
 
@@ -74,6 +81,8 @@ class Lookup:
         cache: ProfileCache,
         aggregates: AggregateStore,
         policy: Policy = DEFAULT_POLICY,
+        declared: DeclaredPersonas = NOTHING_DECLARED,
+        norms: Norms = NO_NORMS,
         options: LookupOptions = DEFAULT_OPTIONS,
         clock: Clock = time.monotonic,
     ) -> None:
@@ -85,7 +94,11 @@ class Lookup:
         self._policy = policy
         self._options = options
         self._items = ItemReader(
-            items, age_s=options.item_age_s, most=options.items_held, clock=clock
+            items,
+            age_s=options.item_age_s,
+            most=options.items_held,
+            clock=clock,
+            attributes=norms.item_attributes,
         )
         self._users = UserReader(users=users, cache=cache, items=self._items, policy=policy)
         self._published = PublishedReader(
@@ -95,7 +108,17 @@ class Lookup:
             most=options.scopes_held,
             clock=clock,
         )
-        self._population = Population(published=self._published, items=self._items, options=options)
+        self._norms = norms
+        self._declared = DeclaredReader(
+            published=self._published, declared=declared, minimum_size=options.minimum_size
+        )
+        self._population = Population(
+            published=self._published,
+            items=self._items,
+            options=options,
+            declared=self._declared,
+            norms=norms,
+        )
         self._similarity = Similarity(
             user_store=users,
             item_store=items,
@@ -127,7 +150,7 @@ class Lookup:
     async def rank(
         self, tenant: str, user_id: str, *, limit: int = 10, exclude_seen: bool = True
     ) -> RankingView:
-        """Items for a user, best first, with reasons.
+        """Items for a user, best first, with reasons; norms win over what is learned.
 
         Args:
             limit: In [1, 100].
@@ -145,7 +168,9 @@ class Lookup:
         most = self._options.candidates_per_layer
         persona = _unseen(footing.persona, seen)
         everybody = _unseen(footing.everybody, seen)
+        norms = self._norms.for_user({} if profile is None else profile.attributes)
         candidates = {count.item for count in (*persona[:most], *everybody[:most])}
+        candidates.update(item_key(tenant, item_id) for item_id in norms.admitted)
         if vector is not None:
             near = await self._items.nearest(
                 tenant=tenant, vector=vector, limit=max(most, limit), exclude=seen
@@ -164,7 +189,11 @@ class Lookup:
             persona_popularity={count.item: count.score for count in persona},
             global_popularity={count.item: count.score for count in everybody},
             seen=seen,
-            limit=limit,
+            # Norms may take from anywhere in it.
+            limit=len(candidates) if norms.norms else limit,
+        )
+        governed = await govern_ranking(
+            ranked, norms, tenant=tenant, items=self._items, limit=limit
         )
         liked = [items[key] for key in dict.fromkeys(likes) if key in items]
         return RankingView(
@@ -178,10 +207,14 @@ class Lookup:
             weights=weights_view(footing.weights),
             exclude_seen=exclude_seen,
             items=ranked_views(
-                ranked, nearest_liked([place.item for place in ranked], liked), footing
+                governed.places,
+                nearest_liked([place.item for place in governed.places], liked),
+                footing,
+                placed_by=governed.placed_by,
             ),
             stale=bool(footing.stale_because),
             stale_because=footing.stale_because,
+            norms=governed.norms,
         )
 
     async def personas(self, tenant: str) -> PersonasView:
@@ -255,6 +288,8 @@ class Lookup:
         items = await self._items.read(
             [*(known.item for known in interests), *(count.item for count in popular)]
         )
+        declared = await self._declared.of(asked.tenant, profile)
+        miscounted = [text for counted in declared for text in counted.stale_because]
         unnamed = () if items.trouble is None else ("some items could not be read just now",)
         return profile_view(
             asked,
@@ -262,7 +297,8 @@ class Lookup:
             footing,
             items.by_key,
             popular,
-            stale_because=(*footing.stale_because, *unnamed),
+            declared=[counted.membership() for counted in declared],
+            stale_because=tuple(dict.fromkeys((*footing.stale_because, *miscounted, *unnamed))),
             policy=self._policy,
         )
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
-from itertools import islice
+from itertools import chain, islice
 from typing import Final
 
 from profiles.declaring import Entry, entries_of
@@ -121,6 +121,12 @@ class Norms:
     def wanted(self) -> tuple[str, ...]:
         """Ids of the items of `always` norms, each once, in file order."""
         return tuple(one.item_id for one in _wanted(self))
+
+    @property
+    def admitted(self) -> tuple[str, ...]:
+        """Ids of the items that `only` norms name, each once, in file order."""
+        only = (norm.items.ids for norm in self.norms if norm.kind is Kind.ONLY)
+        return tuple(dict.fromkeys(chain.from_iterable(only)))
 
     @property
     def item_attributes(self) -> frozenset[str]:

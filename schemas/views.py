@@ -12,6 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 __all__ = [
     "AbsenceView",
     "AcceptedView",
+    "AppliedNormView",
+    "DeclaredMembershipView",
     "EvidenceView",
     "InterestView",
     "ItemTrendView",
@@ -19,6 +21,7 @@ __all__ = [
     "Layer",
     "MembershipView",
     "NamedItemView",
+    "NormView",
     "PersonaView",
     "PersonasView",
     "PopularItemView",
@@ -143,6 +146,19 @@ class MembershipView(_View):
     labels: tuple[LabelView, ...]
 
 
+class DeclaredMembershipView(_View):
+    """A declared persona that a user belongs to by what they stated.
+
+    `share` is its part of all users with any event.
+    """
+
+    id: str
+    title: str
+    description: str
+    size: Count
+    share: Fraction
+
+
 class AbsenceView(_View):
     """Why something is not there: a fixed word for programs, a sentence for people."""
 
@@ -158,6 +174,8 @@ class ProfileView(_View):
         level: The layer with the largest weight: what the answer rests on.
         version: Of the user's state; 0 if unknown.
         persona: Null for the reason given in `persona_absent`.
+        declared: Declared personas of the user, in the order of their file; those
+            that are too small to be shown are left out.
         interests: Strongest likes first, at most 32 together with `dislikes`.
         dislikes: Strongest first.
         totals: Data type → action → events ever.
@@ -186,6 +204,7 @@ class ProfileView(_View):
     stale: bool
     stale_because: tuple[str, ...]
     as_of: Instant | None
+    declared: tuple[DeclaredMembershipView, ...] = ()
 
 
 class ProfilesView(_View):
@@ -207,15 +226,50 @@ class ReasonView(_View):
     because_item: NamedItemView | None
 
 
-class RankedItemView(NamedItemView):
-    """`score` is in (0, 1]: 1 for an item that every layer in use puts first."""
+class NormView(_View):
+    """A rule of people that wins over what is learned.
 
-    score: Fraction
+    Attributes:
+        kind: "never", "only" or "always".
+        reason: For the people it holds for.
+        declared_by, since: Where it comes from.
+    """
+
+    id: str
+    kind: str
+    reason: str
+    declared_by: str
+    since: Annotated[str, Field(json_schema_extra={"format": "date"})]
+
+
+class AppliedNormView(NormView):
+    """A norm that holds for the user.
+
+    `removed` are the items that would have stood in the answer, and `added` those
+    that stand in it by this norm; ids, best first.
+    """
+
+    removed: tuple[str, ...]
+    added: tuple[str, ...]
+
+
+class RankedItemView(NamedItemView):
+    """`score` is in (0, 1]: 1 for an item that every layer in use puts first.
+
+    It is null, and there are no reasons, for an item that only a norm put there.
+    `norm` is "norm:ID" for an item that a norm put in its place.
+    """
+
+    score: Fraction | None
     reasons: tuple[ReasonView, ...]
+    norm: str | None = None
 
 
 class RankingView(_View):
-    """Items for a user, best first. Fields as in `ProfileView`."""
+    """Items for a user, best first. Fields as in `ProfileView`.
+
+    `norms` are those that hold for the user, with what each did to the answer.
+    """
 
     tenant: str
     user_id: str
@@ -229,10 +283,17 @@ class RankingView(_View):
     items: tuple[RankedItemView, ...]
     stale: bool
     stale_because: tuple[str, ...]
+    norms: tuple[AppliedNormView, ...] = ()
 
 
 class PersonaView(_View):
-    """A persona as published, and what is popular in it."""
+    """A persona as published, and what is popular in it.
+
+    Attributes:
+        share: Of the users with a direction; of a declared persona, of all with any event.
+        labels: Of a discovered one.
+        title, description: Of a declared one; null for a discovered one.
+    """
 
     tenant: str
     id: str
@@ -242,15 +303,19 @@ class PersonaView(_View):
     popular: tuple[PopularItemView, ...]
     stale: bool
     stale_because: tuple[str, ...]
+    title: str | None = None
+    description: str | None = None
 
 
 class PersonasView(_View):
-    """The tenant's personas, largest first.
+    """The tenant's discovered personas, largest first, and the declared ones.
 
     Attributes:
         version: Of the published set; null if none was published yet.
         users: Users with a direction when it was published.
         hidden: Personas not listed because they have fewer than `minimum_size` members.
+        declared: In the order of their file, as far as they are large enough.
+        declared_hidden: Those that are not.
         silhouette: How well apart the personas lie, in [-1, 1]; null without a set.
         next_cursor: Asks for the personas after these; null if there are none.
     """
@@ -265,6 +330,8 @@ class PersonasView(_View):
     stale: bool
     stale_because: tuple[str, ...]
     next_cursor: str | None = None
+    declared: tuple[PersonaView, ...] = ()
+    declared_hidden: Count = 0
 
 
 class ValueCountView(_View):
@@ -287,6 +354,7 @@ class StatisticsView(_View):
         trends: Window ("1h", "24h", "7d") → items rising most in it.
         attributes: Name → most frequent values.
         as_of: Event time that windows and decay end at.
+        norms: In force for everybody or some, in the order of their file; none with a persona.
     """
 
     tenant: str
@@ -301,6 +369,7 @@ class StatisticsView(_View):
     as_of: Instant | None
     stale: bool
     stale_because: tuple[str, ...]
+    norms: tuple[NormView, ...] = ()
 
 
 class SimilarItemView(NamedItemView):

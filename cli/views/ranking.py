@@ -37,8 +37,8 @@ def render_ranking(ranking: RankingView) -> RenderableType:
         table.add_row(
             f"  {place}",
             Text(item_name(item)),
-            f"{item.score:.2f}",
-            Text("; ".join(map(_reason, reasons))),
+            "" if item.score is None else f"{item.score:.2f}",
+            Text("; ".join([*map(plain, filter(None, [item.norm])), *map(_reason, reasons)])),
         )
     return Group(title, about, table, *staleness(ranking.stale_because))
 

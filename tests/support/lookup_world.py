@@ -1,6 +1,7 @@
 """A small population in the in-memory stores, written as the write side writes it."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -11,9 +12,11 @@ from lookup.options import LookupOptions
 from lookup.queries import Lookup
 from lookup.service import create_app
 from profiles.catalogue import ItemCatalogue
+from profiles.declared import NOTHING_DECLARED, DeclaredPersonas
 from profiles.effects import effects_of
 from profiles.fold import Sourced, fold
 from profiles.ids import item_key, user_key
+from profiles.norms import NO_NORMS, Norms
 from profiles.personas import Persona, PersonaSet, encode_personas
 from profiles.policy import DEFAULT_POLICY
 from profiles.ports import ItemRecord, PersonaDocument, StoreUnavailable, Token
@@ -141,13 +144,21 @@ class World:
     def users(self) -> PointUserStore:
         return PointUserStore(self.user_points)
 
-    def lookup(self, options: LookupOptions | None = None) -> Lookup:
+    def lookup(
+        self,
+        options: LookupOptions | None = None,
+        *,
+        declared: DeclaredPersonas = NOTHING_DECLARED,
+        norms: Norms = NO_NORMS,
+    ) -> Lookup:
         return Lookup(
             users=self.users,
             items=self.items,
             personas=PointPersonaStore(self.persona_points),
             cache=self.cache,
             aggregates=self.aggregates,
+            declared=declared,
+            norms=norms,
             options=options or LookupOptions(),
             clock=self.clock,
         )
@@ -159,6 +170,7 @@ class World:
         *,
         retired: bool = False,
         tenant: str = "default",
+        attributes: Mapping[str, object] | None = None,
     ) -> None:
         """Without a vector it is a stub: named by an event, never described."""
         key = item_key(tenant, item_id)
@@ -175,7 +187,7 @@ class World:
                     item_id=item_id,
                     title=item_id.title() if described else "",
                     text="",
-                    attributes=b"{}",
+                    attributes=json.dumps(attributes or {}).encode(),
                     described_ms=0,
                     event_hash=0,
                     content_hash=b"",
@@ -240,6 +252,8 @@ class World:
         popular: dict[str, float],
         *,
         scope: str = "",
+        users: int = 12,
+        declaration: int = 0,
         stale: bool = False,
         tenant: str = "default",
     ) -> None:
@@ -253,13 +267,14 @@ class World:
             scope=scope,
             as_of_ms=NOON_MS,
             stale=stale,
-            users=12,
+            users=users,
             directed=10,
             events={"interactions/like": 7, "interactions/a/b": 2, "documents/write": 1},
             popular=counts,
             trends={"1h": rising, "24h": (), "7d": ()},
             attributes={"country": {'"NL"': 3, '"DE"': 5, "true": 1}},
             mean=b"",
+            declaration=declaration,
         )
         await self.aggregates.put_snapshot(
             statistics_name(tenant, scope), encode_statistics(snapshot)
