@@ -10,7 +10,7 @@ from pathlib import Path
 from evaluation.errors import UnknownTask, UnreadableEvents
 from evaluation.predictors import Options
 from evaluation.run import Progress, evaluate, report_json, task_named
-from profiles.nextitem.layers import INGREDIENTS
+from profiles.nextitem.ingredients import INGREDIENTS
 from streams.embedding import EmbeddingModelMissing
 
 

@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from evaluation.nextitem import StreamedPredictor
 from evaluation.texts import TextVectors, default_folder
 from profiles.choices.predictor import ChoiceModel
-from profiles.nextitem.predictor import NextItemModel
+from profiles.nextitem.learner import NextItemLearner
 from profiles.nextitem.settings import Settings
+from profiles.policy import DEFAULT_POLICY
 from profiles.queries import ChoicePredictor, NextItemPredictor
 from schemas.decoded import Item
 from streams.embedding import DEFAULT_MODEL, open_embedder
@@ -43,9 +45,9 @@ def next_item_predictor(known: Sequence[Item], options: Options) -> NextItemPred
     Raises:
         EmbeddingModelMissing: the text model is not installed.
     """
-    return NextItemModel(
-        _text_vectors(known, options).of, settings=options.next_item, seed=options.seed
-    )
+    learner = NextItemLearner(policy=DEFAULT_POLICY, settings=options.next_item, seed=options.seed)
+    vectors = _text_vectors(known, options)
+    return StreamedPredictor(learner, vectors.of, policy=DEFAULT_POLICY)
 
 
 def _text_vectors(known: Sequence[Item], options: Options) -> TextVectors:

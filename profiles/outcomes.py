@@ -2,12 +2,18 @@
 
 from typing import Final
 
+import numpy as np
+import numpy.typing as npt
+
+from profiles.entries import Entries
+from profiles.ids import action_code
 from profiles.policy import Policy
 from schemas.decoded import Interaction
 
-__all__ = ["is_liked", "signed_weight"]
+__all__ = ["is_liked", "liked_entries", "signed_weight"]
 
 _LIKED_RATING: Final = 4.0
+_RATE: Final = "rate"
 
 
 def is_liked(event: Interaction, policy: Policy) -> bool:
@@ -17,9 +23,22 @@ def is_liked(event: Interaction, policy: Policy) -> bool:
     """
     if event.value == 0:
         return False
-    if event.action == "rate":
+    if event.action == _RATE:
         return event.value is not None and event.value >= _LIKED_RATING
     return policy.rule(event.action).weigh(event.value) > 0
+
+
+def liked_entries(rows: Entries, policy: Policy) -> npt.NDArray[np.bool_]:
+    """`is_liked` of stored entries, shape (len(rows),).
+
+    An entry holds the weight, not the value: an act whose rule has no neutral value and that
+    came with a value of zero counts as liked here.
+    """
+    weight = rows["weight"]
+    least = np.float32(policy.rule(_RATE).weigh(_LIKED_RATING))
+    rated = rows["action"] == action_code(_RATE)
+    liked: npt.NDArray[np.bool_] = (weight > 0) & (~rated | (weight >= least))
+    return liked
 
 
 def signed_weight(event: Interaction, policy: Policy) -> float | None:

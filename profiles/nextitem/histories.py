@@ -1,85 +1,100 @@
-"""What the models keep of each user: the latest events, cut at K."""
+"""What models read of a user: acts on items, derived from the stored state."""
 
-from collections import deque
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import repeat
 
 import numpy as np
 import numpy.typing as npt
 
-from profiles.nextitem.mixer import Leaning
-from profiles.queries import Level
+from profiles.entries import TEXT, Entries
+from profiles.outcomes import liked_entries
+from profiles.policy import Policy
+from profiles.projection import interests
+from profiles.state import UserState
 
-__all__ = ["Act", "Acts", "History", "acts_of"]
+__all__ = ["Acts", "History", "about_items", "acts_of", "history_of"]
 
-
-class Act(NamedTuple):
-    """One event on one item."""
-
-    row: int
-    liked: bool
-    time_ms: int
+_Rows = npt.NDArray[np.int64]
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class History:
-    """A user's latest acts, oldest first, and how many there were.
+    """A user's live acts, oldest first by (time, event hash, item); at most K per data type.
 
     Attributes:
-        acts: At most K.
-        length: All acts ever.
-        liked: All liked acts ever.
-        leanings: How the user's weights deviate, by level; only of levels that may know users.
+        row: Place of the item in a model; all shapes (L,).
+        worth: Signed weight by policy.
+        event: Hash of the event's id.
     """
 
-    acts: deque[Act]
-    length: int = 0
-    liked: int = 0
-    leanings: dict[Level, Leaning] = field(default_factory=dict)
+    row: _Rows
+    liked: npt.NDArray[np.bool_]
+    time_ms: _Rows
+    worth: npt.NDArray[np.float32]
+    event: npt.NDArray[np.uint32]
 
-    def add(self, act: Act) -> None:
-        self.acts.append(act)
-        self.length += 1
-        self.liked += act.liked
+    def __len__(self) -> int:
+        return len(self.row)
 
-    def recent(self, count: int) -> list[Act]:
-        """The latest acts, newest first."""
-        newest = reversed(self.acts)
-        return [act for act, _ in zip(newest, range(count), strict=False)]
 
-    def recent_liked(self, count: int) -> list[int]:
-        """Rows of the latest liked acts, newest first."""
-        rows: list[int] = []
-        for act in reversed(self.acts):
-            if act.liked:
-                rows.append(act.row)
-                if len(rows) == count:
-                    break
-        return rows
+def about_items(state: UserState) -> Entries:
+    """Live entries about items, oldest first."""
+    rows = interests(state)
+    kept: Entries = rows[(rows["flags"] & TEXT) == 0]
+    return kept
+
+
+def history_of(rows: Entries, row_of: Mapping[int, int], policy: Policy) -> History:
+    """The acts on items that a model knows.
+
+    Args:
+        rows: As `about_items` gives them.
+        row_of: Item key to place in the model.
+    """
+    places = np.fromiter(map(row_of.get, rows["item"].tolist(), repeat(-1)), np.int64, len(rows))
+    known = places >= 0
+    if not known.all():
+        rows, places = rows[known], places[known]
+    return History(
+        places,
+        liked_entries(rows, policy),
+        rows["time_ms"].astype(np.int64),
+        rows["weight"].astype(np.float32),
+        rows["event"].astype(np.uint32),
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Acts:
-    """Acts of several users as columns: by user, each user's oldest first."""
+    """Acts of several users as columns: by user, each user's oldest first.
 
-    user: npt.NDArray[np.int64]
-    row: npt.NDArray[np.int64]
+    Attributes:
+        user: Place of the user in the list that this was made from.
+        position: How many acts the user had before.
+    """
+
+    user: _Rows
+    row: _Rows
     liked: npt.NDArray[np.bool_]
-    time_ms: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    time_ms: _Rows
+    position: _Rows
 
     @property
     def users(self) -> int:
         return int(self.user[-1]) + 1 if len(self.user) else 0
 
 
-def acts_of(histories: list[History]) -> Acts:
+def acts_of(histories: Sequence[History]) -> Acts:
     """Columns of these users; a user's number is their place in the list."""
-    flat = [act for history in histories for act in history.acts]
-    sizes = [len(history.acts) for history in histories]
-    columns = np.array(flat, np.int64).reshape(-1, 3)
+    sizes = [len(history) for history in histories]
+    if not sum(sizes):
+        none = np.zeros(0, np.int64)
+        return Acts(none, none, none.astype(np.bool_), none, none)
     return Acts(
         np.repeat(np.arange(len(histories)), sizes),
-        columns[:, 0],
-        columns[:, 1].astype(np.bool_),
-        columns[:, 2],
+        np.concatenate([history.row for history in histories]),
+        np.concatenate([history.liked for history in histories]),
+        np.concatenate([history.time_ms for history in histories]),
+        np.concatenate([np.arange(size) for size in sizes]),
     )

@@ -1,47 +1,57 @@
 """A log-linear mix of scores whose weights depend on the circumstances.
 
-P(next = i) ∝ exp(Σ_k (c · W)_k · f_k(i)) over all candidates, with c the circumstances (a one,
-how long the history is, how long ago the last event). Learned online by Newton steps on the
-log-likelihood: precision += Hessian of this prediction, weights += precision⁻¹ · gradient; the
-posterior mode of a Gaussian approximation (assumed-density filtering; Opper 1998). All
-candidates are in the sum, so no list of candidates can give the answer away.
+P(next = i) ∝ exp(Σ_k (c · W + u)_k · f_k(i)) over all candidates, with c the circumstances (a
+one, how long the history is, how long ago the last act) and u what is peculiar to the user. W is
+learned by Newton steps on the log-likelihood: precision += Hessian of some predictions, weights
++= precision⁻¹ · gradient; the posterior mode of a Gaussian approximation (assumed-density
+filtering; Opper 1998). All candidates are in the sum, so no list of candidates can give the
+answer away.
 """
 
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, Self
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Leaning", "Mixer"]
+__all__ = ["Mixer", "Moments", "moments"]
 
 _Floats = npt.NDArray[np.float32]
 _Doubles = npt.NDArray[np.float64]
 
 _SHARED_PRIOR: Final = 0.1
 _OWN_PRIOR: Final = 1.0
-_LEANING_PRIOR: Final = 10.0
-_LEANING_KEPT: Final = 0.98
 _LARGEST_STEP: Final = 0.5
 
 
-class Leaning:
-    """How one user's weights deviate from everybody's: 16 bytes per feature.
+@dataclass(frozen=True, slots=True)
+class Moments:
+    """Derivatives of log-likelihoods by the weights, one per prediction.
 
-    A diagonal Newton step after each of the user's predictions; the prior keeps it at zero until
-    there is evidence, and evidence fades by a fiftieth with each prediction.
+    Attributes:
+        gradient: f(target) - E f, shape (m, K).
+        spread: Cov f, shape (m, K, K).
     """
 
-    __slots__ = ("offset", "precision")
+    gradient: _Doubles
+    spread: _Doubles
 
-    def __init__(self, scores: int) -> None:
-        self.offset = np.zeros(scores)
-        self.precision = np.full(scores, _LEANING_PRIOR)
 
-    def update(self, gradient: _Doubles, spread: _Doubles) -> None:
-        """Move along a gradient, given the variance of each feature; both of shape (K,)."""
-        faded = _LEANING_PRIOR + (self.precision - _LEANING_PRIOR) * _LEANING_KEPT
-        self.precision = faded + spread
-        self.offset = self.offset + gradient / self.precision
+def moments(features: _Floats, logits: _Floats, targets: npt.NDArray[np.int64]) -> Moments:
+    """Under the chances that `logits` give.
+
+    Args:
+        features: Shape (m, K, n).
+        logits: Shape (m, n); -inf for what is no candidate.
+        targets: Column of what came, shape (m,).
+    """
+    chances = np.exp(logits - logits.max(axis=1, keepdims=True))
+    chances /= chances.sum(axis=1, keepdims=True)
+    mean = (features @ chances[:, :, None])[:, :, 0]
+    spread = (features * chances[:, None, :]) @ features.transpose(0, 2, 1)
+    spread -= mean[:, :, None] * mean[:, None, :]
+    hit = features[np.arange(len(features)), :, targets]
+    return Moments((hit - mean).astype(np.float64), spread.astype(np.float64))
 
 
 class Mixer:
@@ -60,41 +70,29 @@ class Mixer:
         prior[0] = _SHARED_PRIOR
         self._precision = np.diag(prior.ravel())
 
-    def weights(self, circumstances: _Doubles, leaning: Leaning | None = None) -> _Doubles:
-        """One weight per feature, shape (K,)."""
-        weights = circumstances @ self._weights
-        return weights if leaning is None else weights + leaning.offset
+    def weights(self, circumstances: _Doubles) -> _Doubles:
+        """One weight per feature, shape (m, K), for circumstances of shape (m, C)."""
+        return circumstances @ self._weights
 
-    def mix(
-        self, features: _Floats, circumstances: _Doubles, leaning: Leaning | None = None
-    ) -> _Floats:
-        """Scores of all items, shape (n,), from features of shape (K, n)."""
-        return self.weights(circumstances, leaning).astype(np.float32) @ features
-
-    def update(
-        self,
-        features: _Floats,
-        circumstances: _Doubles,
-        *,
-        target: int,
-        excluded: list[int],
-        leaning: Leaning | None = None,
-    ) -> None:
-        """Learn that `target` came next, of all items but those excluded."""
-        logits = self.mix(features, circumstances, leaning)
-        logits[excluded] = -np.inf
-        chances = np.exp(logits - logits.max())
-        chances /= chances.sum()
-        mean = features @ chances
-        gradient = (features[:, target] - mean).astype(np.float64)
-        spread = ((features * chances) @ features.T - np.outer(mean, mean)).astype(np.float64)
-        outer = np.outer(circumstances, circumstances)
-        self._precision += np.kron(outer, spread)
-        step = np.linalg.solve(self._precision, np.kron(circumstances, gradient))
+    def update(self, circumstances: _Doubles, seen: Moments) -> None:
+        """Learn from predictions made with these weights."""
+        size = len(self._precision)
+        outer = circumstances[:, :, None] * circumstances[:, None, :]
+        self._precision += np.einsum("mab,mkl->akbl", outer, seen.spread).reshape(size, size)
+        gradient = np.einsum("ma,mk->ak", circumstances, seen.gradient).ravel()
+        step = np.linalg.solve(self._precision, gradient)
         # A first step from almost no evidence may overshoot.
         longest = float(np.abs(step).max())
-        self._weights += (step * min(1.0, _LARGEST_STEP / max(longest, 1e-12))).reshape(
-            self._weights.shape
-        )
-        if leaning is not None:
-            leaning.update(gradient, np.maximum(np.diag(spread), 0.0))
+        step *= min(1.0, _LARGEST_STEP / max(longest, 1e-12))
+        self._weights += step.reshape(self._weights.shape)
+
+    def arrays(self) -> dict[str, npt.NDArray[np.generic]]:
+        return {"weights": self._weights.copy(), "precision": self._precision.copy()}
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, npt.NDArray[np.generic]]) -> Self:
+        weights = arrays["weights"].astype(np.float64)
+        made = cls(scores=weights.shape[1], circumstances=weights.shape[0])
+        made._weights = weights
+        made._precision = arrays["precision"].astype(np.float64)
+        return made

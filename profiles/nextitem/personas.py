@@ -1,19 +1,22 @@
-"""Popularity within discovered personas: k-means over users' tastes, soft membership.
+"""Popularity within discovered personas, by soft membership.
 
-Spherical k-means (Dhillon & Modha 2001, "Concept decompositions for large sparse text data"):
-users are unit vectors in the taste space, and so are the centroids.
+A persona is a centroid over user vectors (`profiles.personas.discover`: spherical k-means,
+Dhillon & Modha 2001; the number by silhouette, Rousseeuw 1987). What its members like is compared
+with what everybody meets. A persona that did not predict its members better than everybody's
+popularity, cross-fitted, abstains: for its part of a membership everybody's share is taken.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Final, Self
 
 import numpy as np
 import numpy.typing as npt
-from scipy.cluster.vq import kmeans2
 
 from profiles.nextitem.histories import Acts
+from profiles.personas import Advantage, discover
 
-__all__ = ["Personas", "membership"]
+__all__ = ["Advantage", "Personas", "membership"]
 
 _SHARPNESS: Final = 8.0
 _PRIOR: Final = 20.0
@@ -21,51 +24,98 @@ _PRIOR: Final = 20.0
 _Floats = npt.NDArray[np.float32]
 
 
+def advantages(
+    persona: npt.NDArray[np.int64],
+    user: npt.NDArray[np.int64],
+    gains: npt.NDArray[np.float64],
+    count: int,
+) -> tuple[Advantage, ...]:
+    """Per persona, from gains of events; ratio estimator clustered by user (Cochran 1977, §6)."""
+    found: list[Advantage] = []
+    for own in range(count):
+        chosen = persona == own
+        n = int(chosen.sum())
+        members, which = np.unique(user[chosen], return_inverse=True)
+        if len(members) < 2:
+            found.append(Advantage(0.0, float("inf"), n))
+            continue
+        mean = float(gains[chosen].mean())
+        residual = np.bincount(which, weights=gains[chosen] - mean)
+        spread = float((residual**2).sum()) * len(members) / (len(members) - 1)
+        found.append(Advantage(mean, float(np.sqrt(spread)) / n, n))
+    return tuple(found)
+
+
 @dataclass(slots=True)
 class Personas:
-    """Centroids, shape (c, d), and soft counts of likes, shape (c, n)."""
+    """Centroids, shape (c, d), and soft counts of likes, shape (c, n).
+
+    Attributes:
+        advantages: One per persona, or none where nothing was cross-fitted.
+    """
 
     centroids: _Floats
     likes: _Floats
+    silhouette: float = 0.0
+    advantages: Sequence[Advantage] = field(default=())
 
     @classmethod
-    def found(cls, acts: Acts, places: _Floats, *, count: int, seed: int) -> Self:
-        """Cluster the users of these histories; fewer than `count` if there are fewer users."""
-        items = len(places)
-        rows = acts.row[acts.liked]
-        users = acts.user[acts.liked]
-        vectors = np.zeros((acts.users, places.shape[1]), np.float32)
-        np.add.at(vectors, users, places[rows])
-        norms = np.linalg.norm(vectors, axis=1)
-        has = norms > 0
-        vectors[has] /= norms[has, None]
-        count = min(count, int(has.sum()))
-        if count < 2 or places.shape[1] == 0:
-            return cls(np.zeros((0, places.shape[1]), np.float32), np.zeros((0, items), np.float32))
-        rng = np.random.default_rng(seed)
-        centroids, _ = kmeans2(vectors[has], count, minit="++", rng=rng, missing="warn")
-        centroids /= np.maximum(np.linalg.norm(centroids, axis=1, keepdims=True), 1e-9)
-        soft = membership(vectors, centroids.astype(np.float32))
-        likes = np.zeros((count, items), np.float32)
-        for persona in range(count):
-            weights = soft[users, persona]
-            likes[persona] = np.bincount(rows, weights=weights, minlength=items)
-        return cls(centroids.astype(np.float32), likes)
+    def none(cls, dimension: int) -> Self:
+        return cls(np.zeros((0, dimension), np.float32), np.zeros((0, 0), np.float32))
+
+    @classmethod
+    def found(cls, acts: Acts, vectors: _Floats, items: int, *, most: int, seed: int) -> Self:
+        """Cluster users by their vectors, shape (users, d), and count what they like."""
+        directed = np.abs(vectors).sum(axis=1) > 0
+        if directed.sum() < 3:
+            return cls.none(vectors.shape[1])
+        clusters = discover(vectors[directed], most=most, seed=seed)
+        soft = membership(vectors, clusters.centroids)
+        rows, users = acts.row[acts.liked], acts.user[acts.liked]
+        likes = np.stack(
+            [
+                np.bincount(rows, weights=own[users], minlength=items)
+                for own in soft.T.astype(np.float64)
+            ]
+        )
+        return cls(clusters.centroids, likes.astype(np.float32), clusters.silhouette)
 
     def add(self, row: int, member: _Floats) -> None:
-        """A user with this membership liked an item."""
-        if row < self.likes.shape[1]:
-            self.likes[:, row] += member
+        """A user with this membership, shape (c,), liked an item."""
+        have = self.likes.shape[1]
+        if row >= have:
+            self.likes = np.pad(self.likes, ((0, 0), (0, max(row + 1 - have, have))))
+        self.likes[:, row] += member
 
     def advantage(self, member: _Floats, share: _Floats) -> _Floats:
-        """How much more liked items are among such users than `share`, in nats; (n,)."""
-        out = np.zeros(len(share), np.float32)
-        if len(self.centroids) and len(member):
-            counts = member @ self.likes
-            part = share[: len(counts)]
-            whole = float(counts.sum()) + _PRIOR
-            out[: len(counts)] = np.log((counts + _PRIOR * part) / (whole * part))
-        return out
+        """How much more liked items are among such users than `share`, in nats; (m, n).
+
+        Args:
+            member: Shape (m, c).
+        """
+        if not len(self.centroids):
+            return np.zeros((len(member), len(share)), np.float32)
+        speaking = member * self.speaking
+        counts = np.zeros((len(member), len(share)), np.float32)
+        part = (speaking @ self.likes)[:, : len(share)]
+        counts[:, : part.shape[1]] = part
+        # What abstaining personas would have counted is spread as everybody's.
+        silent = ((member - speaking) @ self.likes.sum(axis=1))[:, None]
+        whole = counts.sum(axis=1, keepdims=True) + silent + _PRIOR
+        return np.asarray(np.log((counts + (silent + _PRIOR) * share) / (whole * share)))
+
+    @property
+    def speaking(self) -> _Floats:
+        """One for a persona that predicts, zero for one that abstains; shape (c,)."""
+        if not self.advantages:
+            return np.ones(len(self.centroids), np.float32)
+        return np.array([not one.abstains for one in self.advantages], np.float32)
+
+    def evidence(self, member: _Floats) -> float:
+        """Likes that an answer by these personas rests on; ≥ 0."""
+        if not len(self.centroids):
+            return 0.0
+        return float((member * self.speaking) @ self.likes.sum(axis=1))
 
 
 def membership(vectors: _Floats, centroids: _Floats) -> _Floats:

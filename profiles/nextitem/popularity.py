@@ -1,9 +1,13 @@
 """How often items are met and liked: overall, around a moment, and by how far users have come."""
 
+from array import array
+from collections.abc import Iterable
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+
+from profiles.nextitem.histories import Acts
 
 __all__ = ["Popularity"]
 
@@ -18,22 +22,43 @@ _STAGE_SCALE: Final = 0.5
 _STAGE_PRIOR: Final = 30.0
 _LIKE_PRIOR: Final = 3.0
 _COUNT_PRIOR: Final = 0.3
-_FIRST_ITEMS: Final = 1_024
+_FIRST_ITEMS: Final = 64
 
 _Floats = npt.NDArray[np.float32]
+_Rows = npt.NDArray[np.int64]
 
 
 class Popularity:
     """Counts by item. Sums, so the order of events is immaterial.
 
-    Memory: 4 bytes per item for each of 12 stages and at most 480 months; older months go first.
+    Memory: 64 bytes per item, and 4 bytes per event of the latest 480 months.
     """
 
     def __init__(self) -> None:
         self.met = np.zeros(0)
         self.liked = np.zeros(0)
         self._stages = np.zeros((_STAGES, 0), np.float32)
-        self._periods: dict[int, _Floats] = {}
+        # Rows of a month's events, one each: months are many, and most items are met in few.
+        self._periods: dict[int, array[int]] = {}
+
+    @classmethod
+    def counted(cls, acts: Acts, items: int) -> "Popularity":
+        """All events at once."""
+        made = cls()
+        made._grow(items)
+        made.met[:items] = np.bincount(acts.row, minlength=items)
+        made.liked[:items] = np.bincount(acts.row[acts.liked], minlength=items)
+        stages = _stages(acts.position)
+        for stage in range(_STAGES):
+            rows = acts.row[stages == stage]
+            made._stages[stage, :items] = np.bincount(rows, minlength=items)
+        period = acts.time_ms // _PERIOD_MS
+        order = np.argsort(period, kind="stable")
+        numbers, starts = np.unique(period[order], return_index=True)
+        parts = np.split(acts.row[order].astype(np.int32), starts[1:])
+        latest = list(zip(numbers.tolist(), parts, strict=False))[-_PERIODS_KEPT:]
+        made._periods = {number: array("i", rows.tobytes()) for number, rows in latest}
+        return made
 
     def add(self, row: int, *, liked: bool, time_ms: int, position: int) -> None:
         """Count an event.
@@ -44,17 +69,11 @@ class Popularity:
         self._grow(row + 1)
         self.met[row] += 1.0
         self.liked[row] += liked
-        self._stages[_stage(position), row] += 1.0
+        self._stages[_stages(np.array([position]))[0], row] += 1.0
         period = time_ms // _PERIOD_MS
-        if period not in self._periods:
-            self._periods[period] = np.zeros(len(self.met), np.float32)
-            if len(self._periods) > _PERIODS_KEPT:
-                del self._periods[min(self._periods)]
-        counts = self._periods.get(period)
-        if counts is not None:
-            if len(counts) <= row:
-                counts = self._periods[period] = np.pad(counts, (0, len(self.met) - len(counts)))
-            counts[row] += 1.0
+        self._periods.setdefault(period, array("i")).append(row)
+        if len(self._periods) > _PERIODS_KEPT:
+            del self._periods[min(self._periods)]
 
     def log_met(self, items: int) -> _Floats:
         """log(count + 0.3), shape (items,)."""
@@ -71,29 +90,65 @@ class Popularity:
         counts = _sized(self.met, items) + _COUNT_PRIOR
         return np.asarray(counts / counts.sum(), np.float32)
 
-    def around(self, time_ms: int, share: _Floats) -> _Floats:
-        """How much more common items are around a moment, in nats up to a constant.
+    def around(self, times_ms: _Rows, share: _Floats) -> _Floats:
+        """How much more common items are around each moment, in nats; shape (m, items).
 
         Months within half a year count by exp(-distance / 2 months), on both sides: what is
         known of later months is used when a question about an earlier one is asked.
         """
-        period = time_ms // _PERIOD_MS
-        counts = np.zeros(len(share), np.float32)
-        for distance in range(-_PERIOD_REACH, _PERIOD_REACH + 1):
-            near = self._periods.get(period + distance)
-            if near is not None:
-                part = near[: len(share)]
-                counts[: len(part)] += np.float32(np.exp(-abs(distance) / _PERIOD_SCALE)) * part
-        return np.asarray(np.log(counts / (share * _PERIOD_PRIOR) + 1.0), np.float32)
+        periods, which = np.unique(times_ms // _PERIOD_MS, return_inverse=True)
+        out = np.zeros((len(periods), len(share)), np.float32)
+        for place, period in enumerate(periods.tolist()):
+            rows, weights = [], []
+            for distance in range(-_PERIOD_REACH, _PERIOD_REACH + 1):
+                near = self._periods.get(period + distance)
+                if near:
+                    rows.append(np.frombuffer(near, np.int32))
+                    weights.append(np.full(len(near), np.exp(-abs(distance) / _PERIOD_SCALE)))
+            if rows:
+                counts = np.bincount(
+                    np.concatenate(rows), weights=np.concatenate(weights), minlength=len(share)
+                )
+                out[place] = np.log(counts[: len(share)] / (share * _PERIOD_PRIOR) + 1.0)
+        return np.asarray(out[which], np.float32)
 
-    def at_stage(self, position: int, share: _Floats) -> _Floats:
+    def at_stage(self, positions: _Rows, share: _Floats) -> _Floats:
         """How much more common items are for users who have come this far, as `around`."""
-        stage = _stage(position)
-        weights = np.exp(-np.abs(np.arange(_STAGES) - stage) / _STAGE_SCALE).astype(np.float32)
-        counts = np.zeros(len(share), np.float32)
-        part = (weights @ self._stages)[: len(share)]
-        counts[: len(part)] = part
-        return np.asarray(np.log(counts / (share * _STAGE_PRIOR) + 1.0), np.float32)
+        stages, which = np.unique(_stages(positions), return_inverse=True)
+        weights = np.exp(-np.abs(np.arange(_STAGES) - stages[:, None]) / _STAGE_SCALE)
+        counts = np.zeros((len(stages), len(share)), np.float32)
+        part = (weights.astype(np.float32) @ self._stages)[:, : len(share)]
+        counts[:, : part.shape[1]] = part
+        return np.asarray(np.log(counts / (share * _STAGE_PRIOR) + 1.0)[which], np.float32)
+
+    def arrays(self, items: int) -> dict[str, npt.NDArray[np.generic]]:
+        self._grow(items)
+        periods = sorted(self._periods)
+        rows: Iterable[npt.NDArray[np.int32]] = (
+            np.frombuffer(self._periods[period], np.int32) for period in periods
+        )
+        return {
+            "met": self.met[:items].copy(),
+            "liked": self.liked[:items].copy(),
+            "stages": self._stages[:, :items].copy(),
+            "periods": np.array(periods, np.int64),
+            "period_sizes": np.array([len(self._periods[one]) for one in periods], np.int64),
+            "period_rows": np.concatenate([np.zeros(0, np.int32), *rows]),
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, npt.NDArray[np.generic]]) -> "Popularity":
+        made = cls()
+        made.met = arrays["met"].astype(np.float64)
+        made.liked = arrays["liked"].astype(np.float64)
+        made._stages = arrays["stages"].astype(np.float32)
+        ends = np.cumsum(arrays["period_sizes"].astype(np.int64))
+        parts = np.split(arrays["period_rows"].astype(np.int32), ends[:-1])
+        made._periods = {
+            int(period): array("i", rows.tobytes())
+            for period, rows in zip(arrays["periods"].astype(np.int64), parts, strict=False)
+        }
+        return made
 
     def _grow(self, items: int) -> None:
         have = len(self.met)
@@ -104,8 +159,9 @@ class Popularity:
             self._stages = np.pad(self._stages, ((0, 0), (0, more)))
 
 
-def _stage(position: int) -> int:
-    return min(int(np.log2(position + 1) * _STAGES_PER_DOUBLING), _STAGES - 1)
+def _stages(positions: _Rows) -> _Rows:
+    stages = (np.log2(positions + 1.0) * _STAGES_PER_DOUBLING).astype(np.int64)
+    return np.asarray(np.minimum(stages, _STAGES - 1), np.int64)
 
 
 def _sized(counts: npt.NDArray[np.float64], items: int) -> npt.NDArray[np.float64]:

@@ -10,33 +10,37 @@ class Settings:
     """Sizes and rates of the next-item models.
 
     Attributes:
-        kept: Events kept per user; ≥ 10.
-        recent: Latest events whose neighbours are looked up; in [1, kept].
-        half_rank: Later liked events after which a liked event counts half; > 0.
+        recent: Latest acts whose neighbours are looked up; ≥ 4.
         neighbours: Successors kept per item, k; the error is stated in `transitions`.
-        dimension: Of the spectral spaces, ≥ 2; cut to what the data support.
-        shrinkage: ρ of the spectral space: directions with an eigenvalue below it fade.
-        text_dimension: Principal directions kept of text vectors.
+        taste_dimension, text_dimension: Parts of the item space, ≥ 2; the space has their sum
+            for all its versions.
+        occasion_dimension: Of the space of occasions, ≥ 2.
+        text_weight: Length of an item's text part beside its taste part; > 0.
+        shrinkage: ρ of the taste part: directions with an eigenvalue below it fade.
         cold_likes: Likes after which an item's own place weighs as much as its text's.
-        personas: Number of discovered personas, ≥ 1.
-        sampled_users: Most users whose histories make the spaces and train the mixers.
-        folds: Parts of the known users for cross-fitting; ≥ 2.
+        most_personas: Largest number of discovered personas, ≥ 2.
+        sampled_users: Most users that anything is learned from.
+        most_items: Most items of a model; the rest is known by text only.
+        folds: Parts of the sampled users for cross-fitting; ≥ 2.
         fitted_predictions: About how many cross-fitted predictions train the mixers.
-        refit_events: Events after which the spaces are computed anew; ≥ 1.
-        left_out: Names of ingredients (`layers.INGREDIENTS`) not used; for ablations.
+        leaning_acts: Latest liked acts that a user's own weights are read from; ≥ 0.
+        leaning_items: Items drawn for the sums over all items meanwhile; ≥ 1.
+        left_out: Names of ingredients (`ingredients.INGREDIENTS`) not used; for ablations.
     """
 
-    kept: int = 512
     recent: int = 10
-    half_rank: float = 10.0
     neighbours: int = 256
-    dimension: int = 128
-    shrinkage: float = 200.0
+    taste_dimension: int = 128
     text_dimension: int = 96
+    occasion_dimension: int = 128
+    text_weight: float = 0.3
+    shrinkage: float = 200.0
     cold_likes: float = 0.0
-    personas: int = 8
+    most_personas: int = 12
     sampled_users: int = 20_000
+    most_items: int = 200_000
     folds: int = 5
     fitted_predictions: int = 6_000
-    refit_events: int = 10_000
+    leaning_acts: int = 48
+    leaning_items: int = 400
     left_out: frozenset[str] = frozenset()

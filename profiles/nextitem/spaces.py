@@ -23,7 +23,7 @@ from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 
 from profiles.nextitem.histories import Acts
 
-__all__ = ["occasion_space", "place_by_text", "taste_space"]
+__all__ = ["occasion_space", "taste_space"]
 
 _SMALLEST: Final = 1e-3
 _DENSE_ITEMS: Final = 300
@@ -109,24 +109,3 @@ def _leading(
     order = np.argsort(-values)[:dimension]
     order = order[values[order] > _SMALLEST]
     return values[order], vectors[:, order]
-
-
-def place_by_text(
-    places: _Floats, texts: _Floats, likes: npt.NDArray[np.float64], *, half: float
-) -> _Floats:
-    """Move items with few likes to where their text says they belong.
-
-    A ridge map from text to place is learned on items with likes, weighted by them; an item
-    with n likes keeps its own place and gains `half / (n + half)` of the mapped one.
-    """
-    known = likes > 0
-    if half <= 0 or known.sum() < texts.shape[1]:
-        return places
-    weight = (likes[known] / (likes[known] + half))[:, None]
-    sample = texts[known].astype(np.float64)
-    gram = sample.T @ (sample * weight) + len(sample) / texts.shape[1] * 0.1 * np.eye(
-        texts.shape[1]
-    )
-    mapping = np.linalg.solve(gram, sample.T @ (places[known] * weight))
-    mapped = texts @ mapping
-    return (places + (half / (likes + half))[:, None] * mapped).astype(np.float32)

@@ -11,11 +11,12 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+import scipy.sparse as sp
 
 __all__ = ["Transitions"]
 
 _EMPTY: Final = -1
-_FIRST_ROWS: Final = 1_024
+_FIRST_ROWS: Final = 64
 
 _Rows = npt.NDArray[np.int64]
 _Weights = npt.NDArray[np.float32]
@@ -36,6 +37,35 @@ class Transitions:
         self._weight = np.zeros((0, neighbours), np.float32)
         self._given = np.zeros(0, np.float64)
 
+    @classmethod
+    def counted(
+        cls,
+        sources: _Rows,
+        targets: _Rows,
+        weights: npt.NDArray[np.float64],
+        *,
+        items: int,
+        neighbours: int,
+        prior: float,
+    ) -> "Transitions":
+        """All pairs at once: exact weights of the k heaviest, equals by target.
+
+        What is left out weighs no more than the lightest kept, so the bounds above hold, and
+        go on holding under `add`.
+        """
+        pairs = sp.csr_array((weights, (sources, targets)), shape=(items, items))
+        pairs.sum_duplicates()
+        made = cls(neighbours=neighbours, prior=prior)
+        made._grow(items)
+        source = np.repeat(np.arange(items), np.diff(pairs.indptr))
+        order = np.lexsort((pairs.indices, -pairs.data, source))
+        rank = np.arange(len(order)) - pairs.indptr[source]
+        kept = rank < neighbours
+        made._successor[source[kept], rank[kept]] = pairs.indices[order[kept]]
+        made._weight[source[kept], rank[kept]] = pairs.data[order[kept]]
+        made._given[:items] = np.bincount(source, weights=pairs.data, minlength=items)
+        return made
+
     def add(self, sources: _Rows, target: int, weights: _Weights) -> None:
         """`target` followed each of `sources`, which are distinct; weights > 0."""
         self._grow(int(sources.max()) + 1)
@@ -49,29 +79,66 @@ class Transitions:
         self._weight[sources, slot] += weights
         self._given[sources] += weights
 
+    def shares(self, sources: _Rows, columns: int, place: _Rows | None = None) -> _Weights:
+        """Share of each successor, shape (len(sources), columns); a row sums to < 1.
+
+        Args:
+            place: Column of each item, -1 for none; by default an item is its own column.
+        """
+        out = np.zeros((len(sources), columns), np.float32)
+        known = np.flatnonzero(sources < len(self._given))
+        if not len(known):
+            return out
+        own = sources[known]
+        successors = self._successor[own]
+        at = successors if place is None else np.where(successors >= 0, place[successors], _EMPTY)
+        shares = self._weight[own] / (self._given[own] + self._prior)[:, None].astype(np.float32)
+        row, slot = np.nonzero((at >= 0) & (at < columns))
+        # Successors of a source are distinct, so nothing is overwritten.
+        out[known[row], at[row, slot]] = shares[row, slot]
+        return out
+
     def following(self, sources: _Rows, weights: _Weights, items: int) -> _Weights:
-        """Σ weight · share of each successor, shape (items,); a source's shares sum to < 1."""
-        out = np.zeros(items, np.float64)
-        known = sources < len(self._given)
-        sources, weights = sources[known], weights[known]
-        if len(sources):
-            shares = (
-                self._weight[sources] * (weights / (self._given[sources] + self._prior))[:, None]
-            )
-            successors = self._successor[sources]
-            kept = successors != _EMPTY
-            out += np.bincount(successors[kept], weights=shares[kept], minlength=items)
-        return out.astype(np.float32)
+        """Σ weight · share of each successor, shape (items,)."""
+        return np.asarray(weights @ self.shares(sources, items), np.float32)
 
     @property
     def size_bytes(self) -> int:
         return self._successor.nbytes + self._weight.nbytes + self._given.nbytes
 
+    def arrays(self, items: int) -> dict[str, npt.NDArray[np.generic]]:
+        """Rows of the first `items`, kept pairs only: 8 bytes per pair."""
+        self._grow(items)
+        successor, weight = self._successor[:items], self._weight[:items]
+        kept = successor != _EMPTY
+        return {
+            "pairs": kept.sum(axis=1).astype(np.int32),
+            "successors": successor[kept],
+            "weights": weight[kept],
+            "given": self._given[:items].copy(),
+        }
+
+    @classmethod
+    def from_arrays(
+        cls, arrays: dict[str, npt.NDArray[np.generic]], *, neighbours: int, prior: float
+    ) -> "Transitions":
+        """Inverse of `arrays`, up to the order of the pairs of a source."""
+        made = cls(neighbours=neighbours, prior=prior)
+        pairs = arrays["pairs"].astype(np.int64)
+        items = len(pairs)
+        made._grow(items)
+        source = np.repeat(np.arange(items), pairs)
+        slot = np.arange(len(source)) - np.repeat(np.cumsum(pairs) - pairs, pairs)
+        made._successor[source, slot] = arrays["successors"]
+        made._weight[source, slot] = arrays["weights"]
+        made._given[:items] = arrays["given"]
+        return made
+
     def _grow(self, rows: int) -> None:
         have = len(self._given)
         if rows <= have:
             return
-        more = max(rows, 2 * have, _FIRST_ROWS) - have
+        more = max(rows, 2 * have if have else 0, _FIRST_ROWS) - have
         self._successor = np.pad(self._successor, ((0, more), (0, 0)), constant_values=_EMPTY)
         self._weight = np.pad(self._weight, ((0, more), (0, 0)))
         self._given = np.pad(self._given, (0, more))

@@ -19,14 +19,12 @@ from profiles.nextitem.settings import Settings
 from profiles.queries import Level
 
 _SMALL = Settings(
-    kept=64,
     neighbours=8,
-    dimension=6,
+    taste_dimension=6,
+    occasion_dimension=6,
     text_dimension=4,
-    personas=3,
+    most_personas=3,
     fitted_predictions=40,
-    # Several times during the test file below.
-    refit_events=15,
 )
 _ITEMS = [f"i{number}" for number in range(30)]
 

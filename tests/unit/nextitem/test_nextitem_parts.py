@@ -1,16 +1,23 @@
-from collections import Counter, deque
+from collections import Counter
+from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from nextitem_world import SMALL
 
-from profiles.nextitem.histories import Act, Acts, History, acts_of
-from profiles.nextitem.layers import CIRCUMSTANCES, circumstances
-from profiles.nextitem.mixer import Mixer
-from profiles.nextitem.personas import Personas, membership
+from profiles.nextitem.histories import History, acts_of
+from profiles.nextitem.ingredients import CIRCUMSTANCES, Columns, Questions, circumstances, features
+from profiles.nextitem.itemspace import ItemSpace
+from profiles.nextitem.mixer import Mixer, moments
+from profiles.nextitem.packing import Array, BlobFormatError, pack, unpack
+from profiles.nextitem.personas import Advantage, Personas, advantages, membership
 from profiles.nextitem.popularity import Popularity
-from profiles.nextitem.spaces import occasion_space, place_by_text, taste_space
+from profiles.nextitem.population import Items, Population
+from profiles.nextitem.spaces import occasion_space, taste_space
+from profiles.nextitem.tastes import taste_weights
 from profiles.nextitem.transitions import Transitions
 
 _STEPS = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 9)), max_size=80)
@@ -44,7 +51,7 @@ def test_transitions_err_within_what_space_saving_promises(steps: list[tuple[int
 def test_transitions_of_a_full_table_take_no_more_memory() -> None:
     transitions = Transitions(neighbours=8, prior=1.0)
     for target in range(1_000):
-        transitions.add(np.array([target % 50]), target, _ones(1))
+        transitions.add(np.array([target]), target, _ones(1))
     before = transitions.size_bytes
     for target in range(5_000):
         transitions.add(np.array([target % 1_000]), target, _ones(1))
@@ -60,10 +67,13 @@ def test_what_followed_most_is_expected_most() -> None:
 
 
 def _history(acts: list[tuple[int, bool]]) -> History:
-    history = History(deque(maxlen=50))
-    for second, (row, liked) in enumerate(acts):
-        history.add(Act(row, liked, 1_000 * second))
-    return history
+    """One act a second."""
+    rows = np.array([row for row, _ in acts], np.int64)
+    liked = np.array([one for _, one in acts], np.bool_)
+    seconds = np.arange(len(acts))
+    return History(
+        rows, liked, 1_000 * seconds, liked.astype(np.float32), seconds.astype(np.uint32)
+    )
 
 
 _LIKES = st.lists(
@@ -108,35 +118,184 @@ def test_items_of_one_occasion_lie_together() -> None:
     assert likeness[:6, :6].min() > likeness[:6, 6:].max()
 
 
-def test_a_new_item_gets_its_place_from_its_text() -> None:
+def _space(texts: npt.NDArray[np.float32], taste: npt.NDArray[np.float32]) -> ItemSpace:
+    likes = np.full(len(texts), 50.0)
+    likes[-1] = 0.0
+    before = ItemSpace.initial(
+        texts.shape[1],
+        text_dimension=5,
+        taste_dimension=3,
+        text_weight=0.5,
+        cold_likes=5.0,
+        seed=0,
+    )
+    keys = np.arange(len(texts)).astype(np.uint64)
+    return ItemSpace.fitted(texts, taste, likes, keys, before=before)
+
+
+def _texts_and_tastes() -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     rng = np.random.default_rng(1)
     texts = rng.standard_normal((200, 5)).astype(np.float32)
-    mapping = rng.standard_normal((5, 3))
-    places = (texts @ mapping).astype(np.float32)
-    likes = np.full(200, 50.0)
-    likes[-1] = 0.0
-    known = places.copy()
+    texts -= texts.mean(axis=0)
+    texts /= np.linalg.norm(texts, axis=1, keepdims=True)
+    return texts, (texts @ rng.standard_normal((5, 3))).astype(np.float32)
+
+
+def test_a_new_item_gets_its_place_from_its_text_and_moves_by_likes() -> None:
+    texts, taste = _texts_and_tastes()
+    known = taste.copy()
     known[-1] = 0.0
-    placed = place_by_text(known, texts, likes, half=5.0)
-    assert np.allclose(placed[-1], places[-1], atol=0.2)
+    space = _space(texts, known)
+    new = space.place(10**6, texts[-1])
+    # A ridge shrinks what it maps.
+    assert np.allclose(new[5:], 0.88 * taste[-1], atol=0.05)
+    assert np.linalg.norm(new[:5]) == pytest.approx(0.5)
+    # Fifty likes to five: the text's place counts an eleventh.
+    known_place = space.place(7, texts[7])
+    assert np.allclose(known_place[5:], taste[7] * (1 + 0.88 * 5 / 55), atol=0.02)
+    assert space.place(7, None)[:5].tolist() == [0.0] * 5
+
+
+def test_an_item_space_keeps_its_dimension_and_survives_being_written() -> None:
+    texts, taste = _texts_and_tastes()
+    space = _space(texts, taste)
+    first = ItemSpace.initial(
+        5, text_dimension=5, taste_dimension=3, text_weight=0.5, cold_likes=5.0, seed=0
+    )
+    assert space.dimension == first.dimension == 8
+    for one in (space, first):
+        again = ItemSpace.from_bytes(one.to_bytes())
+        assert again.to_bytes() == one.to_bytes()
+        assert np.array_equal(again.place(3, texts[3]), one.place(3, texts[3]))
+
+
+def test_before_anything_is_learned_texts_keep_their_likeness() -> None:
+    rng = np.random.default_rng(0)
+    texts = rng.standard_normal((40, 384))
+    texts[20:] = texts[:20] + 0.3 * texts[20:]
+    texts = (texts / np.linalg.norm(texts, axis=1, keepdims=True)).astype(np.float32)
+    space = ItemSpace.initial(
+        384, text_dimension=64, taste_dimension=3, text_weight=1.0, cold_likes=5.0, seed=0
+    )
+    places = space.places(list(range(40)), list(texts))
+    assert np.abs(places @ places.T - texts @ texts.T).mean() < 0.12
+    assert (places @ places.T)[:20, 20:].argmax(axis=1).tolist() == list(range(20))
+
+
+def test_arrays_that_are_packed_come_back() -> None:
+    arrays: dict[str, Array] = {
+        "a": np.arange(6).reshape(2, 3),
+        "b": np.zeros((0, 4), np.float32),
+    }
+    header, again = unpack(pack(b"header", arrays))
+    assert header == b"header"
+    for name, array in arrays.items():
+        assert again[name].dtype == array.dtype
+        assert np.array_equal(again[name], array)
+    with pytest.raises(BlobFormatError):
+        unpack(pack(b"", {"o": np.array([1.0])}).replace(b"<f8", b"|O8"))
+
+
+def _groups() -> list[History]:
+    rng = np.random.default_rng(0)
+    return [
+        _history([(5 * (user % 3) + int(row), True) for row in rng.permutation(5)[:4]])
+        for user in range(60)
+    ]
 
 
 def test_planted_groups_become_personas() -> None:
-    rng = np.random.default_rng(0)
-    histories = []
-    for user in range(60):
-        first = 5 * (user % 3)
-        histories.append(_history([(first + int(row), True) for row in rng.permutation(5)[:4]]))
+    histories = _groups()
     acts = acts_of(histories)
     places = taste_space(acts, 15, dimension=3, shrinkage=1.0)
-    personas = Personas.found(acts, places, count=3, seed=0)
-    vectors = np.stack([places[list({act.row for act in h.acts})].sum(0) for h in histories])
+    vectors = np.stack([places[history.row].sum(axis=0) for history in histories])
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    personas = Personas.found(acts, vectors, 15, most=8, seed=0)
+    assert len(personas.centroids) == 3
     own = membership(vectors, personas.centroids).argmax(axis=1)
     assert len({(user % 3, int(persona)) for user, persona in enumerate(own)}) == 3
     share = np.full(15, 1 / 15, np.float32)
-    advantage = personas.advantage(membership(vectors[0], personas.centroids), share)
+    member = membership(vectors[:1], personas.centroids)
+    advantage = personas.advantage(member, share)[0]
     assert advantage[:5].min() > 0 > advantage[5:].max()
+    # A persona that does not predict says nothing, and the others go on.
+    silent = int(own[0])
+    personas.advantages = tuple(
+        Advantage(-1.0 if place == silent else 1.0, 0.1, 100) for place in range(3)
+    )
+    alone = np.zeros((1, 3), np.float32)
+    alone[0, silent] = 1.0
+    assert np.abs(personas.advantage(alone, share)).max() < 1e-5
+    assert personas.evidence(alone[0]) == 0.0
+
+
+def test_a_personas_advantage_has_the_error_of_its_users() -> None:
+    rng = np.random.default_rng(0)
+    user = np.repeat(np.arange(400), 5)
+    gains = 0.3 + rng.standard_normal(400)[user]
+    persona = (user >= 200).astype(np.int64)
+    first, second = advantages(persona, user, gains, 2)
+    assert (first.events, second.events) == (1_000, 1_000)
+    assert abs(first.nats - 0.3) < 3 * first.standard_error
+    # Five equal gains of a user are worth one.
+    assert first.standard_error == pytest.approx(1 / np.sqrt(200), rel=0.15)
+    assert not advantages(persona, user, gains + 1.0, 2)[0].abstains
+    assert advantages(persona, user, gains - 1.0, 2)[0].abstains
+    assert advantages(persona, user, gains, 3)[2].abstains
+
+
+def test_counting_at_once_equals_counting_one_by_one() -> None:
+    rng = np.random.default_rng(3)
+    histories = [
+        _history([(int(row), bool(row % 2)) for row in rng.integers(0, 12, 9)]) for _ in range(8)
+    ]
+    items = Items(list(range(12)), [None] * 12)
+    space = ItemSpace.initial(
+        1, text_dimension=4, taste_dimension=6, text_weight=1.0, cold_likes=0.0, seed=0
+    )
+    # More successors than there are items: nothing is approximate.
+    settings = replace(SMALL, neighbours=12)
+    at_once = Population.counted(histories, items, settings, before=space, seed=0)
+    one_by_one = Population.empty(settings, space)
+    for row in range(12):
+        one_by_one.put_item(row, row, None)
+    for history in histories:
+        for act in range(len(history)):
+            one_by_one.learn(history, act)
+    rows, times = np.arange(12), np.array([3_000, 9_000])
+    for name in ("steps", "sessions"):
+        whole, parts = (getattr(one, name).shares(rows, 12) for one in (at_once, one_by_one))
+        assert np.allclose(whole, parts, atol=1e-5)
+    first, second = at_once.popularity, one_by_one.popularity
+    assert np.array_equal(first.log_met(12), second.log_met(12))
+    share = first.share(12)
+    assert np.array_equal(first.around(times, share), second.around(times, share))
+    assert np.allclose(first.at_stage(rows, share), second.at_stage(rows, share), atol=1e-5)
+
+
+def test_some_columns_are_the_same_columns_of_all() -> None:
+    histories = _groups()
+    items = Items(list(range(15)), [None] * 15)
+    space = ItemSpace.initial(
+        1, text_dimension=4, taste_dimension=6, text_weight=1.0, cold_likes=0.0, seed=0
+    )
+    population = Population.counted(histories, items, SMALL, before=space, seed=0)
+    history = _history([(0, True), (7, False), (3, True), (0, True)])
+    questions = Questions(history, np.array([0, 1, 3, 4]), np.array([0, 1_500, 3_000, 90_000]))
+    rows = np.array([1, 3, 8, 14])
+    whole = features(population, questions, Columns(15))
+    part = features(population, questions, Columns.some(rows, 15))
+    assert np.allclose(whole[:, :, rows], part, atol=1e-5)
+    # And each question is answered as if it were asked alone.
+    for place, end in enumerate(questions.ends.tolist()):
+        alone = Questions(history, np.array([end]), questions.times_ms[[place]])
+        assert np.allclose(features(population, alone, Columns(15))[0], whole[place], atol=1e-4)
+
+
+def test_a_taste_fades_by_later_likes() -> None:
+    history = _history([(0, True), (1, False), (2, True), (3, True)])
+    weights = taste_weights(history, np.array([0, 1, 3, 4]), 1.0)
+    assert weights.tolist() == [[0, 0, 0, 0], [1, 0, 0, 0], [0.5, 0, 1, 0], [0.25, 0, 0.5, 1]]
 
 
 def test_popularity_does_not_depend_on_order() -> None:
@@ -156,12 +315,31 @@ def test_popularity_does_not_depend_on_order() -> None:
                 (
                     popularity.log_met(20),
                     popularity.log_liked_share(20),
-                    popularity.around(5 * 30 * 86_400_000, share),
-                    popularity.at_stage(3, share),
+                    popularity.around(np.array([5 * 30 * 86_400_000]), share)[0],
+                    popularity.at_stage(np.array([3]), share)[0],
                 )
             )
         )
     assert np.array_equal(seen[0], seen[1])
+
+
+def _choices(
+    rng: np.random.Generator, true: npt.NDArray[np.float64], items: int
+) -> tuple[npt.NDArray[np.float32], int]:
+    """Features of items, and one item chosen by the true weights."""
+    scores = rng.standard_normal((len(true), items)).astype(np.float32)
+    chances = np.exp(true @ scores)
+    return scores, int(rng.choice(items, p=chances / chances.sum()))
+
+
+def _learn(
+    mixer: Mixer,
+    around: npt.NDArray[np.float64],
+    scores: npt.NDArray[np.float32],
+    target: int,
+) -> None:
+    logits = (mixer.weights(around[None]).astype(np.float32) @ scores).astype(np.float32)
+    mixer.update(around[None], moments(scores[None], logits, np.array([target])))
 
 
 def test_the_mixer_recovers_the_weights_of_the_choices_it_sees() -> None:
@@ -169,11 +347,8 @@ def test_the_mixer_recovers_the_weights_of_the_choices_it_sees() -> None:
     true = np.array([1.5, -0.7, 0.0])
     mixer = Mixer(scores=3, circumstances=1)
     for _ in range(3_000):
-        features = rng.standard_normal((3, 30)).astype(np.float32)
-        chances = np.exp(true @ features)
-        target = int(rng.choice(30, p=chances / chances.sum()))
-        mixer.update(features, np.ones(1), target=target, excluded=[])
-    assert mixer.weights(np.ones(1)) == pytest.approx(true, abs=0.1)
+        _learn(mixer, np.ones(1), *_choices(rng, true, 30))
+    assert mixer.weights(np.ones((1, 1)))[0] == pytest.approx(true, abs=0.1)
 
 
 def test_weights_follow_the_circumstances() -> None:
@@ -181,19 +356,17 @@ def test_weights_follow_the_circumstances() -> None:
     mixer = Mixer(scores=1, circumstances=3)
     for step in range(3_000):
         group = step % 2
-        features = rng.standard_normal((1, 20)).astype(np.float32)
-        chances = np.exp(2.0 * group * features[0])
-        target = int(rng.choice(20, p=chances / chances.sum()))
         around = np.array([1.0, 1.0 - group, group])
-        mixer.update(features, around, target=target, excluded=[])
-    assert mixer.weights(np.array([1.0, 1.0, 0.0])) == pytest.approx([0.0], abs=0.2)
-    assert mixer.weights(np.array([1.0, 0.0, 1.0])) == pytest.approx([2.0], abs=0.2)
+        _learn(mixer, around, *_choices(rng, np.array([2.0 * group]), 20))
+    assert mixer.weights(np.array([[1.0, 1.0, 0.0]]))[0] == pytest.approx([0.0], abs=0.2)
+    assert mixer.weights(np.array([[1.0, 0.0, 1.0]]))[0] == pytest.approx([2.0], abs=0.2)
 
 
 @given(st.integers(0, 5_000), st.integers(0, 10**9))
 def test_circumstances_are_a_one_and_two_shares_of_one(liked: int, pause_ms: int) -> None:
-    history = History(deque([Act(0, True, 0)], maxlen=5), length=liked + 1, liked=liked)
-    around = circumstances(history, pause_ms)
+    history = _history([(0, True)] * liked)
+    now_ms = pause_ms + 1_000 * max(liked - 1, 0)
+    around = circumstances(Questions.one(history, now_ms))[0]
     assert len(around) == CIRCUMSTANCES
     assert around[0] == 1.0
     assert around[1:6].sum() == pytest.approx(1.0)
@@ -206,4 +379,5 @@ def test_columns_keep_each_users_order() -> None:
     assert acts.user.tolist() == [0, 0, 2]
     assert acts.row.tolist() == [3, 1, 2]
     assert acts.liked.tolist() == [True, False, True]
-    assert Acts(acts.user[:0], acts.row[:0], acts.liked[:0], acts.time_ms[:0]).users == 0
+    assert acts.position.tolist() == [0, 1, 0]
+    assert acts_of([]).users == 0

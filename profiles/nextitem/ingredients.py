@@ -1,0 +1,227 @@
+"""The ingredients of a prediction, each a score per item, and the layer it belongs to."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from profiles.nextitem.histories import History
+from profiles.nextitem.personas import membership
+from profiles.nextitem.population import Population
+from profiles.nextitem.tastes import taste_weights
+from profiles.queries import Level
+
+__all__ = ["CIRCUMSTANCES", "INGREDIENTS", "Columns", "Questions", "circumstances", "features"]
+
+_Floats = npt.NDArray[np.float32]
+_Rows = npt.NDArray[np.int64]
+
+INGREDIENTS: Final[Mapping[str, Level]] = {
+    "popularity": Level.GLOBAL,
+    "liked share": Level.GLOBAL,
+    "period": Level.GLOBAL,
+    "stage": Level.GLOBAL,
+    "persona": Level.PERSONA,
+    "after the last": Level.USER,
+    "after the two before": Level.USER,
+    "after the earlier": Level.USER,
+    "within minutes": Level.USER,
+    "occasion": Level.USER,
+    "taste": Level.USER,
+    "recent texts": Level.USER,
+    "liked texts": Level.USER,
+    "obscurity": Level.USER,
+}
+_HISTORY_KNOTS: Final = np.log1p(np.array([0.0, 2.0, 10.0, 45.0, 200.0]))
+_PAUSE_KNOTS: Final = np.log(np.array([5.0, 60.0, 1_800.0]))
+CIRCUMSTANCES: Final = 1 + len(_HISTORY_KNOTS) + len(_PAUSE_KNOTS)
+
+_RECENT_FADE: Final = 0.85
+_SESSION_FADE: Final = 0.9
+_SESSION_S: Final = 60.0
+_SESSION_FLOOR: Final = 1e-3
+_UNSEEN_SHARE: Final = 3e-4
+# Bring each score's spread over items near one, so that one prior fits all weights.
+_TASTE_SCALE: Final = 10.0
+_SPACE_SCALE: Final = 3.0
+_NEARNESS_STEP: Final = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Questions:
+    """What comes next after each of several prefixes of one history?
+
+    Attributes:
+        ends: Lengths of the prefixes, shape (m,).
+        times_ms: When each is asked, shape (m,).
+    """
+
+    history: History
+    ends: _Rows
+    times_ms: _Rows
+
+    @classmethod
+    def one(cls, history: History, time_ms: int) -> "Questions":
+        """After the whole history."""
+        return cls(history, np.array([len(history)]), np.array([time_ms]))
+
+    @classmethod
+    def before(cls, history: History, acts: _Rows) -> "Questions":
+        """Before each of these acts, at its time."""
+        return cls(history, acts, history.time_ms[acts])
+
+    def __len__(self) -> int:
+        return len(self.ends)
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """The items that are scored: all of a model, or some of them.
+
+    Attributes:
+        rows: Shape (r,), ascending; None for all.
+        place: Column of each item of the model, -1 for none; None for all.
+    """
+
+    items: int
+    rows: _Rows | None = None
+    place: _Rows | None = None
+
+    @classmethod
+    def some(cls, rows: _Rows, items: int) -> "Columns":
+        place = np.full(items, -1, np.int64)
+        place[rows] = np.arange(len(rows))
+        return cls(items, rows, place)
+
+    def __len__(self) -> int:
+        return self.items if self.rows is None else len(self.rows)
+
+    def of(self, values: _Floats) -> _Floats:
+        """The scored part of an array whose first axis are items."""
+        return values[: self.items] if self.rows is None else values[self.rows]
+
+
+def circumstances(questions: Questions) -> npt.NDArray[np.float64]:
+    """What the weights of a mix depend on, shape (m, CIRCUMSTANCES).
+
+    A one; the length of the history in liked acts, and the pause since the last act, both
+    logarithmic and each spread over its two nearest knots.
+    """
+    history, ends = questions.history, questions.ends
+    liked = np.concatenate(([0], np.cumsum(history.liked)))[ends]
+    pause_s = np.full(len(ends), np.inf)
+    begun = ends > 0
+    pause_s[begun] = (questions.times_ms[begun] - history.time_ms[ends[begun] - 1]) / 1000.0
+    return np.concatenate(
+        (
+            np.ones((len(ends), 1)),
+            _spread(np.log1p(liked), _HISTORY_KNOTS),
+            _spread(np.log(np.maximum(pause_s, 1.0)), _PAUSE_KNOTS),
+        ),
+        axis=1,
+    )
+
+
+def _spread(
+    values: npt.NDArray[np.float64], knots: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Weights of linear interpolation between knots, constant beyond the ends; rows sum to 1."""
+    inside = np.clip(values, knots[0], knots[-1])
+    after = np.clip(np.searchsorted(knots, inside), 1, len(knots) - 1)
+    share = (inside - knots[after - 1]) / (knots[after] - knots[after - 1])
+    out = np.zeros((len(values), len(knots)))
+    each = np.arange(len(values))
+    out[each, after - 1] = 1.0 - share
+    out[each, after] = share
+    return out
+
+
+def features(population: Population, questions: Questions, columns: Columns) -> _Floats:
+    """Scores of shape (m, len(INGREDIENTS), columns); zeros where an ingredient says nothing."""
+    out = np.zeros((len(questions), len(INGREDIENTS), len(columns)), np.float32)
+    popularity, items = population.popularity, columns.items
+    share = popularity.share(items)
+    log_met = popularity.log_met(items)
+    log_share = columns.of(np.log(share))
+    out[:, 0] = columns.of(log_met)
+    out[:, 1] = columns.of(popularity.log_liked_share(items))
+    out[:, 2] = columns.of(popularity.around(questions.times_ms, share).T).T
+    out[:, 3] = columns.of(popularity.at_stage(questions.ends, share).T).T
+    out[:, 4] = log_share
+    if len(questions.history) and questions.ends.any():
+        _recent_features(out, population, questions, columns, log_met)
+        _taste_features(out, population, questions, columns, share)
+    return out
+
+
+def _recent_features(
+    out: _Floats, population: Population, questions: Questions, columns: Columns, log_met: _Floats
+) -> None:
+    history, recent = questions.history, population.recent
+    lags = np.arange(recent)
+    acts = questions.ends[:, None] - 1 - lags
+    valid = acts >= 0
+    rows = history.row[np.maximum(acts, 0)]
+    uniq, which = np.unique(rows[valid], return_inverse=True)
+    question = np.nonzero(valid)[0]
+
+    def weighted(weights: npt.NDArray[np.float64]) -> _Floats:
+        """Weights by lag as a matrix of questions by distinct recent items."""
+        matrix = np.zeros((len(questions), len(uniq)), np.float32)
+        np.add.at(matrix, (question, which), weights[valid].astype(np.float32))
+        return matrix
+
+    steps = population.steps.shares(uniq, len(columns), columns.place)
+    counted = valid.astype(np.float64)
+    for ingredient, first, last in ((5, 0, 1), (6, 1, 3), (7, 3, recent)):
+        part = np.where((lags >= first) & (lags < last), counted, 0.0)
+        part /= np.maximum(part.sum(axis=1, keepdims=True), 1.0)
+        out[:, ingredient] = _log_share(weighted(part) @ steps)
+    sessions = population.sessions.shares(uniq, len(columns), columns.place)
+    gaps_ms = questions.times_ms[:, None] - history.time_ms[np.maximum(acts, 0)]
+    near = np.exp(-np.maximum(gaps_ms, 0) / (1000.0 * _SESSION_S)) + _SESSION_FLOOR
+    out[:, 8] = _log_share(weighted(_SESSION_FADE**lags * near) @ sessions)
+    fade = np.where(valid, _RECENT_FADE**lags, 0.0)
+    fade /= np.maximum(fade.sum(axis=1, keepdims=True), 1e-9)
+    faded = weighted(fade)
+    occasion, texts = population.occasion, population.places[:, : population.text_dimension]
+    out[:, 9] = _SPACE_SCALE * ((faded @ occasion[uniq]) @ columns.of(occasion).T)
+    out[:, 11] = population.text_scale * _SPACE_SCALE * (faded @ texts[uniq]) @ columns.of(texts).T
+    out[:, 13] = _nearness(columns.of(log_met), log_met[uniq], faded, float(log_met.min()))
+
+
+def _taste_features(
+    out: _Floats, population: Population, questions: Questions, columns: Columns, share: _Floats
+) -> None:
+    history = questions.history
+    weights = taste_weights(history, questions.ends, population.half_rank)
+    vectors = weights @ population.places[history.row]
+    text = population.text_dimension
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    member = membership(vectors / np.maximum(norms, 1e-9), population.personas.centroids)
+    # Who has shown nothing belongs nowhere.
+    member *= norms > 0
+    out[:, 4] += columns.of(population.personas.advantage(member, share).T).T
+    places = columns.of(population.places)
+    out[:, 10] = _TASTE_SCALE * (vectors[:, text:] @ places[:, text:].T)
+    mass = np.maximum(np.abs(weights).sum(axis=1, keepdims=True), 1e-9)
+    scale = population.text_scale * _SPACE_SCALE
+    out[:, 12] = (scale * vectors[:, :text] / mass) @ places[:, :text].T
+
+
+def _log_share(shares: _Floats) -> _Floats:
+    return np.asarray(np.log(shares / np.float32(_UNSEEN_SHARE) + 1.0), np.float32)
+
+
+def _nearness(log_met: _Floats, recent: _Floats, weights: _Floats, lowest: float) -> _Floats:
+    """Log density of an item's popularity among the popularity of recent items, (m, columns).
+
+    People who have come to rare items stay there. A Gaussian kernel of width 0.7 nats, read
+    from a table: one entry per tenth of a nat.
+    """
+    bins = ((log_met - lowest) / _NEARNESS_STEP).astype(np.int64)
+    grid = lowest + _NEARNESS_STEP * (np.arange(int(bins.max(initial=0)) + 1) + 0.5)
+    kernel = np.exp(-((grid[None, :] - recent[:, None]) ** 2)).astype(np.float32)
+    return np.asarray(np.log(weights @ kernel / 0.01 + 1.0)[:, bins], np.float32)
