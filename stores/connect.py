@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 from qdrant_client import AsyncQdrantClient
 
+from profiles.documents.passages import PassageStore
 from profiles.ports import (
     AggregateStore,
     ControlStore,
@@ -25,9 +26,10 @@ from stores.items import PointItemStore, item_collection
 from stores.memory import MemoryPoints
 from stores.memory_aggregates import MemoryAggregateStore
 from stores.memory_cache import MemoryProfileCache
+from stores.passages import PointPassageStore, passage_collection
 from stores.personas import PERSONA_COLLECTION, PointPersonaStore
 from stores.points import Collection, Points
-from stores.qdrant_server import ServerPoints, require_conditional_writes
+from stores.qdrant_server import ServerPoints, require_version
 from stores.redis_aggregates import RedisAggregateStore
 from stores.redis_cache import RedisProfileCache
 from stores.redis_connection import RedisConnection
@@ -71,6 +73,7 @@ class ProfileStores:
     items: ItemStore
     control: ControlStore
     personas: PersonaStore
+    passages: PassageStore
     flush: Callable[[], Awaitable[None]]
     close: Callable[[], Awaitable[None]]
 
@@ -86,7 +89,12 @@ class RedisStores:
 
 
 async def open_profile_stores(
-    qdrant_url: str, *, namespace: str, dimension: int, timeout_s: float = 10.0
+    qdrant_url: str,
+    *,
+    namespace: str,
+    dimension: int,
+    space_dimension: int | None = None,
+    timeout_s: float = 10.0,
 ) -> ProfileStores:
     """Open, and create where absent, the collections of a namespace.
 
@@ -96,7 +104,8 @@ async def open_profile_stores(
             or as `?grpc_port=` says (0: none), and `https://:KEY@host` for an API key;
             `:memory:`, qdrant-client without a server.
         namespace: Prefix of every collection's name; letters, digits, `_` and `-`.
-        dimension: Of item, user and persona vectors, ≥ 1.
+        dimension: Of item vectors, ≥ 1.
+        space_dimension: Of user vectors, which lie in the item space; as items by default.
         timeout_s: For each request to a server.
 
     Raises:
@@ -115,20 +124,22 @@ async def open_profile_stores(
             url=qdrant_url,
             namespace=_checked(namespace),
             collections=[
-                user_collection(dimension),
+                user_collection(space_dimension or dimension),
                 item_collection(dimension),
                 CONTROL_COLLECTION,
                 PERSONA_COLLECTION,
+                passage_collection(dimension),
             ],
             timeout_s=timeout_s,
         )
     )
-    users, items, control, personas = opened.collections
+    users, items, control, personas, passages = opened.collections
     return ProfileStores(
         users=PointUserStore(users),
         items=PointItemStore(items),
         control=PointControlStore(control),
         personas=PointPersonaStore(personas),
+        passages=PointPassageStore(passages),
         flush=opened.flush,
         close=opened.close,
     )
@@ -219,7 +230,7 @@ async def _open_server(request: _Request) -> _Opened:
         check_compatibility=False,
     )
     try:
-        await require_conditional_writes(client)
+        await require_version(client)
         return await _open_collections(client, request, indexed=True)
     except BaseException:
         await client.close()

@@ -5,6 +5,7 @@ from typing import assert_never
 
 import numpy as np
 
+from profiles.documents.words import SparseVector, inverse_document_frequency
 from profiles.ports import Vector
 from stores.errors import StoreMismatch
 from stores.points import (
@@ -30,9 +31,9 @@ def _meets(point: Point, where: Where) -> bool:
     for term in where:
         match term:
             case Equals(field, value):
-                holds = point.payload.get(field) == value
+                holds = _equals(point, field, value)
             case Differs(field, value):
-                holds = point.payload.get(field) != value
+                holds = not _equals(point, field, value)
             case AtMost(field, bound):
                 number = point.payload.get(field)
                 holds = isinstance(number, int | float) and number <= bound
@@ -46,6 +47,11 @@ def _meets(point: Point, where: Where) -> bool:
         if not holds:
             return False
     return True
+
+
+def _equals(point: Point, field: str, value: str | int) -> bool:
+    held = point.payload.get(field)
+    return value in held if isinstance(held, list) else held == value
 
 
 def _order(point_id: PointId) -> tuple[bool, int, str]:
@@ -96,7 +102,7 @@ class MemoryPoints(Points):
             else:
                 inner = old.payload.get(under)
                 merged = {**old.payload, under: _merged_object(inner, payload)}
-            self._points[point_id] = Point(point_id, old.vector, merged)
+            self._points[point_id] = Point(point_id, old.vector, merged, old.words)
 
     async def retrieve(
         self, ids: Sequence[PointId], *, vectors: bool, fields: tuple[str, ...] | None = None
@@ -130,6 +136,27 @@ class MemoryPoints(Points):
         hits.sort(key=lambda hit: (-hit.score, _order(hit.point.id)))
         return hits[:limit]
 
+    async def search_words(
+        self, words: SparseVector, *, where: Where, corpus: Where, limit: int
+    ) -> list[Hit]:
+        population = list(self._matching(corpus))
+        weights = {
+            index: weight
+            * inverse_document_frequency(
+                len(population), sum(index in point.words.indices for point in population)
+            )
+            for index, weight in zip(words.indices, words.values, strict=True)
+        }
+        hits = []
+        for point in self._matching(where):
+            held = dict(zip(point.words.indices, point.words.values, strict=True))
+            common = weights.keys() & held.keys()
+            if common:
+                score = sum(weights[index] * held[index] for index in common)
+                hits.append(Hit(_stored(point, vectors=True), score))
+        hits.sort(key=lambda hit: (-hit.score, _order(hit.point.id)))
+        return hits[:limit]
+
     async def count(self, where: Where) -> int:
         return sum(1 for _ in self._matching(where))
 
@@ -153,7 +180,7 @@ class MemoryPoints(Points):
         for point in points:
             # A copy: what the caller does with its own later is not stored.
             vector = point.vector.astype(np.float32, copy=True)
-            self._points[point.id] = Point(point.id, vector, dict(point.payload))
+            self._points[point.id] = Point(point.id, vector, dict(point.payload), point.words)
 
 
 def _merged_object(inner: object, payload: Payload) -> dict[str, int]:

@@ -13,10 +13,12 @@ from typing import Protocol, TypeVar
 
 import numpy as np
 
+from profiles.documents.words import SparseVector
 from profiles.ports import Vector
 
 __all__ = [
     "BATCH",
+    "NO_WORDS",
     "Above",
     "AtMost",
     "Collection",
@@ -67,16 +69,21 @@ class Collection:
         name: Without the namespace, e.g. "users".
         dimension: Of its vectors, ≥ 1.
         indexes: By payload field. Conditions on other fields are slow, not wrong.
+        words: Points also carry a sparse vector, for `Points.search_words`.
     """
 
     name: str
     dimension: int
     indexes: Mapping[str, Index] = field(default_factory=dict)
+    words: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Equals:
-    """Not for booleans: qdrant-edge-py 0.9 reads `MatchValue(True)` as the integer 1."""
+    """A field that holds a list equals each of its members.
+
+    Not for booleans: qdrant-edge-py 0.9 reads `MatchValue(True)` as the integer 1.
+    """
 
     field: str
     value: str | int
@@ -111,6 +118,8 @@ class Except:
     ids: tuple[PointId, ...]
 
 
+NO_WORDS = SparseVector()
+
 Where = tuple[Equals | Differs | AtMost | Above | Except, ...]
 """All of the terms hold; an empty one matches every point."""
 
@@ -129,11 +138,15 @@ def require_finite(vector: Vector, *, owner: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A point to store. `vector` is finite and has the collection's dimension."""
+    """A point to store. `vector` is finite and has the collection's dimension.
+
+    `words` are stored where the collection has words, and are empty elsewhere.
+    """
 
     id: PointId
     vector: Vector
     payload: Payload
+    words: SparseVector = NO_WORDS
 
     def __post_init__(self) -> None:
         require_finite(self.vector, owner=f"point {self.id}")
@@ -211,6 +224,17 @@ class Points(Protocol):
 
     async def search(self, vector: Vector, *, where: Where, limit: int) -> list[Hit]:
         """Greatest dot product first, with vectors."""
+        ...
+
+    async def search_words(
+        self, words: SparseVector, *, where: Where, corpus: Where, limit: int
+    ) -> list[Hit]:
+        """Greatest Σ query weight · idf · point weight first, with vectors.
+
+        Points without a common word are left out.
+        idf = ln(1 + (n − df + ½) / (df + ½)) over the n points that match `corpus`, df of
+        which hold the word. A sharded server counts within each shard.
+        """
         ...
 
     async def count(self, where: Where) -> int: ...

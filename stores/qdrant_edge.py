@@ -31,12 +31,15 @@ from qdrant_edge import (
     Distance,
     EdgeConfig,
     EdgeShard,
+    EdgeSparseVectorParams,
     EdgeVectorParams,
     FieldCondition,
     Filter,
     HasIdCondition,
+    IdfParams,
     KeywordIndexParams,
     MatchValue,
+    Modifier,
     PayloadSchemaType,
     Query,
     QueryRequest,
@@ -44,11 +47,14 @@ from qdrant_edge import (
     Record,
     ScoredPoint,
     ScrollRequest,
+    SearchParams,
     UpdateMode,
     UpdateOperation,
 )
 from qdrant_edge import Point as EdgePoint
+from qdrant_edge import SparseVector as EdgeSparseVector
 
+from profiles.documents.words import SparseVector
 from profiles.ports import Vector
 from stores.errors import StoreFull, StoreMismatch
 from stores.points import (
@@ -74,6 +80,8 @@ __all__ = ["EdgePoints"]
 
 T = TypeVar("T")
 
+_UNNAMED = ""
+_WORDS = "words"
 _BATCH = 128
 _FLUSH_AFTER_S = 5.0
 _FLUSH_AFTER_POINTS = 20_000
@@ -110,7 +118,12 @@ class EdgePoints(Points):
             StoreFull: the disk has no room for it.
         """
         config = EdgeConfig(
-            vectors=EdgeVectorParams(size=collection.dimension, distance=Distance.Dot)
+            vectors=EdgeVectorParams(size=collection.dimension, distance=Distance.Dot),
+            sparse_vectors=(
+                {_WORDS: EdgeSparseVectorParams(modifier=Modifier.Idf)}
+                if collection.words
+                else None
+            ),
         )
         if not directory.exists():
             _require_room(directory.parent)
@@ -208,6 +221,26 @@ class EdgePoints(Points):
 
         return await self._read(read)
 
+    async def search_words(
+        self, words: SparseVector, *, where: Where, corpus: Where, limit: int
+    ) -> list[Hit]:
+        if not words.indices:
+            return []
+
+        def read() -> list[Hit]:
+            query = EdgeSparseVector(list(words.indices), list(words.values))
+            request = QueryRequest(
+                limit=limit,
+                query=Query.Nearest(query, using=_WORDS),
+                filter=_filter(where),
+                params=SearchParams(idf=IdfParams(corpus=_filter(corpus))),
+                with_payload=True,
+                with_vector=True,
+            )
+            return [Hit(_stored(point), point.score) for point in self._shard.query(request)]
+
+        return await self._read(read)
+
     async def count(self, where: Where) -> int:
         return await self._read(
             lambda: int(self._shard.count(CountRequest(exact=True, filter=_filter(where))))
@@ -236,7 +269,7 @@ class EdgePoints(Points):
                 raise StoreMismatch(f"{self._collection.name}: vectors have {self.dimension} d")
 
         def operation(batch: Sequence[Point]) -> UpdateOperation:
-            edge_points = [_edge_point(point) for point in batch]
+            edge_points = [_edge_point(point, words=self._collection.words) for point in batch]
             return UpdateOperation.upsert_points(edge_points, condition, mode)
 
         await self._write_batches(points, operation)
@@ -299,12 +332,17 @@ def _point_id(edge_id: int | UUID | str) -> PointId:
     return edge_id if isinstance(edge_id, int) else str(edge_id)
 
 
-def _edge_point(point: Point) -> EdgePoint:
-    return EdgePoint(_edge_id(point.id), point.vector.tolist(), point.payload)
+def _edge_point(point: Point, *, words: bool) -> EdgePoint:
+    dense = point.vector.tolist()
+    if not words:
+        return EdgePoint(_edge_id(point.id), dense, point.payload)
+    sparse = EdgeSparseVector(list(point.words.indices), list(point.words.values))
+    return EdgePoint(_edge_id(point.id), {_UNNAMED: dense, _WORDS: sparse}, point.payload)
 
 
 def _stored(record: Record | ScoredPoint) -> Stored:
-    vector = None if record.vector is None else np.asarray(record.vector, np.float32)
+    dense = record.vector[_UNNAMED] if isinstance(record.vector, dict) else record.vector
+    vector = None if dense is None else np.asarray(dense, np.float32)
     return Stored(_point_id(record.id), record.payload or {}, vector)
 
 

@@ -16,6 +16,7 @@ from typing import TypeVar, assert_never
 import numpy as np
 from qdrant_client import AsyncQdrantClient, models
 
+from profiles.documents.words import SparseVector
 from profiles.ports import Vector
 from stores.errors import StoreMismatch
 from stores.points import (
@@ -39,13 +40,15 @@ from stores.points import (
 )
 from stores.qdrant_errors import translated
 
-__all__ = ["ServerPoints", "require_conditional_writes"]
+__all__ = ["ServerPoints", "require_version"]
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 _IN_FLIGHT = 4
-_OLDEST_SERVER = (1, 17)
+_OLDEST_SERVER = (1, 19)
+_UNNAMED = ""
+_WORDS = "words"
 _STRONG = models.WriteOrdering.STRONG
 _MAJORITY = models.ReadConsistencyType.MAJORITY
 _INDEXES: dict[Index, models.KeywordIndexParams | models.PayloadSchemaType] = {
@@ -56,18 +59,21 @@ _INDEXES: dict[Index, models.KeywordIndexParams | models.PayloadSchemaType] = {
 }
 
 
-async def require_conditional_writes(client: AsyncQdrantClient) -> None:
-    """Refuse a server that would ignore the conditions of a write, and so all fencing.
+async def require_version(client: AsyncQdrantClient) -> None:
+    """Refuse a server that would ignore what it is asked.
+
+    Before 1.17 it ignores the conditions of a write, and so all fencing; before 1.19 the
+    corpus that words are counted in, so that one user's answers depended on what others wrote.
 
     Raises:
-        StoreMismatch: it is older than 1.17.
+        StoreMismatch: it is older than 1.19.
         StoreUnavailable: it does not answer.
     """
     with translated("ask for the version"):
         version = (await client.info()).version
     if tuple(int(part) for part in version.split(".")[:2]) < _OLDEST_SERVER:
         raise StoreMismatch(
-            f"Qdrant {version} ignores the conditions of a write: 1.17 or later is needed"
+            f"Qdrant {version} ignores conditions that Strata relies on: 1.19 or later is needed"
         )
 
 
@@ -194,6 +200,29 @@ class ServerPoints(Points):
         response = await self._call("search", call)
         return [Hit(_stored(point), point.score) for point in response.points]
 
+    async def search_words(
+        self, words: SparseVector, *, where: Where, corpus: Where, limit: int
+    ) -> list[Hit]:
+        if not words.indices:
+            return []
+
+        async def call() -> models.QueryResponse:
+            return await self._client.query_points(
+                self._alias,
+                query=models.SparseVector(indices=list(words.indices), values=list(words.values)),
+                using=_WORDS,
+                query_filter=_filter(where),
+                search_params=models.SearchParams(
+                    idf=models.IdfCorpusParams(corpus=_filter(corpus))
+                ),
+                limit=limit,
+                with_payload=True,
+                with_vectors=True,
+            )
+
+        response = await self._call("search words", call)
+        return [Hit(_stored(point), point.score) for point in response.points]
+
     async def count(self, where: Where) -> int:
         async def call() -> models.CountResult:
             return await self._client.count(self._alias, count_filter=_filter(where), exact=True)
@@ -227,7 +256,7 @@ class ServerPoints(Points):
         async def call(batch: Sequence[Point]) -> None:
             await self._client.upsert(
                 self._alias,
-                points=[_point_struct(point) for point in batch],
+                points=[_point_struct(point, words=self._collection.words) for point in batch],
                 update_filter=condition,
                 update_mode=mode,
                 wait=True,
@@ -255,6 +284,11 @@ async def _create(client: AsyncQdrantClient, collection: Collection, names: _Nam
                 vectors_config=models.VectorParams(
                     size=collection.dimension, distance=models.Distance.DOT
                 ),
+                sparse_vectors_config=(
+                    {_WORDS: models.SparseVectorParams(modifier=models.Modifier.IDF)}
+                    if collection.words
+                    else None
+                ),
             )
         except Exception:
             # Another worker created it first, under whichever error the client words that.
@@ -276,18 +310,27 @@ def _require_same(collection: Collection, alias: str, info: models.CollectionInf
     wanted = (collection.dimension, models.Distance.DOT)
     if not isinstance(stored, models.VectorParams) or (stored.size, stored.distance) != wanted:
         raise StoreMismatch(f"collection {alias} exists with other vectors than {wanted}")
+    if collection.words and _WORDS not in (info.config.params.sparse_vectors or {}):
+        raise StoreMismatch(f"collection {alias} exists without words")
 
 
-def _point_struct(point: Point) -> models.PointStruct:
+def _point_struct(point: Point, *, words: bool) -> models.PointStruct:
+    dense = point.vector.tolist()
+    if words:
+        sparse = models.SparseVector(
+            indices=list(point.words.indices), values=list(point.words.values)
+        )
+        vector: models.VectorStruct = {_UNNAMED: dense, _WORDS: sparse}
+    else:
+        vector = dense
     # Without validation, which costs more than the request: a `Point` is valid already.
-    return models.PointStruct.model_construct(
-        id=point.id, vector=point.vector.tolist(), payload=point.payload
-    )
+    return models.PointStruct.model_construct(id=point.id, vector=vector, payload=point.payload)
 
 
 def _stored(record: models.Record | models.ScoredPoint) -> Stored:
     payload: dict[str, PayloadValue] = record.payload or {}
-    vector = None if record.vector is None else np.asarray(record.vector, np.float32)
+    dense = record.vector[_UNNAMED] if isinstance(record.vector, dict) else record.vector
+    vector = None if dense is None else np.asarray(dense, np.float32)
     return Stored(_point_id(record.id), payload, vector)
 
 

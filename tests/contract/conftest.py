@@ -11,6 +11,7 @@ from qdrant_server.fixture import QUICK_DIRECTORY, qdrant_server, qdrant_server_
 from stores.connect import ProfileStores, RedisStores, open_profile_stores, open_redis
 from stores.control import PointControlStore
 from stores.items import PointItemStore
+from stores.passages import PointPassageStore
 from stores.personas import PointPersonaStore
 from stores.points import Except, Points
 from stores.users import PointUserStore
@@ -71,11 +72,13 @@ def all_points(stores: ProfileStores) -> list[Points]:
     assert isinstance(stores.items, PointItemStore)
     assert isinstance(stores.control, PointControlStore)
     assert isinstance(stores.personas, PointPersonaStore)
+    assert isinstance(stores.passages, PointPassageStore)
     return [
         stores.users._points,
         stores.items._points,
         stores.control._points,
         stores.personas._points,
+        stores.passages._points,
     ]
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from profiles.documents.words import SparseVector
 from profiles.ids import item_key
 from profiles.ports import ItemRecord, Token, UserRecord, Vector
 from stores.points import Hit, Payload, Point, PointId, Points, Stored, Where
@@ -144,6 +145,12 @@ class Interleaved(Points):
     async def search(self, vector: Vector, *, where: Where, limit: int) -> list[Hit]:
         await self._step()
         return await self._points.search(vector, where=where, limit=limit)
+
+    async def search_words(
+        self, words: SparseVector, *, where: Where, corpus: Where, limit: int
+    ) -> list[Hit]:
+        await self._step()
+        return await self._points.search_words(words, where=where, corpus=corpus, limit=limit)
 
     async def count(self, where: Where) -> int:
         await self._step()

@@ -52,6 +52,7 @@ _MODES = {
 class _Collection:
     shard: edge.EdgeShard
     vectors: models.VectorParams
+    sparse: list[str]
     indexes: dict[str, str] = field(default_factory=dict)
 
 
@@ -74,20 +75,25 @@ class Engine:
                 self._collections[name] = _Collection(
                     edge.EdgeShard.load(str(directory / name)),
                     models.VectorParams.model_validate(one["vectors"]),
+                    one["sparse"],
                     one["indexes"],
                 )
 
     def exists(self, name: str) -> bool:
         return self.aliases.get(name, name) in self._collections
 
-    def create(self, name: str, vectors: models.VectorParams) -> None:
+    def create(self, name: str, vectors: models.VectorParams, sparse: list[str]) -> None:
+        """`sparse` names vectors that are weighted by inverse document frequency."""
         if self.exists(name):
             raise Conflict(f"Collection `{name}` already exists!")
         config = edge.EdgeConfig(
-            vectors=edge.EdgeVectorParams(size=vectors.size, distance=_DISTANCES[vectors.distance])
+            vectors=edge.EdgeVectorParams(size=vectors.size, distance=_DISTANCES[vectors.distance]),
+            sparse_vectors={
+                one: edge.EdgeSparseVectorParams(modifier=edge.Modifier.Idf) for one in sparse
+            },
         )
         shard = edge.EdgeShard.create(str(self._directory / name), config)
-        self._collections[name] = _Collection(shard, vectors)
+        self._collections[name] = _Collection(shard, vectors, sparse)
         self._save()
 
     def change_aliases(self, operations: list[models.AliasOperations]) -> None:
@@ -112,7 +118,10 @@ class Engine:
             "indexed_vectors_count": 0,
             "segments_count": collection.shard.info().segments_count,
             "config": {
-                "params": {"vectors": collection.vectors.model_dump(mode="json")},
+                "params": {
+                    "vectors": collection.vectors.model_dump(mode="json"),
+                    "sparse_vectors": {one: {"modifier": "idf"} for one in collection.sparse},
+                },
                 "hnsw_config": {"m": 16, "ef_construct": 100, "full_scan_threshold": 10_000},
                 "optimizer_config": {
                     "deleted_threshold": 0.2,
@@ -145,7 +154,9 @@ class Engine:
             name,
             edge.UpdateOperation.upsert_points(
                 [
-                    edge.Point(_edge_id(point["id"]), point["vector"], point["payload"] or {})
+                    edge.Point(
+                        _edge_id(point["id"]), _edge_vector(point["vector"]), point["payload"] or {}
+                    )
                     for point in points
                 ],
                 None if condition is None else _edge_filter(condition),
@@ -214,6 +225,34 @@ class Engine:
         )
         return [{**_record(point), "score": point.score, "version": 0} for point in found]
 
+    def nearest_sparse(
+        self,
+        name: str,
+        vector: models.SparseVector,
+        where: models.Filter | None,
+        *,
+        using: str,
+        corpus: models.Filter | None,
+        limit: int,
+        payload: Any,
+        vectors: bool,
+    ) -> list[dict[str, Any]]:
+        found = self._collection(name).shard.query(
+            edge.QueryRequest(
+                limit=limit,
+                query=edge.Query.Nearest(
+                    edge.SparseVector(vector.indices, vector.values), using=using
+                ),
+                filter=None if where is None else _edge_filter(where),
+                params=edge.SearchParams(
+                    idf=None if corpus is None else edge.IdfParams(corpus=_edge_filter(corpus))
+                ),
+                with_payload=_edge_payload(payload),
+                with_vector=vectors,
+            )
+        )
+        return [{**_record(point), "score": point.score, "version": 0} for point in found]
+
     def count(self, name: str, where: models.Filter | None) -> int:
         condition = None if where is None else _edge_filter(where)
         request = edge.CountRequest(exact=True, filter=condition)
@@ -237,6 +276,7 @@ class Engine:
         collections = {
             name: {
                 "vectors": collection.vectors.model_dump(mode="json"),
+                "sparse": collection.sparse,
                 "indexes": collection.indexes,
             }
             for name, collection in self._collections.items()
@@ -257,8 +297,32 @@ def _rest_id(point_id: Any) -> int | str:
     return point_id if isinstance(point_id, int) else str(point_id)
 
 
+def _edge_vector(vector: Any) -> Any:
+    if not isinstance(vector, dict):
+        return vector
+    return {
+        name: edge.SparseVector(one["indices"], one["values"]) if isinstance(one, dict) else one
+        for name, one in vector.items()
+    }
+
+
+def _rest_vector(vector: Any) -> Any:
+    if not isinstance(vector, dict):
+        return vector
+    return {
+        name: {"indices": list(one.indices), "values": list(one.values)}
+        if isinstance(one, edge.SparseVector)
+        else one
+        for name, one in vector.items()
+    }
+
+
 def _record(record: Any) -> dict[str, Any]:
-    return {"id": _rest_id(record.id), "payload": record.payload, "vector": record.vector}
+    return {
+        "id": _rest_id(record.id),
+        "payload": record.payload,
+        "vector": _rest_vector(record.vector),
+    }
 
 
 def _edge_payload(selector: Any) -> Any:

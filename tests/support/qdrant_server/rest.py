@@ -15,7 +15,7 @@ from qdrant_server.engine import BadRequest, Engine, Refused
 
 __all__ = ["VERSION", "rest_application"]
 
-VERSION = "1.17.0"
+VERSION = "1.19.0"
 
 _Handler = Callable[[Engine, str, dict[str, Any]], Any]
 _ALIASES = TypeAdapter(list[models.AliasOperations])
@@ -38,7 +38,8 @@ def _exists(engine: Engine, name: str, _body: dict[str, Any]) -> Any:
 
 
 def _create(engine: Engine, name: str, body: dict[str, Any]) -> Any:
-    engine.create(name, models.VectorParams.model_validate(body["vectors"]))
+    sparse = body.get("sparse_vectors") or {}
+    engine.create(name, models.VectorParams.model_validate(body["vectors"]), list(sparse))
     return True
 
 
@@ -107,9 +108,23 @@ def _scroll(engine: Engine, name: str, body: dict[str, Any]) -> Any:
 
 def _query(engine: Engine, name: str, body: dict[str, Any]) -> Any:
     query = body["query"]
+    nearest = query["nearest"] if isinstance(query, dict) and "nearest" in query else query
+    if isinstance(nearest, dict):
+        scope = (body.get("params") or {}).get("idf")
+        points = engine.nearest_sparse(
+            name,
+            models.SparseVector.model_validate(nearest),
+            _filter(body),
+            using=body["using"],
+            corpus=None if scope is None else _filter(scope, "corpus"),
+            limit=body["limit"],
+            payload=body.get("with_payload"),
+            vectors=bool(body.get("with_vector")),
+        )
+        return {"points": points}
     points = engine.nearest(
         name,
-        query["nearest"] if isinstance(query, dict) else query,
+        nearest,
         _filter(body),
         limit=body["limit"],
         payload=body.get("with_payload"),

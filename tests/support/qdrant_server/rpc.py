@@ -58,6 +58,15 @@ def _record(point: dict[str, Any]) -> Any:
     return RestToGrpc.convert_retrieved_point(models.Record.model_validate(point))
 
 
+def _found(points: list[dict[str, Any]]) -> Any:
+    return messages.QueryResponse(
+        result=[
+            RestToGrpc.convert_scored_point(models.ScoredPoint.model_validate(point))
+            for point in points
+        ]
+    )
+
+
 class _Points(points_service_pb2_grpc.PointsServicer):
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -127,20 +136,31 @@ class _Points(points_service_pb2_grpc.PointsServicer):
 
     @_answering
     def Query(self, request: Any) -> Any:  # noqa: N802
+        nearest = request.query.nearest
+        if nearest.HasField("sparse"):
+            scoped = request.params.HasField("idf")
+            points = self._engine.nearest_sparse(
+                request.collection_name,
+                models.SparseVector(
+                    indices=list(nearest.sparse.indices), values=list(nearest.sparse.values)
+                ),
+                _filter(request),
+                using=request.using,
+                corpus=_filter(request.params.idf, "corpus") if scoped else None,
+                limit=request.limit,
+                payload=_payload_selector(request),
+                vectors=request.with_vectors.enable,
+            )
+            return _found(points)
         points = self._engine.nearest(
             request.collection_name,
-            list(request.query.nearest.dense.data),
+            list(nearest.dense.data),
             _filter(request),
             limit=request.limit,
             payload=_payload_selector(request),
             vectors=request.with_vectors.enable,
         )
-        return messages.QueryResponse(
-            result=[
-                RestToGrpc.convert_scored_point(models.ScoredPoint.model_validate(point))
-                for point in points
-            ]
-        )
+        return _found(points)
 
     @_answering
     def Count(self, request: Any) -> Any:  # noqa: N802
@@ -162,7 +182,8 @@ class _Collections(collections_service_pb2_grpc.CollectionsServicer):
         vectors = GrpcToRest.convert_vectors_config(request.vectors_config)
         if not isinstance(vectors, models.VectorParams):
             raise BadRequest("the test server has unnamed vectors only")
-        self._engine.create(request.collection_name, vectors)
+        sparse = request.sparse_vectors_config.map
+        self._engine.create(request.collection_name, vectors, list(sparse))
         return messages.CollectionOperationResponse(result=True)
 
     @_answering

@@ -1,0 +1,1 @@
+"""What users wrote: cut into passages, found again, described, and quoted in a prompt."""
