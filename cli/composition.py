@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
+from cli.declarations import Declarations, read_declarations
 from cli.errors import CommandFailed, WrongUse
 from cli.settings import Settings
 from local.directory import DataDirectory
@@ -20,9 +21,9 @@ from local.stack import EmbeddedStack
 from lookup.errors import PortInUse
 from lookup.options import LookupOptions
 from lookup.queries import Lookup
-from profiles.policy import DEFAULT_POLICY, Policy, load_policy
 from stores.connect import ProfileStores, RedisStores, open_profile_stores, open_redis
 from streams.embedding import DEFAULT_MODEL, Embedder, open_embedder
+from streams.learners import LearnerSpec
 from streams.worker import Stores, Worker, WorkerOptions
 
 __all__ = [
@@ -32,7 +33,6 @@ __all__ = [
     "compose_worker",
     "load_embedder",
     "local_servers",
-    "read_policy",
     "server_addresses",
     "stores_opened",
     "vector_dimension",
@@ -87,8 +87,11 @@ def local_servers(settings: Settings, *, progress: Callable[[str], None]) -> Ite
 
     Raises:
         LocalStackError: see `local.errors`.
-        PortInUse: the lookup's port is taken, which is better known before anything starts.
+        PortInUse: the lookup's port is taken.
+        CommandFailed, PolicyError, DeclarationError: see `cli.declarations`.
     """
+    # What cannot be used is better known before anything starts.
+    read_declarations(settings)
     with ExitStack() as running:
         # Before anything in it is opened: a second owner would break the first one's flushes.
         directory = running.enter_context(DataDirectory.lock(settings.data_dir))
@@ -163,21 +166,6 @@ def server_addresses(settings: Settings, *, command: str, needs_kafka: bool) -> 
     )
 
 
-def read_policy(settings: Settings) -> Policy:
-    """The policy that the settings name.
-
-    Raises:
-        CommandFailed: the file cannot be read.
-        PolicyError: it is no policy.
-    """
-    if settings.policy is None:
-        return DEFAULT_POLICY
-    try:
-        return load_policy(settings.policy.read_text())
-    except (OSError, UnicodeDecodeError) as error:
-        raise CommandFailed(f"policy {settings.policy} cannot be read: {error}") from error
-
-
 async def load_embedder(model: str) -> Embedder:
     """Load a model, off the event loop.
 
@@ -208,7 +196,10 @@ async def stores_opened(
         UnknownStore, StoreMismatch, StoreInUse, StoreUnavailable: see `stores.connect`.
     """
     profiles = await open_profile_stores(
-        addresses.qdrant_url, namespace=settings.namespace, dimension=dimension
+        addresses.qdrant_url,
+        namespace=settings.namespace,
+        dimension=dimension,
+        space_dimension=LearnerSpec().dimension,
     )
     try:
         redis = await open_redis(
@@ -228,7 +219,7 @@ def compose_worker(
     stores: OpenStores,
     *,
     embedder: Embedder,
-    policy: Policy,
+    declarations: Declarations,
     directory: Path,
 ) -> Worker:
     """A worker over open stores; `directory` is for files of its own."""
@@ -248,12 +239,13 @@ def compose_worker(
             directory=directory,
             group=settings.consumer_group,
             partitions=settings.partitions,
-            policy=policy,
+            policy=declarations.policy,
+            declared=declarations.personas,
         ),
     )
 
 
-def compose_lookup(settings: Settings, stores: OpenStores, *, policy: Policy) -> Lookup:
+def compose_lookup(settings: Settings, stores: OpenStores, *, declarations: Declarations) -> Lookup:
     """Lookup over open stores."""
     return Lookup(
         users=stores.profiles.users,
@@ -261,6 +253,8 @@ def compose_lookup(settings: Settings, stores: OpenStores, *, policy: Policy) ->
         personas=stores.profiles.personas,
         cache=stores.redis.cache,
         aggregates=stores.redis.aggregates,
-        policy=policy,
+        policy=declarations.policy,
+        declared=declarations.personas,
+        norms=declarations.norms,
         options=LookupOptions(minimum_size=settings.minimum_persona_size),
     )

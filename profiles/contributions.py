@@ -34,6 +34,7 @@ __all__ = [
     "change",
     "contribution",
     "fixed_point",
+    "is_settled",
     "size_in",
     "unpacked",
     "view_of",
@@ -104,12 +105,19 @@ def fixed_point(vector: Vector) -> FixedVector:
 
 
 def size_in(space: int) -> bytes:
-    """Field of the series "size" that counts users with a direction in this item space.
-
-    While users are re-projected, sums of vectors mix spaces; where this equals
-    "directed", they do not.
-    """
+    """Field of the series "size" that counts users with a direction in this item space."""
     return b"space %d" % space
+
+
+def is_settled(sizes: Mapping[bytes, int]) -> bool:
+    """Whether all users of a scope with a direction lie in one item space.
+
+    While users are re-projected, sums of vectors mix spaces and mean nothing.
+
+    Args:
+        sizes: The series "size", without zeros.
+    """
+    return sum(name.startswith(b"space ") for name in sizes) == 1
 
 
 def view_of(state: UserState, mean: FixedVector, space: int = 0) -> UserView:

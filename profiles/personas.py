@@ -2,7 +2,7 @@
 
 Spherical k-means (Dhillon & Modha 2001, "Concept decompositions for large sparse
 text data"): users and centroids are unit vectors, nearness is cosine. Ids are
-carried from one set to the next by optimal matching (Kuhn 1955).
+carried from one set to the next by members (`profiles.lineage`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,23 +14,25 @@ import numpy as np
 import numpy.typing as npt
 
 from profiles.ports import Vector
+from schemas.snapshots import ModelPointer
 
 __all__ = [
+    "Advantage",
     "Centroids",
     "Clustering",
     "Label",
     "Persona",
+    "PersonaChange",
     "PersonaSet",
     "decode_personas",
     "discover",
     "encode_personas",
     "largest_shift",
-    "match_ids",
     "moved_to_means",
     "preferred",
 ]
 
-_SAME_PERSONA: Final = 0.5  # cosine under which a new centroid is a new persona
+_SURE: Final = 1.64
 _SILHOUETTE_SAMPLE: Final = 2_000
 
 
@@ -47,6 +49,25 @@ class Label(msgspec.Struct, frozen=True, array_like=True):
     count: int
 
 
+class Advantage(msgspec.Struct, frozen=True, array_like=True):
+    """How much better a persona predicts its members than the global layer, cross-fitted.
+
+    Attributes:
+        nats: Mean gain in log-likelihood per event; positive is better.
+        standard_error: By members, whose events are not independent; inf below two members.
+        events: Predicted events behind it.
+    """
+
+    nats: float
+    standard_error: float
+    events: int
+
+    @property
+    def abstains(self) -> bool:
+        """Whether the gain is not above zero at 5 %, one-sided."""
+        return not self.nats > _SURE * self.standard_error
+
+
 class Persona(msgspec.Struct, frozen=True, array_like=True):
     """One persona as published.
 
@@ -54,11 +75,29 @@ class Persona(msgspec.Struct, frozen=True, array_like=True):
         id: Stable across recomputes, e.g. "p3".
         size: Members with a direction when it was published.
         labels: What sets it apart, strongest first.
+        advantage: None where there were too few users to find out.
     """
 
     id: str
     size: int
     labels: tuple[Label, ...] = ()
+    advantage: Advantage | None = None
+
+
+class PersonaChange(msgspec.Struct, frozen=True, array_like=True):
+    """What became of a persona when personas were last sought; see `schemas.persona_events`.
+
+    Attributes:
+        version: Of the set that was the first without, or with, it.
+        found_ms: By the leader's clock.
+    """
+
+    fate: str
+    persona: str
+    other: str | None
+    members: int
+    version: int
+    found_ms: int
 
 
 class PersonaSet(msgspec.Struct, frozen=True, array_like=True):
@@ -71,6 +110,8 @@ class PersonaSet(msgspec.Struct, frozen=True, array_like=True):
         silhouette: Mean silhouette of the last exact clustering, in [-1, 1].
         users: Users with a direction when it was published.
         sought_users, sought_events: What there was when clusters were last sought.
+        model: The learned models in force, in whose item space the centroids lie.
+        lineage: What became of personas when they were last sought.
     """
 
     tenant: str
@@ -82,6 +123,8 @@ class PersonaSet(msgspec.Struct, frozen=True, array_like=True):
     centroids_version: int = 0
     sought_users: int = 0
     sought_events: int = 0
+    model: ModelPointer | None = None
+    lineage: tuple[PersonaChange, ...] = ()
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -201,31 +244,6 @@ def _unit_rows(rows: npt.NDArray[np.floating]) -> Vector:
     norms = np.linalg.norm(rows, axis=1, keepdims=True)
     unit: Vector = (rows / np.maximum(norms, 1e-12)).astype(np.float32)
     return unit
-
-
-def match_ids(old: Mapping[str, Vector], new: Vector, *, next_number: int) -> tuple[list[str], int]:
-    """Ids for new centroids, and the next free number.
-
-    Pairs old and new so that the sum of cosines is largest; a pair under 0.5 is
-    no match, and the new centroid gets an id never used before.
-    """
-    from scipy.optimize import linear_sum_assignment  # noqa: PLC0415
-
-    ids: list[str | None] = [None] * len(new)
-    if old and len(new):
-        names = sorted(old)
-        cosine = np.stack([old[name] for name in names]) @ new.T
-        for row, column in zip(*linear_sum_assignment(-cosine), strict=True):
-            if cosine[row, column] >= _SAME_PERSONA:
-                ids[column] = names[row]
-    named: list[str] = []
-    for known in ids:
-        if known is None:
-            named.append(f"p{next_number}")
-            next_number += 1
-        else:
-            named.append(known)
-    return named, next_number
 
 
 def moved_to_means(

@@ -5,6 +5,8 @@ from typing import Final, TypeVar
 
 import msgspec
 
+from schemas.snapshots import Blob
+
 __all__ = [
     "AnnouncementFormatError",
     "ItemVector",
@@ -40,17 +42,21 @@ class ItemVector(msgspec.Struct, frozen=True, array_like=True):
 
 
 class PersonaAnnouncement(msgspec.Struct, frozen=True, array_like=True):
-    """A tenant's centroids of one version, keyed in Kafka by the tenant.
+    """A tenant's centroids of one version and the space they lie in, keyed by the tenant.
 
     Attributes:
         token: Of the leader that published; a lower one is out of date.
         centroids: Persona id → float32 little-endian, shape (d,).
+        space: Version of the item space; 0 for the one before any was learned.
+        item_space: Where it lies in the snapshot store; None for version 0.
     """
 
     tenant: str
     version: int
     token: int
     centroids: Mapping[str, bytes]
+    space: int = 0
+    item_space: Blob | None = None
 
 
 T = TypeVar("T")

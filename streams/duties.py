@@ -29,12 +29,16 @@ from streams.emitter import Sender
 from streams.gate import Gate
 from streams.items import ItemEngine
 from streams.knowledge import Knowledge
+from streams.learners import LearnerSpec
+from streams.learning import Learning, LearningOptions
 from streams.merging import Merger
 from streams.ownership import Consumer, Doubtful, Ownerships, PartitionLost, Place, Released
 from streams.personas import PersonaEngine, PersonaOptions
 from streams.profiles import ProfileEngine, Seam
+from streams.spaces import SpaceLoader
 from streams.statistics import StatisticsEngine
 from streams.sweeping import Sweeper
+from streams.workshop import Workshop
 
 __all__ = ["Clocks", "Duties", "DutyOptions", "Stores"]
 
@@ -72,12 +76,16 @@ class DutyOptions:
     """What the engines are given.
 
     Attributes:
-        partitions: Of every topic but the announcements of personas.
+        partitions: Of every topic but those about personas.
+        learner: How models are learned, on the policy that events are folded by.
+        learning: When, and from how many users.
         seam: Called between durable steps; tests crash there.
     """
 
     partitions: int = 4
     policy: Policy = DEFAULT_POLICY
+    learner: LearnerSpec = field(default_factory=LearnerSpec)
+    learning: LearningOptions = field(default_factory=LearningOptions)
     declared: DeclaredPersonas = NOTHING_DECLARED
     limits: Limits = DEFAULT_LIMITS
     personas: PersonaOptions = field(default_factory=PersonaOptions)
@@ -93,6 +101,8 @@ class Duties:
 
     Args:
         nonce: Tells this worker from every other.
+        knowledge: Begins with the item space that `options.learner` begins with.
+        workshop: Where models are computed; the caller's to close, after `close`.
         consumer: Asked for whenever it is needed, as it may be opened later.
     """
 
@@ -103,6 +113,7 @@ class Duties:
         embedder: Embedder,
         emitter: Sender,
         knowledge: Knowledge,
+        workshop: Workshop,
         consumer: Callable[[], Consumer],
         nonce: str,
         clocks: Clocks,
@@ -150,23 +161,34 @@ class Duties:
             epoch=self._epoch,
             clock_ms=clocks.now_ms,
         )
-        self.personas = PersonaEngine(
+        dimension = knowledge.catalogue.dimension
+        self.spaces = SpaceLoader(knowledge, stores.aggregates)
+        self.learning = Learning(
             users=stores.users,
+            items=stores.items,
+            aggregates=stores.aggregates,
+            knowledge=knowledge,
+            workshop=workshop,
+            options=options.learning,
+            clock_s=clocks.elapsed_s,
+        )
+        self.personas = PersonaEngine(
             store=stores.personas,
             merger=Merger(
                 aggregates=stores.aggregates,
                 policy=options.policy,
                 declared=options.declared,
                 partitions=options.partitions,
-                dimension=embedder.dimension,
+                dimension=dimension,
                 clock_ms=clocks.now_ms,
             ),
+            learning=self.learning,
             ownerships=self.ownerships,
             emitter=emitter,
             knowledge=knowledge,
             options=options.personas,
-            dimension=embedder.dimension,
-            clock_s=clocks.elapsed_s,
+            dimension=dimension,
+            clock_ms=clocks.now_ms,
         )
         self.sweeper = Sweeper(
             users=stores.users,
@@ -225,6 +247,10 @@ class Duties:
         except (PartitionLost, Released, Doubtful):
             await self.profiles.abandon()
 
+    async def close(self) -> None:
+        """End what is being learned; whoever leads next begins it again."""
+        await self.learning.close()
+
     async def guard(self, work: Callable[[], Awaitable[None]]) -> None:
         """Do it; whatever it raises is either met here or ends the worker."""
         try:
@@ -281,6 +307,7 @@ class Duties:
             if (topics.INTERACTIONS, partition) in self._assigned:
                 await self.ownerships.own(partition)
         await self.statistics.ensure_built(self._owned_partitions())
+        await self.spaces.load()
         await self.sweeper.sweep()
         if self._assigned:
             self.ready.set()

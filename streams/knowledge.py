@@ -10,7 +10,9 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from profiles.catalogue import ItemCatalogue
+from profiles.nextitem.itemspace import ItemSpace
 from profiles.personas import Centroids
+from profiles.ports import Vector
 from schemas import topics
 from schemas.announcements import (
     ItemVector,
@@ -18,6 +20,7 @@ from schemas.announcements import (
     decode_item_vector,
     decode_personas_announced,
 )
+from streams.learners import places_of
 
 __all__ = ["ITEMS_MARK", "PERSONAS_MARK", "Knowledge", "KnowledgeReader"]
 
@@ -32,44 +35,85 @@ _RECORDS_PER_POLL: Final = 2_000
 class Knowledge:
     """Item vectors and personas as far as they have been read.
 
+    An item's place depends on its tenant's item space. A new version is announced
+    together with centroids in it, but has to be loaded first (`streams.spaces`); until
+    then the old ones stay in force, and then both switch in one step.
+
+    Args:
+        initial: The space of every tenant before any was learned, version 0.
+
     Attributes:
-        catalogue: Vectors of all described items.
+        catalogue: Places of all described items, each in its tenant's space.
     """
 
-    def __init__(self, dimension: int) -> None:
-        self.catalogue = ItemCatalogue(dimension)
+    def __init__(self, initial: ItemSpace) -> None:
+        self.catalogue = ItemCatalogue(initial.dimension)
+        self._initial = initial
+        self._spaces: dict[str, ItemSpace] = {}
+        self._vectors: dict[str, dict[int, Vector]] = {}
         self._texts: dict[int, tuple[str, ...]] = {}
         # Item → (partition, offset) of the record that last changed its vector, and
         # whether it had one before.
         self._changed: dict[int, tuple[int, int, bool]] = {}
+        self._described: dict[str, dict[int, None]] = {}
         self._next_offsets: dict[int, int] = {}
         self._centroids: dict[str, Centroids] = {}
-        self._persona_order: dict[str, tuple[int, int]] = {}
+        self._order: dict[str, tuple[int, int]] = {}
+        self._pending: dict[str, PersonaAnnouncement] = {}
 
     def learn_item(self, item: ItemVector, *, partition: int, offset: int) -> None:
         """Take in one announcement; a repeated vector changes nothing."""
-        vector = np.frombuffer(item.vector, "<f4")
-        known = self.catalogue.vector(item.item)
+        vector = np.frombuffer(item.vector, "<f4").astype(np.float32)
+        own = self._vectors.setdefault(item.tenant, {})
+        known = own.get(item.item)
         if known is None or not np.array_equal(known, vector):
-            self.catalogue.put(item.item, vector.astype(np.float32))
+            own[item.item] = vector
+            place = self._space(item.tenant).place(item.item, vector)
+            self.catalogue.put(item.item, place)
             self._changed[item.item] = (partition, offset, known is not None)
         title = (item.title,) if item.title else (item.item_id,)
         self._texts[item.item] = (*title, *item.subjects)
+        self._described.setdefault(item.tenant, {})[item.item] = None
         self._next_offsets[partition] = offset + 1
 
     def learn_personas(self, announced: PersonaAnnouncement) -> None:
-        """Take in a tenant's centroids, unless a later leader or version is known."""
+        """Take in a tenant's centroids, unless a later leader or version is known.
+
+        Centroids in a space that is not in force wait for `switch`.
+        """
         order = (announced.token, announced.version)
-        if order <= self._persona_order.get(announced.tenant, (-1, -1)):
+        if order <= self._order.get(announced.tenant, (-1, -1)):
             return
-        self._persona_order[announced.tenant] = order
-        self._centroids[announced.tenant] = Centroids(
-            announced.version,
-            {
-                persona: np.frombuffer(centroid, "<f4").astype(np.float32)
-                for persona, centroid in announced.centroids.items()
-            },
-        )
+        self._order[announced.tenant] = order
+        if announced.space == self.centroids(announced.tenant).space:
+            self._pending.pop(announced.tenant, None)
+            self._enforce(announced)
+        else:
+            self._pending[announced.tenant] = announced
+
+    def pending(self) -> list[PersonaAnnouncement]:
+        """What waits for its item space to be loaded."""
+        return list(self._pending.values())
+
+    async def switch(self, announced: PersonaAnnouncement, space: ItemSpace) -> bool:
+        """Put a loaded space and the centroids in it in force, together.
+
+        False, and nothing has changed, if something newer was announced meanwhile.
+        """
+        own = dict(self._vectors.get(announced.tenant, {}))
+        places = await asyncio.to_thread(places_of, space, own)
+        if self._pending.get(announced.tenant) is not announced:
+            return False
+        del self._pending[announced.tenant]
+        self._spaces[announced.tenant] = space
+        for item, place in zip(own, places, strict=True):
+            self.catalogue.put(item, place)
+        for item, vector in self._vectors.get(announced.tenant, {}).items():
+            if vector is not own.get(item):
+                # It was described while the others were being placed.
+                self.catalogue.put(item, space.place(item, vector))
+        self._enforce(announced)
+        return True
 
     def centroids(self, tenant: str) -> Centroids:
         return self._centroids.get(tenant, _NO_PERSONAS)
@@ -78,8 +122,12 @@ class Knowledge:
         """Title (or id) and subjects of an item; empty if it is not described."""
         return self._texts.get(item, ())
 
+    def take_described(self, tenant: str) -> list[int]:
+        """Items that were announced since this was asked last; for one asker."""
+        return list(self._described.pop(tenant, {}))
+
     def marks(self) -> dict[str, int]:
-        """How far everything has been read, as bookmarks of a control point."""
+        """How far everything is in force, as bookmarks of a control point."""
         marks = {
             f"{ITEMS_MARK}{partition}": offset for partition, offset in self._next_offsets.items()
         }
@@ -92,6 +140,19 @@ class Knowledge:
         for item, (partition, offset, revised) in self._changed.items():
             if revised and offset >= marks.get(f"{ITEMS_MARK}{partition}", 0):
                 yield item
+
+    def _space(self, tenant: str) -> ItemSpace:
+        return self._spaces.get(tenant, self._initial)
+
+    def _enforce(self, announced: PersonaAnnouncement) -> None:
+        self._centroids[announced.tenant] = Centroids(
+            announced.version,
+            {
+                persona: np.frombuffer(centroid, "<f4").astype(np.float32)
+                for persona, centroid in announced.centroids.items()
+            },
+            space=announced.space,
+        )
 
 
 class KnowledgeReader:

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from profiles.contributions import MEAN_SCALE, TREND_WINDOWS, TrendWindow
+from profiles.contributions import MEAN_SCALE, TREND_WINDOWS, TrendWindow, is_settled
 from profiles.declared import NOTHING_DECLARED, DeclaredPersonas
 from profiles.policy import Policy
 from profiles.popularity import decayed, trends
@@ -131,6 +131,7 @@ class Merger:
     def _snapshot(self, merged: Merged, scope: str) -> StatisticsSnapshot:
         mean = mean_vector(merged.table(scope, "mean"), self._dimension)
         directed = merged.size(scope, b"directed")
+        settled = directed > 0 and is_settled(merged.table(scope, "size"))
         return StatisticsSnapshot(
             tenant=merged.tenant,
             scope=scope,
@@ -146,7 +147,7 @@ class Merger:
             trends={window.name: _trends(merged, scope, window) for window in TREND_WINDOWS},
             attributes=_attributes(merged, scope),
             declaration=self._declared.version,
-            mean=(mean / directed).astype("<f4").tobytes() if directed else b"",
+            mean=(mean / directed).astype("<f4").tobytes() if settled else b"",
         )
 
     def _popular(self, merged: Merged, scope: str) -> tuple[ItemCount, ...]:

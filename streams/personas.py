@@ -1,31 +1,36 @@
-"""The persona agent's engine: one fenced leader publishes centroids and snapshots."""
+"""The persona agent's engine: one fenced leader publishes personas, models and snapshots."""
 
-import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
-import numpy as np
 import structlog
+from msgspec.structs import replace
 
+from profiles.contributions import size_in
+from profiles.lineage import Lineage, trace
 from profiles.personas import (
-    Label,
+    Advantage,
     Persona,
+    PersonaChange,
     PersonaSet,
     decode_personas,
-    discover,
     encode_personas,
     largest_shift,
-    match_ids,
     moved_to_means,
     preferred,
 )
-from profiles.ports import PersonaDocument, PersonaStore, Token, UserStore, Vector
+from profiles.ports import PersonaDocument, PersonaStore, Token, Vector
 from schemas import topics
 from schemas.announcements import PersonaAnnouncement, encode_announcement
+from schemas.instants import rfc3339
+from schemas.persona_events import PersonaEvent, PersonaFate
+from schemas.snapshots import ModelPointer
 from streams.emitter import Outgoing, Sender
 from streams.knowledge import Knowledge
+from streams.learners import Fitted
+from streams.learning import Learned, Learning, Occasion
 from streams.merging import Merged, Merger, mean_vector
 from streams.ownership import Ownerships
 from streams.retrying import until_available
@@ -35,224 +40,235 @@ __all__ = ["LEADER_PARTITION", "PersonaEngine", "PersonaOptions"]
 _log = structlog.get_logger(__name__)
 
 LEADER_PARTITION: Final = 0
-_NOTABLE: Final = 1.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PersonaOptions:
-    """When and how personas are recomputed.
+    """How personas are published.
 
     Attributes:
-        least_users: Users with a vector before personas are sought; ≥ 2.
-        number: Fixed number of personas, or None to choose by silhouette.
-        most: Largest number tried when choosing.
-        growth: An exact recompute is due when users or events have grown by this factor.
-        exact_interval_s: … or when so much time has passed since the last one.
         shift: Centroids are published when one has moved by more than this
             Euclidean distance on the unit sphere.
-        sample: Users that an exact recompute looks at, at most.
         labels: Labels per persona.
     """
 
-    least_users: int = 20
-    number: int | None = None
-    most: int = 12
-    growth: float = 1.5
-    exact_interval_s: float = 900.0
     shift: float = 0.02
-    sample: int = 20_000
     labels: int = 8
-    seed: int = 0
 
 
 @dataclass(slots=True)
 class _Tenant:
     """What the leader remembers of a tenant between ticks."""
 
-    document: PersonaDocument | None = None
     published: PersonaSet | None = None
-    exact_users: int = 0
-    exact_events: int = 0
-    events: int = 0
-    exact_at_s: float = 0.0
-    loaded: bool = False
     centroids: Mapping[str, Vector] = field(default_factory=dict)
+    learned: Learned | None = None
+
+    @property
+    def model(self) -> ModelPointer | None:
+        return None if self.published is None else self.published.model
 
 
 class PersonaEngine:
-    """Merges partial sums, recomputes and publishes; the owner of partition 0 leads.
+    """Merges partial sums, and publishes what was learned; the owner of partition 0 leads.
 
-    Between exact recomputes each centroid moves to the mean of its members (a
-    Lloyd step over the merged sums); now and then clusters are sought afresh over
-    the stored vectors, ids carried over by optimal matching.
+    Personas are sought with each refit of the models, in the item space that it brings.
+    Between refits each centroid moves to the mean of its members (a Lloyd step over the
+    merged sums).
+
+    What is in force is one document, replaced by one fenced write: the personas, and
+    where the models lie. So nobody sees one without the other, and a leader that dies
+    or is deposed at any moment leaves the document before or the one after.
     """
 
     def __init__(
         self,
         *,
-        users: UserStore,
         store: PersonaStore,
         merger: Merger,
+        learning: Learning,
         ownerships: Ownerships,
         emitter: Sender,
         knowledge: Knowledge,
         options: PersonaOptions,
         dimension: int,
-        clock_s: Callable[[], float],
+        clock_ms: Callable[[], int],
     ) -> None:
-        self._users = users
         self._store = store
         self._merger = merger
+        self._learning = learning
         self._ownerships = ownerships
         self._emitter = emitter
         self._knowledge = knowledge
         self._options = options
         self._dimension = dimension
-        self._clock_s = clock_s
+        self._clock_ms = clock_ms
         self._tenants: dict[str, _Tenant] = {}
         self._led_under: Token | None = None
 
     async def tick(self) -> bool:
         """One round of merging and publishing; False when another worker leads."""
         held = self._ownerships.held.get(LEADER_PARTITION)
-        if held is None:
-            self._led_under = None
-            return False
-        if self._led_under != held.token:
+        token = None if held is None else held.token
+        if self._led_under != token:
             self._tenants.clear()
             self._merger.forget_published()
-            self._led_under = held.token
-        for merged in await self._merger.merge():
-            if not merged.stale:
-                await self._personas(merged, held.token)
-            await self._merger.publish(merged)
+            await self._learning.reset()
+            self._led_under = token
+        if token is None:
+            return False
+        merged = await self._merger.merge()
+        settled = [one for one in merged if not one.stale]
+        for one in settled:
+            if one.tenant not in self._tenants:
+                self._tenants[one.tenant] = await self._load(one.tenant)
+        learned = await self._learning.step([self._occasion(one) for one in settled])
+        if learned is not None:
+            name = learned.occasion.tenant
+            if name not in self._tenants:
+                self._tenants[name] = await self._load(name)
+            self._tenants[name].learned = learned
+        for one in settled:
+            await self._personas(one, token)
+        for one in merged:
+            await self._merger.publish(one)
         return True
 
+    def _occasion(self, merged: Merged) -> Occasion:
+        published = self._tenants[merged.tenant].published
+        return Occasion(
+            tenant=merged.tenant,
+            users=merged.size("", b"directed"),
+            events=merged.events,
+            fitted_users=published.sought_users if published else 0,
+            fitted_events=published.sought_events if published else 0,
+            model=published.model if published else None,
+        )
+
+    async def _load(self, name: str) -> _Tenant:
+        document = await until_available(partial(self._store.read, name))
+        if document is None:
+            return _Tenant()
+        published = decode_personas(document.body)
+        # The last leader may have died between publishing and telling.
+        await self._tell(document, published, published.lineage)
+        return _Tenant(published, document.centroids)
+
     async def _personas(self, merged: Merged, token: Token) -> None:
-        tenant = self._tenants.setdefault(merged.tenant, _Tenant())
-        if not tenant.loaded:
-            await self._load(merged.tenant, tenant)
-        directed = merged.size("", b"directed")
-        quiet = tenant.events == merged.events
-        tenant.events = merged.events
-        if directed < self._options.least_users:
+        tenant = self._tenants[merged.tenant]
+        learned, tenant.learned = tenant.learned, None
+        if learned is not None:
+            await self._adopt(merged, tenant, token, learned)
             return
-        if self._exact_is_due(tenant, directed, quiet=quiet):
-            await self._recompute(merged, tenant, token, directed)
+        if tenant.published is None:
             return
+        moved = self._moved(merged, tenant)
+        shifted = largest_shift(tenant.centroids, moved) > self._options.shift
+        body = replace(
+            tenant.published,
+            personas=self._described(merged, moved if shifted else tenant.centroids, tenant),
+            users=merged.size("", b"directed"),
+        )
+        if shifted or body.personas != tenant.published.personas:
+            await self._publish(tenant, token, body, moved if shifted else tenant.centroids)
+
+    def _moved(self, merged: Merged, tenant: _Tenant) -> Mapping[str, Vector]:
+        """Centroids at their members' means, where all members have been re-projected."""
+        space = size_in(tenant.model.space if tenant.model is not None else 0)
+        if any(
+            merged.size(scope, space) != merged.size(scope, b"directed")
+            for scope in ("", *tenant.centroids)
+        ):
+            return tenant.centroids
         sums = {
             persona: mean_vector(merged.table(persona, "mean"), self._dimension)
             for persona in tenant.centroids
             if merged.size(persona, b"directed")
         }
-        moved = moved_to_means(tenant.centroids, sums)
-        if largest_shift(tenant.centroids, moved) > self._options.shift:
-            await self._publish(merged, tenant, token, moved, new_centroids=True)
-        else:
-            await self._publish(merged, tenant, token, tenant.centroids, new_centroids=False)
+        return moved_to_means(tenant.centroids, sums)
 
-    def _exact_is_due(self, tenant: _Tenant, directed: int, *, quiet: bool) -> bool:
-        growth = self._options.growth
-        if not tenant.centroids or directed >= growth * tenant.exact_users:
-            return True
-        if tenant.events >= growth * tenant.exact_events:
-            return True
-        if tenant.events == tenant.exact_events:
-            return False
-        # A load has ended: what was found in the middle of it is made good at once
-        # if it was much, else with the interval.
-        much = tenant.events >= _NOTABLE * tenant.exact_events
-        waited = self._clock_s() - tenant.exact_at_s >= self._options.exact_interval_s
-        return (quiet and much) or waited
-
-    async def _load(self, name: str, tenant: _Tenant) -> None:
-        document = await until_available(partial(self._store.read, name))
-        if document is not None:
-            tenant.document = document
-            tenant.published = decode_personas(document.body)
-            tenant.centroids = document.centroids
-            tenant.exact_users = tenant.published.sought_users
-            tenant.exact_events = tenant.published.sought_events
-            tenant.exact_at_s = self._clock_s()
-            # The last leader may have died between publishing and announcing.
-            await self._announce(name, document, tenant.published)
-        tenant.loaded = True
-
-    async def _recompute(
-        self, merged: Merged, tenant: _Tenant, token: Token, directed: int
-    ) -> None:
-        vectors = await self._sample(merged.tenant)
-        if len(vectors) < self._options.least_users:
+    async def _adopt(self, merged: Merged, tenant: _Tenant, token: Token, learned: Learned) -> None:
+        """Put in force what was learned."""
+        before = tenant.model
+        pointer = _pointer(before, learned)
+        if learned.fitted is None:
+            if tenant.published is None or before is None or before.space != pointer.space:
+                # Refreshed on a refit that was never put in force.
+                await self._learning.forget(merged.tenant)
+                return
+            if (before.next_item, before.choices) != (pointer.next_item, pointer.choices):
+                body = replace(tenant.published, model=pointer)
+                await self._publish(tenant, token, body, tenant.centroids)
             return
-        found = await asyncio.to_thread(
-            discover,
-            vectors,
-            most=self._options.most,
-            seed=self._options.seed,
-            fixed=self._options.number,
-        )
-        next_number = tenant.published.next_number if tenant.published else 1
-        ids, next_number = match_ids(tenant.centroids, found.centroids, next_number=next_number)
-        centroids = dict(zip(ids, found.centroids, strict=True))
-        tenant.exact_users = directed
-        tenant.exact_events = merged.events
-        tenant.exact_at_s = self._clock_s()
-        _log.info("personas recomputed", tenant=merged.tenant, personas=len(ids), users=directed)
-        await self._publish(
-            merged,
-            tenant,
-            token,
-            centroids,
-            new_centroids=True,
-            next_number=next_number,
-            silhouette=found.silhouette,
+        body, centroids = self._refitted(merged, tenant, learned, learned.fitted, pointer)
+        await self._publish(tenant, token, body, centroids)
+        _log.info(
+            "personas sought",
+            tenant=merged.tenant,
+            personas=len(centroids),
+            space=pointer.space,
+            changes=len(body.lineage),
         )
 
-    async def _sample(self, tenant: str) -> Vector:
-        """Vectors of users with a direction: all, or a uniform sample (reservoir; Vitter 1985)."""
-        random = np.random.default_rng(self._options.seed)
-        kept: list[Vector] = []
-        seen = 0
-        async for page in self._users.scan(tenant=tenant):
-            for record in page:
-                if not record.mass or not record.vector.any():
-                    continue
-                seen += 1
-                if len(kept) < self._options.sample:
-                    kept.append(record.vector)
-                elif (place := int(random.integers(seen))) < self._options.sample:
-                    kept[place] = record.vector
-        return np.stack(kept) if kept else np.zeros((0, self._dimension), np.float32)
-
-    async def _publish(
+    def _refitted(
         self,
         merged: Merged,
         tenant: _Tenant,
-        token: Token,
-        centroids: Mapping[str, Vector],
-        *,
-        new_centroids: bool,
-        next_number: int | None = None,
-        silhouette: float | None = None,
-    ) -> None:
-        before = tenant.published
+        learned: Learned,
+        fitted: Fitted,
+        pointer: ModelPointer,
+    ) -> tuple[PersonaSet, dict[str, Vector]]:
+        published = tenant.published
+        # Stored personas may be older than the published ones; those carry nothing on.
+        before = [name if name in tenant.centroids else None for name in learned.before]
+        lineage = trace(
+            before,
+            fitted.nearest,
+            clusters=len(fitted.centroids),
+            next_number=published.next_number if published else 1,
+        )
+        centroids = dict(zip(lineage.ids, fitted.centroids, strict=True))
+        advantages = dict(zip(lineage.ids, fitted.advantages, strict=False))
+        version = (published.version if published else 0) + 1
         body = PersonaSet(
             tenant=merged.tenant,
-            version=(before.version if before else 0) + 1,
-            next_number=next_number or (before.next_number if before else 1),
-            personas=tuple(self._persona(merged, persona) for persona in sorted(centroids)),
-            silhouette=silhouette
-            if silhouette is not None
-            else (before.silhouette if before else 0),
+            version=version,
+            next_number=lineage.next_number,
+            personas=self._described(merged, centroids, tenant, advantages),
+            silhouette=fitted.silhouette,
             users=merged.size("", b"directed"),
-            sought_users=tenant.exact_users,
-            sought_events=tenant.exact_events,
-            centroids_version=(before.centroids_version if before else 0) + new_centroids,
+            centroids_version=published.centroids_version if published else 0,
+            sought_users=learned.occasion.users,
+            sought_events=learned.occasion.events,
+            model=pointer,
+            lineage=_changes(lineage, version, self._clock_ms()),
         )
-        if before and not new_centroids and body.personas == before.personas:
-            return
+        return body, centroids
+
+    async def _publish(
+        self, tenant: _Tenant, token: Token, body: PersonaSet, centroids: Mapping[str, Vector]
+    ) -> None:
+        """Replace the document, then tell; what is refused is read again by the next tick."""
+        before = tenant.published
+        fresh = before is None or body.lineage != before.lineage
+        moved = largest_shift(tenant.centroids, centroids) > 0
+        spaced = (
+            before is None
+            or before.model is None
+            or body.model is None
+            or (
+                before.model.item_space != body.model.item_space
+                or before.model.space != body.model.space
+            )
+        )
+        told = moved or spaced
+        body = replace(
+            body,
+            version=(before.version if before else 0) + 1,
+            centroids_version=(before.centroids_version if before else 0) + told,
+        )
         document = PersonaDocument(
-            tenant=merged.tenant,
+            tenant=body.tenant,
             version=body.version,
             token=token,
             body=encode_personas(body),
@@ -260,32 +276,67 @@ class PersonaEngine:
         )
         await self._ownerships.confirm([LEADER_PARTITION])
         if not await until_available(partial(self._store.publish, document)):
-            # Refused: what is stored is newer than what we remember.
-            tenant.loaded = False
+            # What is stored is newer than what we remember.
+            del self._tenants[body.tenant]
+            await self._learning.forget(body.tenant)
             return
-        tenant.document, tenant.published, tenant.centroids = document, body, centroids
-        if new_centroids:
-            await self._announce(merged.tenant, document, body)
+        tenant.published, tenant.centroids = body, centroids
+        if told or fresh:
+            await self._tell(document, body, body.lineage if fresh else ())
+        if body.model is not None and (before is None or body.model != before.model):
+            await self._learning.published(body.tenant, body.model)
 
-    async def _announce(self, name: str, document: PersonaDocument, body: PersonaSet) -> None:
+    async def _tell(
+        self, document: PersonaDocument, body: PersonaSet, changes: Iterable[PersonaChange]
+    ) -> None:
+        """Announce the centroids to every worker, and to others what became of personas."""
+        key = document.tenant.encode()
         announcement = PersonaAnnouncement(
-            tenant=name,
+            tenant=document.tenant,
             version=body.centroids_version,
             token=document.token,
             centroids={
                 persona: centroid.astype("<f4").tobytes()
                 for persona, centroid in document.centroids.items()
             },
+            space=body.model.space if body.model is not None else 0,
+            item_space=body.model.item_space if body.model is not None else None,
         )
-        value = encode_announcement(announcement)
-        await self._emitter.send([Outgoing(topics.PERSONAS, 0, name.encode(), value)])
+        await self._emitter.send(
+            [
+                Outgoing(topics.PERSONAS, 0, key, encode_announcement(announcement)),
+                *(
+                    Outgoing(topics.PERSONA_EVENTS, 0, key, _event(document.tenant, change))
+                    for change in changes
+                ),
+            ]
+        )
 
-    def _persona(self, merged: Merged, persona: str) -> Persona:
-        """Size and labels, from the counters of the persona's members."""
-        inside = self._texts(merged.table(persona, "positive"))
+    def _described(
+        self,
+        merged: Merged,
+        centroids: Iterable[str],
+        tenant: _Tenant,
+        advantages: Mapping[str, Advantage] | None = None,
+    ) -> tuple[Persona, ...]:
+        """Size and labels of each, from the counters of its members."""
+        if advantages is None:
+            known = () if tenant.published is None else tenant.published.personas
+            advantages = {one.id: one.advantage for one in known if one.advantage is not None}
         overall = self._texts(merged.table("", "positive"))
-        labels: tuple[Label, ...] = preferred(inside, overall, most=self._options.labels)
-        return Persona(persona, merged.size(persona, b"directed"), labels)
+        return tuple(
+            Persona(
+                persona,
+                merged.size(persona, b"directed"),
+                preferred(
+                    self._texts(merged.table(persona, "positive")),
+                    overall,
+                    most=self._options.labels,
+                ),
+                advantages.get(persona),
+            )
+            for persona in sorted(centroids)
+        )
 
     def _texts(self, positive: Mapping[bytes, int]) -> dict[str, int]:
         """Counts by item title and by the items' subjects."""
@@ -294,3 +345,45 @@ class PersonaEngine:
             for text in self._knowledge.texts(int.from_bytes(item, "little")):
                 counts[text] = counts.get(text, 0) + count
         return counts
+
+
+def _pointer(before: ModelPointer | None, learned: Learned) -> ModelPointer:
+    """A refit that came to the same item space, bit for bit, is no new version of it."""
+    same = before is not None and before.item_space == learned.item_space
+    return ModelPointer(
+        version=(before.version if before else 0) + 1,
+        space=(before.space if before else 0) + (not same),
+        item_space=learned.item_space,
+        next_item=learned.next_item,
+    )
+
+
+def _changes(lineage: Lineage, version: int, found_ms: int) -> tuple[PersonaChange, ...]:
+    return tuple(
+        PersonaChange(
+            fate=one.fate.value,
+            persona=one.persona,
+            other=one.other,
+            members=one.members,
+            version=version,
+            found_ms=found_ms,
+        )
+        for one in lineage.transitions
+    )
+
+
+def _event(tenant: str, change: PersonaChange) -> bytes:
+    return (
+        PersonaEvent(
+            event_id=f"{tenant}/{change.version}/{change.persona}",
+            occurred_at=rfc3339(change.found_ms),
+            tenant=tenant,
+            version=change.version,
+            fate=PersonaFate(change.fate),
+            persona=change.persona,
+            other=change.other,
+            members=change.members,
+        )
+        .model_dump_json()
+        .encode()
+    )

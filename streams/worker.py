@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from profiles.declared import NOTHING_DECLARED, DeclaredPersonas
+from profiles.nextitem.settings import Settings
 from profiles.policy import DEFAULT_POLICY, Policy
 from schemas.limits import DEFAULT_LIMITS, Limits
 from streams.app import Handlers, StrataApp, build_app
@@ -16,10 +17,13 @@ from streams.duties import Clocks, Duties, DutyOptions, Stores
 from streams.embedding import Embedder
 from streams.emitter import Emitter
 from streams.knowledge import Knowledge, KnowledgeReader
+from streams.learners import LearnerSpec, initial_space
+from streams.learning import LearningOptions
 from streams.ownership import Place
 from streams.personas import PersonaOptions
 from streams.profiles import Seam
 from streams.topics import ensure_topics
+from streams.workshop import ChildWorkshop
 
 __all__ = ["Crashed", "Stalled", "Stores", "Worker", "WorkerOptions"]
 
@@ -40,6 +44,7 @@ class WorkerOptions:
 
     Attributes:
         directory: For the worker's own files.
+        next_item: Sizes of the learned models; the same for all workers and lookups.
         flush_interval_s: Longest time between an event's fold and its visibility.
         publish_interval_s: Between two rounds of merging statistics and personas.
         stall_s: With lag and no progress for so long, the worker ends itself.
@@ -54,6 +59,8 @@ class WorkerOptions:
     policy: Policy = DEFAULT_POLICY
     declared: DeclaredPersonas = NOTHING_DECLARED
     limits: Limits = DEFAULT_LIMITS
+    next_item: Settings = field(default_factory=Settings)
+    learning: LearningOptions = field(default_factory=LearningOptions)
     personas: PersonaOptions = field(default_factory=PersonaOptions)
     flush_interval_s: float = 0.25
     publish_interval_s: float = 1.0
@@ -74,19 +81,24 @@ class Worker:
         self._options = options
         self._app: StrataApp | None = None
         self._emitter = Emitter(options.bootstrap)
-        knowledge = Knowledge(embedder.dimension)
+        learner = LearnerSpec(policy=options.policy, next_item=options.next_item)
+        self._workshop = ChildWorkshop(learner)
+        knowledge = Knowledge(initial_space(embedder.dimension, learner))
         self._reader = KnowledgeReader(knowledge, bootstrap=options.bootstrap)
         self.duties = Duties(
             stores=stores,
             embedder=embedder,
             emitter=self._emitter,
             knowledge=knowledge,
+            workshop=self._workshop,
             consumer=lambda: self._running_app().batches,
             nonce=uuid.uuid4().hex,
             clocks=Clocks(_clock_ms, time.monotonic),
             options=DutyOptions(
                 partitions=options.partitions,
                 policy=options.policy,
+                learner=learner,
+                learning=options.learning,
                 declared=options.declared,
                 limits=options.limits,
                 personas=options.personas,
@@ -114,8 +126,12 @@ class Worker:
         try:
             await self._reader.start()
             try:
+                # So that what comes first is placed where it belongs.
+                await self.duties.spaces.load()
                 await self._run_app(stop)
             finally:
+                await self.duties.close()
+                await self._workshop.close()
                 await self._reader.stop()
         finally:
             await self._emitter.stop()

@@ -1,11 +1,13 @@
 """A worker's engines over in-memory stores and an in-memory log."""
 
+import asyncio
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
 from profiles.declared import NOTHING_DECLARED, DeclaredPersonas
+from profiles.nextitem.settings import Settings
 from profiles.policy import Policy
 from profiles.ports import CounterTable
 from schemas import topics
@@ -16,18 +18,25 @@ from streams.embedding import HashingEmbedder
 from streams.gate import Gate
 from streams.items import ItemEngine
 from streams.knowledge import Knowledge
+from streams.learners import LearnerSpec, initial_space
+from streams.learning import Learning, LearningOptions
 from streams.memory import MemoryConsumer, MemorySender
 from streams.merging import Merger
 from streams.ownership import Ownerships
 from streams.partitions import partition_of
 from streams.personas import PersonaEngine, PersonaOptions
 from streams.profiles import ProfileEngine
+from streams.spaces import SpaceLoader
 from streams.statistics import StatisticsEngine
 from streams.sweeping import Sweeper
+from streams.workshop import InlineWorkshop
 
-DIMENSION = 16
+TEXT_DIMENSION = 16
+LEARNER = LearnerSpec(next_item=Settings(text_dimension=TEXT_DIMENSION, taste_dimension=8))
+DIMENSION = LEARNER.dimension
 PARTITIONS = 2
 NOW_MS = 1_700_000_000_000
+AT_ONCE = LearningOptions(least_users=3, refresh_interval_s=0.0, busy=1.0)
 
 
 class Killed(BaseException):
@@ -51,7 +60,12 @@ class World:
     @classmethod
     async def open(cls) -> Self:
         return cls(
-            await open_profile_stores("memory://", namespace="test", dimension=DIMENSION),
+            await open_profile_stores(
+                "memory://",
+                namespace="test",
+                dimension=TEXT_DIMENSION,
+                space_dimension=DIMENSION,
+            ),
             await open_redis("memory://", namespace="test", partitions=PARTITIONS),
         )
 
@@ -90,14 +104,14 @@ class Engines:
         *,
         nonce: str = "one",
         seam: Callable[[str], None] = no_seam,
-        options: PersonaOptions | None = None,
+        options: LearningOptions | None = None,
         declared: DeclaredPersonas = NOTHING_DECLARED,
     ) -> None:
         self.world = world
         self.sender = MemorySender()
         self.delivered = 0
-        self.knowledge = Knowledge(DIMENSION)
-        self.embedder = HashingEmbedder(DIMENSION)
+        self.knowledge = Knowledge(initial_space(TEXT_DIMENSION, LEARNER))
+        self.embedder = HashingEmbedder(TEXT_DIMENSION)
         self.ownerships = Ownerships(
             control=world.profiles.control, consumer=lambda: world.consumer, nonce=nonce
         )
@@ -136,8 +150,17 @@ class Engines:
             epoch=lambda: world.consumer.epoch,
             clock_ms=lambda: NOW_MS,
         )
-        self.personas = PersonaEngine(
+        self.spaces = SpaceLoader(self.knowledge, world.redis.aggregates)
+        self.learning = Learning(
             users=world.profiles.users,
+            items=world.profiles.items,
+            aggregates=world.redis.aggregates,
+            knowledge=self.knowledge,
+            workshop=InlineWorkshop(LEARNER),
+            options=options or AT_ONCE,
+            clock_s=lambda: 0.0,
+        )
+        self.personas = PersonaEngine(
             store=world.profiles.personas,
             merger=Merger(
                 aggregates=world.redis.aggregates,
@@ -150,9 +173,10 @@ class Engines:
             ownerships=self.ownerships,
             emitter=self.sender,
             knowledge=self.knowledge,
-            options=options or PersonaOptions(least_users=2),
+            learning=self.learning,
+            options=PersonaOptions(),
             dimension=DIMENSION,
-            clock_s=lambda: 0.0,
+            clock_ms=lambda: NOW_MS,
         )
         self.sweeper = Sweeper(
             users=world.profiles.users,
@@ -165,6 +189,13 @@ class Engines:
     async def own_all(self) -> None:
         for partition in range(PARTITIONS):
             await self.ownerships.own(partition)
+
+    async def lead(self) -> None:
+        """Tick until nothing is being learned and everything learned is in force."""
+        assert await self.personas.tick()
+        while not self.learning.idle:
+            await asyncio.sleep(0)
+            assert await self.personas.tick()
 
     async def drain(self) -> None:
         """Handle everything in the logs until nothing moves any more."""
@@ -187,6 +218,7 @@ class Engines:
                     await self.profiles.handle(batch)
         await self.profiles.flush()
         moved = self.deliver() or moved
+        await self.spaces.load()
         return bool(await self.sweeper.sweep()) or moved
 
     def deliver(self) -> bool:

@@ -20,8 +20,9 @@ from oracle.reading import time_of
 from profiles.personas import decode_personas
 from profiles.state import decode_state
 from schemas.keys import record_key
+from streams.learners import LearnerSpec, initial_space
 from streams.partitions import partition_of
-from write_side.ground import DIMENSION
+from write_side.ground import DIMENSION, TEXT_DIMENSION
 from write_side.observing import Observed, Table
 from write_side.population_equality import different_counters, different_snapshots
 from write_side.publishing import Event
@@ -55,16 +56,19 @@ def differences(
 ) -> Verdict:
     """Everything stored against the oracle's account of `events`.
 
-    Item vectors and centroids are taken as they are stored.
+    Item vectors, the space they are placed in, and centroids are taken as they are stored.
 
     Args:
         events: All that were published, those about items included.
         trimmed: Tables that have lost counters, which are approximate by design.
     """
     vectors: dict[str, dict[str, list[float]]] = {}
+    nothing_learned = (0, initial_space(TEXT_DIMENSION, LearnerSpec()))
     for (tenant, item_id), item in observed.items.items():
         if item.revision:
-            vectors.setdefault(tenant, {})[item_id] = item.vector.tolist()
+            _, space = observed.spaces.get(tenant, nothing_learned)
+            place = space.place(item.key, item.vector)
+            vectors.setdefault(tenant, {})[item_id] = place.tolist()
     told = tell(events, vectors, dimension=DIMENSION)
     verdict = Verdict([], [], Counter())
     verdict.lines.extend(_of_items(observed, events, verdict.compared))
@@ -139,6 +143,7 @@ def _of_users(
             "partition": partition_of(record_key(*name), partitions),
             "version": state.version,
             "persona": state.persona,
+            "space": observed.spaces[name[0]][0] if name[0] in observed.spaces else 0,
             "waiting": user.waiting,
             "mass": user.mass,
             "sets": user.sets,
@@ -152,6 +157,7 @@ def _of_users(
             "partition": record.partition,
             "version": record.version,
             "persona": record.persona,
+            "space": record.space,
             "waiting": record.waiting,
             "mass": record.mass,
             **observed_state(state),
@@ -170,8 +176,15 @@ def _of_users(
         }
         vector = record.vector.astype("<f4").tobytes() if user.has_direction else b""
         yield from compare(
-            (record.version, record.persona, vector, totals, user.attributes),
-            (cached.version, cached.persona, cached.vector, cached.totals, cached.attributes),
+            (record.version, record.persona, record.space, vector, totals, user.attributes),
+            (
+                cached.version,
+                cached.persona,
+                cached.space,
+                cached.vector,
+                cached.totals,
+                cached.attributes,
+            ),
             name=f"cached {name}",
         )
 

@@ -9,13 +9,15 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from stores.connect import ProfileStores, RedisStores, open_profile_stores, open_redis
 from streams.embedding import HashingEmbedder
+from streams.learners import LearnerSpec
 from streams.topics import ensure_topics, specs
 from streams.worker import Stores
 from write_side.waiting import eventually
 
-__all__ = ["DIMENSION", "Ground", "Opened", "fresh_topics"]
+__all__ = ["DIMENSION", "TEXT_DIMENSION", "Ground", "Opened", "fresh_topics"]
 
-DIMENSION = 128
+TEXT_DIMENSION = 128
+DIMENSION = LearnerSpec().dimension
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +39,10 @@ class Ground:
     async def opened(self) -> "AsyncIterator[Opened]":
         """The stores; with an embedded Qdrant, no other process may have them open."""
         profiles = await open_profile_stores(
-            self.qdrant_url, namespace=self.namespace, dimension=DIMENSION
+            self.qdrant_url,
+            namespace=self.namespace,
+            dimension=TEXT_DIMENSION,
+            space_dimension=DIMENSION,
         )
         try:
             live = await open_redis(
@@ -82,7 +87,7 @@ class Opened:
 
 
 def embedder() -> HashingEmbedder:
-    return HashingEmbedder(DIMENSION)
+    return HashingEmbedder(TEXT_DIMENSION)
 
 
 async def fresh_topics(bootstrap: str, *, partitions: int) -> None:

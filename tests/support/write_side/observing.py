@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from profiles.nextitem.itemspace import ItemSpace
+from profiles.personas import decode_personas
 from profiles.ports import (
     AggregateStore,
     CounterTable,
@@ -16,6 +18,7 @@ from schemas.snapshots import (
     decode_statistics,
     statistics_name,
 )
+from stores.blobs import get_blob
 from write_side.ground import Ground, Opened
 from write_side.waiting import eventually
 
@@ -45,6 +48,7 @@ class Observed:
     Attributes:
         items: By (tenant, item id); stubs included.
         snapshots: By (tenant, scope).
+        spaces: Version and item space in force, by tenant.
     """
 
     users: dict[User, UserRecord]
@@ -54,6 +58,7 @@ class Observed:
     counters: Counters
     watermarks_ms: dict[int, dict[str, int]]
     snapshots: dict[tuple[str, str], StatisticsSnapshot | None]
+    spaces: dict[str, tuple[int, ItemSpace]]
 
 
 async def observe(ground: Ground, opened: Opened) -> Observed:
@@ -92,7 +97,20 @@ async def observe(ground: Ground, opened: Opened) -> Observed:
             scope: decode_statistics(body) if body is not None else None
             for scope, body in zip(scopes, bodies, strict=True)
         },
+        spaces={
+            document.tenant: await _space(opened, document)
+            for document in documents
+            if document is not None
+        },
     )
+
+
+async def _space(opened: Opened, document: PersonaDocument) -> tuple[int, ItemSpace]:
+    model = decode_personas(document.body).model
+    assert model is not None, "personas without the space they lie in"
+    body = await get_blob(opened.live.aggregates, document.tenant, model.item_space)
+    assert body is not None, "the item space in force is not stored"
+    return model.space, ItemSpace.from_bytes(body)
 
 
 async def read_counters(ground: Ground, opened: Opened) -> Counters:

@@ -18,8 +18,8 @@ from profiles.ports import CounterTable
 from schemas import topics
 from schemas.snapshots import StatisticsSnapshot, decode_statistics, statistics_name
 from streams.knowledge import ITEMS_MARK, PERSONAS_MARK
+from streams.learning import LearningOptions
 from streams.merging import mean_vector
-from streams.personas import PersonaOptions
 from write_side.ground import DIMENSION, Ground, Opened
 from write_side.offsets import Offsets, read_offsets
 
@@ -27,7 +27,7 @@ __all__ = ["NotQuiet", "until_quiet"]
 
 _POLL_S = 0.1
 _POLLS = 2
-# More events than this, in proportion, make the leader seek personas again.
+# More events than this, in proportion, make the leader learn anew.
 _SOUGHT_AGAIN = 1.1
 
 _Series = dict[str, dict[bytes, int]]
@@ -140,7 +140,7 @@ def _is_current(published: StatisticsSnapshot, series: _Series) -> bool:
 
 
 def _left_to_seek(series: _Series, personas: PersonaSet | None) -> str:
-    if series["size"].get(b"directed", 0) < PersonaOptions().least_users:
+    if series["size"].get(b"directed", 0) < LearningOptions().least_users:
         return ""
     if personas is None:
         return "no personas"

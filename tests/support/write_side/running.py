@@ -10,7 +10,7 @@ from pathlib import Path
 import sklearn.cluster
 import sklearn.metrics  # noqa: F401
 
-from streams.personas import PersonaOptions
+from profiles.nextitem.settings import Settings
 from streams.worker import Stores, Worker, WorkerOptions
 from write_side.ground import Ground, Opened, embedder
 from write_side.offsets import Offsets
@@ -38,7 +38,7 @@ def options_of(ground: Ground) -> WorkerOptions:
         partitions=ground.partitions,
         publish_interval_s=0.3,
         # How many are best is not the question here, and trying many takes its time.
-        personas=PersonaOptions(most=4),
+        next_item=Settings(most_personas=4),
     )
 
 

@@ -24,7 +24,6 @@ from profiles.personas import (
     discover,
     encode_personas,
     largest_shift,
-    match_ids,
     moved_to_means,
     preferred,
 )
@@ -137,40 +136,6 @@ def test_there_are_no_more_personas_than_distinct_users(
     found = discover(users, most=8, seed=1, fixed=fixed)
     assert len(found.centroids) == number
     assert np.isfinite(found.centroids).all()
-
-
-@given(st.permutations(range(3)))
-def test_ids_follow_their_centroids_through_any_permutation(order: list[int]) -> None:
-    old = {"p1": X, "p2": Y, "p7": Z}
-    moved = units([1, 0.2, 0], [0, 1, 0.2], [0.2, 0, 1])
-    ids, next_number = match_ids(old, moved[order], next_number=8)
-    assert ids == [["p1", "p2", "p7"][place] for place in order]
-    assert next_number == 8
-
-
-def test_a_centroid_unlike_any_before_gets_an_id_never_used() -> None:
-    ids, next_number = match_ids({"p1": X}, units([0, 1, 0], [1, 0.1, 0], [0, 0, 1]), next_number=4)
-    assert ids == ["p4", "p1", "p5"]
-    assert next_number == 6
-
-
-def test_the_only_new_centroid_takes_no_id_that_does_not_fit_it() -> None:
-    assert match_ids({"p1": X}, units([1, 2, 0]), next_number=2) == (["p2"], 3)
-    assert match_ids({"p1": X}, units([2, 2, 0]), next_number=2) == (["p1"], 2)
-
-
-def test_a_persona_that_vanished_leaves_its_id_unused() -> None:
-    ids, next_number = match_ids({"p1": X, "p2": Y}, units([0, 1, 0]), next_number=3)
-    assert (ids, next_number) == (["p2"], 3)
-    assert match_ids({}, units([1, 0, 0]), next_number=1) == (["p1"], 2)
-    assert match_ids({"p1": X}, np.zeros((0, 3), np.float32), next_number=2) == ([], 2)
-
-
-def test_the_matching_is_the_best_overall_not_the_greedy_one() -> None:
-    old = {"p1": units([1, 0, 0])[0], "p2": units([0.9, 0.436, 0])[0]}
-    new = units([0.95, 0.312, 0], [0.6, -0.8, 0])
-    ids, _ = match_ids(old, new, next_number=3)
-    assert ids == ["p2", "p1"]
 
 
 def test_a_centroid_moves_to_the_direction_of_its_members() -> None:

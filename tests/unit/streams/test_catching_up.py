@@ -3,14 +3,15 @@
 import asyncio
 
 import numpy as np
-from streams_world import PARTITIONS, Engines, World, item, liked
+from streams_world import LEARNER, PARTITIONS, TEXT_DIMENSION, Engines, World, item, liked
 
 from profiles.ids import user_key
 from profiles.personas import decode_personas
-from profiles.ports import UserRecord
+from profiles.ports import UserRecord, Vector
 from schemas import topics
 from schemas.snapshots import decode_profile, decode_statistics, statistics_name
-from streams.personas import PersonaOptions
+from streams.learners import initial_space
+from streams.learning import LearningOptions
 
 
 async def user(world: World, name: str) -> UserRecord:
@@ -43,9 +44,17 @@ def test_an_interaction_waits_for_its_item_and_takes_effect_when_it_arrives() ->
         await engines.drain()
         ann = await user(world, "ann")
         assert not ann.waiting
-        np.testing.assert_allclose(ann.vector, engines.embedder.embed(["sea storm"])[0], atol=1e-6)
+        np.testing.assert_allclose(ann.vector, direction_of(engines, "a"), atol=1e-6)
 
     asyncio.run(scenario())
+
+
+def direction_of(engines: Engines, item_id: str) -> Vector:
+    """Where whoever likes only this item is."""
+    place = engines.knowledge.catalogue.vector(_item_key(item_id))
+    assert place is not None
+    direction: Vector = place / np.linalg.norm(place)
+    return direction
 
 
 def _item_key(name: str) -> int:
@@ -84,7 +93,9 @@ def test_a_changed_item_moves_the_users_who_like_it() -> None:
         await engines.drain()
         world.publish(item("a", "quiet garden", occurred_at=1_600_000_001))
         await engines.drain()
-        expected = engines.embedder.embed(["quiet garden"])[0]
+        space = initial_space(TEXT_DIMENSION, LEARNER)
+        expected = space.place(_item_key("a"), engines.embedder.embed(["quiet garden"])[0])
+        expected /= np.linalg.norm(expected)
         np.testing.assert_allclose((await user(world, "ann")).vector, expected, atol=1e-6)
         assert await _matches_a_rebuild(world, engines)
 
@@ -148,13 +159,15 @@ def test_personas_and_snapshots_are_published_by_the_leader() -> None:
         for number in range(12):
             world.publish(liked(f"s{number}", "a", number))
             world.publish(liked(f"g{number}", "b", number))
-        engines = Engines(world, options=PersonaOptions(least_users=4))
+        engines = Engines(
+            world, options=LearningOptions(least_users=4, refresh_interval_s=0.0, busy=1.0)
+        )
         await engines.own_all()
         await engines.statistics.ensure_built(range(PARTITIONS))
         await engines.drain()
-        assert await engines.personas.tick()
+        await engines.lead()
         await engines.drain()
-        await engines.personas.tick()
+        await engines.lead()
 
         document = await world.profiles.personas.read("default")
         assert document is not None
@@ -190,14 +203,16 @@ def test_personas_found_in_the_middle_of_a_load_are_sought_again_at_its_end() ->
         world = await World.open()
         for name, text in (("a", "sea storm sail"), ("b", "ghost castle night")):
             world.publish(item(name, text))
-        engines = Engines(world, options=PersonaOptions(least_users=4))
+        engines = Engines(
+            world, options=LearningOptions(least_users=4, refresh_interval_s=0.0, busy=1.0)
+        )
         await engines.own_all()
         await engines.statistics.ensure_built(range(PARTITIONS))
         # So far everybody has liked the same thing: there is one persona to find.
         for number in range(20):
             world.publish(liked(f"u{number}", "a", number))
         await engines.drain()
-        await engines.personas.tick()
+        await engines.lead()
         assert await _personas(world) == 1
 
         # A fifth more events, no new users: not enough by growth alone.
@@ -206,7 +221,7 @@ def test_personas_found_in_the_middle_of_a_load_are_sought_again_at_its_end() ->
         await engines.drain()
         await engines.personas.tick()
         assert await _personas(world) == 1
-        await engines.personas.tick()  # nothing has come since: the load has ended
+        await engines.lead()  # nothing has come since: the load has ended
         assert await _personas(world) == 2
 
     asyncio.run(scenario())

@@ -1,0 +1,431 @@
+"""Learning models for the leader: which users, when, and where the result is put.
+
+Nothing here decides what is in force: that is the pointer in the fenced persona
+document, which the persona engine publishes after the models themselves are stored.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Final
+
+import msgspec
+import structlog
+
+from profiles.ids import draw_of
+from profiles.learning import KnownItem
+from profiles.ports import AggregateStore, ItemRecord, ItemStore, UserStore
+from schemas.snapshots import Blob, ModelPointer
+from stores.blobs import blob_of, drop_blob, put_blob
+from streams.knowledge import Knowledge
+from streams.learners import Delta, Encoded, Fitted, Taken
+from streams.retrying import until_available
+from streams.workshop import ChildDied, Workshop
+
+__all__ = ["Learned", "Learning", "LearningOptions", "Occasion"]
+
+_log = structlog.get_logger(__name__)
+
+_USERS_AT_ONCE: Final = 512
+_ITEMS_AT_ONCE: Final = 2_048
+_STRANGERS_AT_LEAST: Final = 200
+_NOTABLE: Final = 1.1
+_index: Final = msgspec.msgpack.Decoder(list[Blob])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LearningOptions:
+    """When models are learned, and from how many.
+
+    Attributes:
+        least_users: Users with a direction before anything is learned; ≥ 3.
+        sample: Users that models are learned from, at most.
+        growth: A refit is due when users or events have grown by this factor.
+        refit_interval_s: … or when so much time has passed since the last one.
+        strangers: … or when this share of the latest likes was of items without a place
+            of their own.
+        refresh_interval_s: Least time between two refreshes of a tenant.
+        busy: Share of the time that learning of one tenant may take, in (0, 1].
+        kept_s: How long models that are no longer in force can still be read.
+        tenants: Whose learners are kept in memory, at most.
+    """
+
+    least_users: int = 20
+    sample: int = 20_000
+    growth: float = 1.5
+    refit_interval_s: float = 3_600.0
+    strangers: float = 0.2
+    refresh_interval_s: float = 5.0
+    busy: float = 0.2
+    kept_s: float = 60.0
+    tenants: int = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Occasion:
+    """A tenant as the leader sees it at one tick.
+
+    Attributes:
+        users: With a direction.
+        events: Counted so far.
+        fitted_users, fitted_events: What there was at the refit in force; 0 for none.
+        model: In force; None for none.
+    """
+
+    tenant: str
+    users: int
+    events: int
+    fitted_users: int
+    fitted_events: int
+    model: ModelPointer | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Learned:
+    """A stored model that waits for its pointer.
+
+    Attributes:
+        occasion: What it was learned on.
+        fitted: Given after a refit.
+        before: Persona of each of the refit's users, as stored.
+    """
+
+    occasion: Occasion
+    next_item: Blob
+    item_space: Blob
+    fitted: Fitted | None
+    before: Sequence[str | None]
+
+
+@dataclass(slots=True)
+class _Sample:
+    """What the learner of one tenant has been given.
+
+    Attributes:
+        draw_below: Only users with a smaller draw belong to it; None for all.
+        versions, personas: By user key.
+        fitted: The learner has been fitted since it was begun.
+        events: There were so many when the learner was last brought up to date.
+        seen_events: … and at the last tick.
+        next_at_s: Nothing is done before.
+        likes, strangers: Since the last refit; see `Taken`.
+    """
+
+    draw_below: int | None = None
+    versions: dict[bytes, int] = field(default_factory=dict)
+    personas: dict[bytes, str | None] = field(default_factory=dict)
+    items_given: bool = False
+    fitted: bool = False
+    fitted_at_s: float = 0.0
+    events: int = 0
+    seen_events: int = -1
+    next_at_s: float = 0.0
+    likes: int = 0
+    strangers: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Left:
+    """Models that nothing points to any more, to be removed at a time."""
+
+    at_s: float
+    blobs: list[Blob]
+
+
+class Learning:
+    """One job at a time, for the tenant that has waited longest.
+
+    Tasks are owned by this object; `reset` and `close` end them.
+    """
+
+    def __init__(
+        self,
+        *,
+        users: UserStore,
+        items: ItemStore,
+        aggregates: AggregateStore,
+        knowledge: Knowledge,
+        workshop: Workshop,
+        options: LearningOptions,
+        clock_s: Callable[[], float],
+    ) -> None:
+        self._users = users
+        self._items = items
+        self._aggregates = aggregates
+        self._knowledge = knowledge
+        self._workshop = workshop
+        self._options = options
+        self._clock_s = clock_s
+        self._samples: dict[str, _Sample] = {}
+        self._due: dict[str, tuple[Occasion, bool]] = {}
+        self._job: asyncio.Task[Learned | None] | None = None
+        self._dropping: dict[str, _Left] = {}
+        self._promised: dict[str, frozenset[Blob]] = {}
+
+    @property
+    def idle(self) -> bool:
+        """Nothing is being learned, and nothing waits to be."""
+        return self._job is None and not self._due
+
+    async def reset(self) -> None:
+        """Leadership was lost or won: whatever was learned is not the leader's any more."""
+        await self._end_job()
+        for tenant in self._samples:
+            await self._workshop.forget(tenant)
+        self._samples.clear()
+        self._due.clear()
+        self._dropping.clear()
+        self._promised.clear()
+
+    async def close(self) -> None:
+        """End the job; what computes it is the workshop's to end."""
+        await self._end_job()
+
+    async def forget(self, tenant: str) -> None:
+        """Begin anew for a tenant: what was learned does not fit what is stored."""
+        if self._samples.pop(tenant, None) is not None:
+            await self._workshop.forget(tenant)
+
+    async def step(self, occasions: Sequence[Occasion]) -> Learned | None:
+        """Note what there is, begin what is due, and hand out what is done.
+
+        Raises:
+            Whatever a job raised.
+        """
+        for occasion in occasions:
+            await self._note(occasion)
+        learned = self._finished()
+        if self._job is None and self._due:
+            tenant = min(self._due, key=lambda name: self._sample(name).next_at_s)
+            occasion, refit = self._due.pop(tenant)
+            self._job = asyncio.create_task(self._learn(occasion, refit=refit), name="learn")
+        return learned
+
+    async def published(self, tenant: str, pointer: ModelPointer) -> None:
+        """A pointer is in force: what it does not name is removed after a while."""
+        self._promised.pop(tenant, None)
+        left = [blob for blob in await self._stored(tenant) or [] if blob not in pointer.blobs()]
+        if left and tenant not in self._dropping:
+            self._dropping[tenant] = _Left(self._clock_s() + self._options.kept_s, left)
+
+    def _finished(self) -> Learned | None:
+        if self._job is None or not self._job.done():
+            return None
+        job, self._job = self._job, None
+        return job.result()
+
+    async def _note(self, occasion: Occasion) -> None:
+        tenant = occasion.tenant
+        sample = self._sample(tenant)
+        quiet = sample.seen_events == occasion.events
+        sample.seen_events = occasion.events
+        await self._drop(occasion)
+        if occasion.users < self._options.least_users or self._clock_s() < sample.next_at_s:
+            return
+        lost = occasion.model is not None and await self._stored(tenant) is None
+        reason = self._refit_reason(sample, occasion, quiet=quiet)
+        if reason is not None:
+            _log.info("a refit is due", tenant=tenant, reason=reason)
+            self._due[tenant] = (occasion, True)
+        elif lost and not sample.fitted:
+            self._due[tenant] = (occasion, True)
+        elif lost or (sample.fitted and occasion.events != sample.events):
+            self._due[tenant] = (occasion, False)
+        elif not sample.fitted and occasion.events != occasion.fitted_events:
+            # A new leader has learned nothing yet: what it learns is the same refit.
+            self._due[tenant] = (occasion, True)
+
+    def _refit_reason(self, sample: _Sample, occasion: Occasion, *, quiet: bool) -> str | None:
+        growth, events, fitted = self._options.growth, occasion.events, occasion.fitted_events
+        if occasion.model is None:
+            return "nothing has been learned"
+        if occasion.users >= growth * occasion.fitted_users or events >= growth * fitted:
+            return "growth"
+        if events == fitted:
+            return None
+        # A load has ended: what was found in the middle of it is made good at once.
+        if quiet and events >= _NOTABLE * fitted:
+            return "a load has ended"
+        enough = sample.likes >= _STRANGERS_AT_LEAST
+        if enough and sample.strangers > self._options.strangers * sample.likes:
+            return "drift"
+        since_s = self._clock_s() - sample.fitted_at_s
+        if sample.fitted and since_s >= self._options.refit_interval_s:
+            return "schedule"
+        return None
+
+    def _sample(self, tenant: str) -> _Sample:
+        return self._samples.setdefault(tenant, _Sample())
+
+    async def _learn(self, occasion: Occasion, *, refit: bool) -> Learned | None:
+        """Take in what changed, refit if due, and store the models; None if the child died."""
+        tenant = occasion.tenant
+        sample = self._sample(tenant)
+        began_s = self._clock_s()
+        try:
+            await self._make_room(tenant)
+            await self._give(tenant, sample)
+            fitted = await self._workshop.refit(tenant) if refit else None
+            encoded = await self._workshop.encoded(tenant)
+        except ChildDied as died:
+            _log.warning("learning starts over", tenant=tenant, reason=str(died))
+            self._samples.clear()
+            self._sample(tenant).next_at_s = self._clock_s() + self._options.refresh_interval_s
+            return None
+        learned = await self._put(occasion, sample, fitted, encoded)
+        spent_s = self._clock_s() - began_s
+        sample.events = occasion.events
+        if fitted is not None:
+            sample.fitted, sample.fitted_at_s = True, self._clock_s()
+            sample.likes = sample.strangers = 0
+        pause_s = spent_s * (1.0 / self._options.busy - 1.0)
+        sample.next_at_s = self._clock_s() + max(self._options.refresh_interval_s, pause_s)
+        _log.info(
+            "models learned",
+            tenant=tenant,
+            refit=refit,
+            users=len(sample.versions),
+            seconds=round(spent_s, 3),
+            size_bytes=len(encoded.next_item),
+        )
+        return learned
+
+    async def _make_room(self, tenant: str) -> None:
+        while len(self._samples) > self._options.tenants:
+            others = (name for name in self._samples if name != tenant)
+            await self.forget(min(others, key=lambda name: self._samples[name].next_at_s))
+
+    async def _give(self, tenant: str, sample: _Sample) -> None:
+        """Bring the learner up to the stored users and items."""
+        await self._give_items(tenant, sample)
+        now = await self._versions(tenant, sample)
+        gone = [key for key in sample.versions if key not in now]
+        if gone:
+            await self._take(tenant, sample, Delta(forgotten=gone))
+            for key in gone:
+                del sample.versions[key], sample.personas[key]
+        changed = [key for key, version in now.items() if sample.versions.get(key) != version]
+        for start in range(0, len(changed), _USERS_AT_ONCE):
+            part = changed[start : start + _USERS_AT_ONCE]
+            found = await until_available(partial(self._users.read, part))
+            records = [record for record in found if record is not None and record.version]
+            delta = Delta(users=[(record.key, record.state) for record in records])
+            await self._take(tenant, sample, delta)
+            for record in records:
+                sample.versions[record.key] = record.version
+                sample.personas[record.key] = record.persona
+
+    async def _take(self, tenant: str, sample: _Sample, delta: Delta) -> None:
+        taken: Taken = await self._workshop.take(tenant, delta)
+        if sample.fitted:
+            sample.likes += taken.likes
+            sample.strangers += taken.strangers
+
+    async def _versions(self, tenant: str, sample: _Sample) -> dict[bytes, int]:
+        """Of the sample: the users with the smallest draws, in that order; lowers its bound."""
+        found: dict[bytes, int] = {}
+        pages = self._users.versions(tenant=tenant, draw_below=sample.draw_below)
+        async for page in pages:
+            for key, version in page:
+                if not version:
+                    continue
+                if len(found) == self._options.sample:
+                    sample.draw_below = draw_of(key)
+                    return found
+                found[key] = version
+        return found
+
+    async def _give_items(self, tenant: str, sample: _Sample) -> None:
+        described = self._knowledge.take_described(tenant)
+        if sample.items_given:
+            for start in range(0, len(described), _ITEMS_AT_ONCE):
+                part = described[start : start + _ITEMS_AT_ONCE]
+                read = await until_available(partial(self._items.read, part))
+                await self._take_items(tenant, sample, [one for one in read if one is not None])
+            return
+        async for page in self._items.scan(tenant=tenant):
+            await self._take_items(tenant, sample, page)
+        sample.items_given = True
+
+    async def _take_items(
+        self, tenant: str, sample: _Sample, records: Sequence[ItemRecord]
+    ) -> None:
+        items = [_known(record) for record in records if record.revision]
+        await self._take(tenant, sample, Delta(items=items))
+
+    async def _put(
+        self, occasion: Occasion, sample: _Sample, fitted: Fitted | None, encoded: Encoded
+    ) -> Learned:
+        """Store what is not in force already; the index first, so that nothing is left unnamed."""
+        tenant = occasion.tenant
+        bodies = {blob_of(body): body for body in (encoded.item_space, encoded.next_item)}
+        stored = await self._stored(tenant)
+        in_force = () if stored is None or occasion.model is None else occasion.model.blobs()
+        held = stored or []
+        await self._write_index(tenant, [*held, *(blob for blob in bodies if blob not in held)])
+        self._promised[tenant] = frozenset(bodies)
+        for blob, body in bodies.items():
+            if blob not in in_force:
+                await until_available(partial(put_blob, self._aggregates, tenant, body))
+        return Learned(
+            occasion=occasion,
+            item_space=blob_of(encoded.item_space),
+            next_item=blob_of(encoded.next_item),
+            fitted=fitted,
+            before=[sample.personas.get(key) for key in fitted.users] if fitted else (),
+        )
+
+    async def _drop(self, occasion: Occasion) -> None:
+        """Remove what was left a while ago, unless it has come into force again."""
+        tenant = occasion.tenant
+        due = self._dropping.get(tenant)
+        if due is None or self._clock_s() < due.at_s or self._job is not None:
+            return
+        del self._dropping[tenant]
+        kept = self._promised.get(tenant, frozenset())
+        kept |= frozenset(occasion.model.blobs() if occasion.model is not None else ())
+        gone = [blob for blob in due.blobs if blob not in kept]
+        for blob in gone:
+            await until_available(partial(drop_blob, self._aggregates, tenant, blob))
+        stored = await self._stored(tenant) or []
+        await self._write_index(tenant, [blob for blob in stored if blob not in gone])
+
+    async def _stored(self, tenant: str) -> list[Blob] | None:
+        """What has been put and not removed; None if the store does not even know that."""
+        name = _index_name(tenant)
+        (body,) = await until_available(partial(self._aggregates.get_snapshots, [name]))
+        return None if body is None else _index.decode(body)
+
+    async def _write_index(self, tenant: str, blobs: Sequence[Blob]) -> None:
+        body = msgspec.msgpack.encode(list(blobs))
+        name = _index_name(tenant)
+        await until_available(partial(self._aggregates.put_snapshot, name, body))
+
+    async def _end_job(self) -> None:
+        job, self._job = self._job, None
+        if job is None:
+            return
+        while not job.done():
+            # Once is not enough: redis-py may lose a cancellation that comes with an answer.
+            job.cancel()
+            await asyncio.wait([job], timeout=0.5)
+        if not job.cancelled() and (error := job.exception()) is not None:
+            _log.warning("what was being learned is dropped", error=repr(error))
+
+
+def _index_name(tenant: str) -> str:
+    return f"models:{tenant}"
+
+
+def _known(record: ItemRecord) -> KnownItem:
+    return KnownItem(
+        key=record.key,
+        item_id=record.item_id,
+        title=record.title or None,
+        text=record.text,
+        attributes=json.loads(record.attributes or b"{}"),
+        vector=record.vector if record.vector.any() else None,
+        retired=record.retired,
+    )
