@@ -8,7 +8,17 @@ from typing import Annotated, Final
 import typer
 from typer.exceptions import TyperException
 
-from cli.commands import dead_letters, demo, doctor, evaluate, init, publish, reading, serving
+from cli.commands import (
+    dead_letters,
+    demo,
+    doctor,
+    evaluate,
+    init,
+    publish,
+    reading,
+    report,
+    serving,
+)
 from cli.errors import CommandFailed
 from cli.terminal import complain
 
@@ -47,7 +57,7 @@ def _strata(
     pass
 
 
-for part in (init, serving, demo, publish, reading, dead_letters, doctor, evaluate):
+for part in (init, serving, demo, publish, reading, dead_letters, doctor, evaluate, report):
     part.register(app)
 
 

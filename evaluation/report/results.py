@@ -3,6 +3,7 @@
 Numbers are rounded once, here (`rounded`), so that JSON, Markdown and HTML say the same.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -22,6 +23,7 @@ __all__ = [
     "ReversalResult",
     "SetResult",
     "TaskResult",
+    "join_reports",
     "read_report",
     "rounded",
     "write_report",
@@ -239,3 +241,19 @@ def read_report(encoded: bytes) -> Report:
         return msgspec.json.decode(encoded, type=Report)
     except (msgspec.DecodeError, msgspec.ValidationError) as error:
         raise ReportFormatError(f"not a report: {error}") from error
+
+
+def join_reports(reports: Sequence[Report]) -> Report:
+    """One report with the sets of all, in order.
+
+    Raises:
+        ReportFormatError: they were made with different settings, or hold a set twice.
+    """
+    first = reports[0]
+    if any(msgspec.structs.replace(one, sets=first.sets) != first for one in reports):
+        raise ReportFormatError("reports made with different settings cannot be joined")
+    sets = tuple(found for one in reports for found in one.sets)
+    names = [found.name for found in sets]
+    if len(set(names)) != len(names):
+        raise ReportFormatError("a set is in two of the reports")
+    return msgspec.structs.replace(first, sets=sets)
