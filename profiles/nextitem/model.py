@@ -43,6 +43,7 @@ class RankedLevels:
     Attributes:
         items: Item keys; scores are in this order.
         scores: Log-odds up to a constant, shape (n,); -inf for retired items, never NaN.
+        parts: Each layer's part of the blend's log-odds, shape (n,); they add up to it.
         shares: How much each layer moves the blend's ranking: the spread over items of its part
             of the log-odds, as a share; sums to 1, or all 0 where nothing moves it.
         effective_sample_size: Of each layer, in events; ≥ 0.
@@ -51,6 +52,7 @@ class RankedLevels:
 
     items: Sequence[int]
     scores: Mapping[Level, _Floats]
+    parts: Mapping[Level, _Floats]
     shares: Mapping[Level, float]
     effective_sample_size: Mapping[Level, float]
     abstains: bool
@@ -124,12 +126,14 @@ class NextItemModel:
         gone = [self._row_of[key] for key in self._retired if key in self._row_of]
         for mix in mixes.values():
             mix.scores[gone] = -np.inf
+        parts = _parts(mixes[Level.BLEND], scores, self._mixing.rows[Level.BLEND])
         weights = taste_weights(history, questions.ends, population.half_rank)[0]
         member = membership(population.vector(history), population.personas.centroids)
         return RankedLevels(
             self._keys,
             {level: mix.scores for level, mix in mixes.items()},
-            _shares(mixes[Level.BLEND], scores, self._mixing.rows[Level.BLEND]),
+            parts,
+            _shares(parts),
             {
                 Level.GLOBAL: float(population.popularity.met.sum()),
                 Level.PERSONA: population.personas.evidence(member) if weights.any() else 0.0,
@@ -168,7 +172,8 @@ class NextItemModel:
         arrays: dict[str, Array] = {
             "keys": np.array(self._keys, np.uint64),
             "retired": np.array(sorted(self._retired), np.uint64),
-            "places": population.places,
+            "text": population.text,
+            "taste": population.taste,
             "occasion": population.occasion,
             "centroids": population.personas.centroids,
             "persona_likes": population.personas.likes,
@@ -227,7 +232,8 @@ class NextItemModel:
             steps,
             sessions,
             ItemSpace.from_bytes(read.space),
-            arrays["places"].astype(np.float32),
+            arrays["text"].astype(np.float32),
+            arrays["taste"].astype(np.float32),
             arrays["occasion"].astype(np.float32),
             Personas(
                 arrays["centroids"].astype(np.float32),
@@ -251,13 +257,17 @@ class NextItemModel:
         )
 
 
-def _shares(mix: Mix, scores: _Floats, rows: list[int]) -> dict[Level, float]:
+def _parts(mix: Mix, scores: _Floats, rows: list[int]) -> dict[Level, _Floats]:
     names = list(INGREDIENTS.values())
-    spread: dict[Level, float] = {}
+    parts: dict[Level, _Floats] = {}
     for layer in _LAYERS:
         own = [place for place, row in enumerate(rows) if names[row] is layer]
-        part = mix.weights[own].astype(np.float32) @ scores[[rows[place] for place in own]]
-        spread[layer] = float(part.std()) if part.size else 0.0
+        parts[layer] = mix.weights[own].astype(np.float32) @ scores[[rows[place] for place in own]]
+    return parts
+
+
+def _shares(parts: Mapping[Level, _Floats]) -> dict[Level, float]:
+    spread = {layer: float(part.std()) if part.size else 0.0 for layer, part in parts.items()}
     total = sum(spread.values())
     return {layer: one / total if total > 0 else 0.0 for layer, one in spread.items()}
 
