@@ -8,6 +8,7 @@ from local.errors import LocalStackError
 from lookup.errors import PortInUse
 from profiles.policy import PolicyError
 from profiles.ports import Fenced, StoreUnavailable
+from profiles.rules import DeclarationError
 from stores.errors import StoreInUse, StoreMismatch, UnknownStore
 from streams.embedding import EmbeddingModelMissing
 from streams.topics import PartitionCountMismatch, TopicsUnavailable
@@ -30,6 +31,7 @@ def line_of(error: BaseException) -> str | None:
             LocalStackError()
             | PortInUse()
             | PolicyError()
+            | DeclarationError()
             | StoreUnavailable()
             | StoreInUse()
             | UnknownStore()

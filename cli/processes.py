@@ -17,10 +17,10 @@ from cli.composition import (
     compose_lookup,
     compose_worker,
     load_embedder,
-    read_policy,
     stores_opened,
     vector_dimension,
 )
+from cli.declarations import read_declarations
 from cli.errors import CommandFailed
 from cli.running import RunningStack, announce, withdraw
 from cli.service import service_opened
@@ -110,7 +110,7 @@ async def everything_running(
     Raises:
         CommandFailed, LocalStackError, StoreUnavailable, …: why a part failed.
     """
-    policy = read_policy(settings)
+    declarations = read_declarations(settings)
     progress(f"loading the text model {settings.embedding_model}")
     embedder = await load_embedder(settings.embedding_model)
     addresses = servers.addresses
@@ -120,10 +120,10 @@ async def everything_running(
             addresses,
             stores,
             embedder=embedder,
-            policy=policy,
+            declarations=declarations,
             directory=servers.directory / "worker",
         )
-        lookup = compose_lookup(settings, stores, policy=policy)
+        lookup = compose_lookup(settings, stores, declarations=declarations)
         async with service_opened(settings, addresses, stores, lookup) as app:
             serving = await serve(app, settings.http_host, settings.http_port)
             stack = RunningStack(
@@ -154,7 +154,7 @@ async def run_worker(
     settings: Settings, addresses: Addresses, *, ready: Callable[[], None]
 ) -> None:
     """Run one worker against servers until it fails or this is cancelled."""
-    policy = read_policy(settings)
+    declarations = read_declarations(settings)
     embedder = await load_embedder(settings.embedding_model)
     with tempfile.TemporaryDirectory(prefix="strata-worker-") as directory:
         async with stores_opened(settings, addresses, dimension=embedder.dimension) as stores:
@@ -163,7 +163,7 @@ async def run_worker(
                 addresses,
                 stores,
                 embedder=embedder,
-                policy=policy,
+                declarations=declarations,
                 directory=Path(directory),
             )
             async with _supervised(_worker_draining(worker)):
@@ -176,10 +176,10 @@ async def run_lookup(
     settings: Settings, addresses: Addresses, *, ready: Callable[[str], None]
 ) -> None:
     """Serve lookups from servers until the service fails or this is cancelled."""
-    policy = read_policy(settings)
+    declarations = read_declarations(settings)
     dimension = await vector_dimension(settings.embedding_model)
     async with stores_opened(settings, addresses, dimension=dimension) as stores:
-        lookup = compose_lookup(settings, stores, policy=policy)
+        lookup = compose_lookup(settings, stores, declarations=declarations)
         async with service_opened(settings, addresses, stores, lookup) as app:
             serving: Serving = await serve(app, settings.http_host, settings.http_port)
             try:

@@ -47,6 +47,8 @@ class Settings(BaseSettings):
         namespace: Prefix of what is kept in Redis and Qdrant, and part of the group's name.
         partitions: Of every user-keyed topic; changing it needs a replay.
         policy: TOML file; unset for the built-in policy.
+        personas: TOML file of declared personas; workers and lookups need the same.
+        norms: TOML file of norms over rankings.
         group: Consumer group of the workers; unset for one named after the namespace.
         minimum_persona_size: Personas with fewer members are shown to nobody.
         url: Of the lookup service, for commands that read.
@@ -68,6 +70,8 @@ class Settings(BaseSettings):
     namespace: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")] = "live"
     partitions: Annotated[int, Field(ge=1, le=10_000)] = 4
     policy: Place | None = None
+    personas: Place | None = None
+    norms: Place | None = None
     http_host: str = "127.0.0.1"
     http_port: Annotated[int, Field(ge=0, le=65_535)] = 8700
     group: str | None = None

@@ -1,4 +1,4 @@
-"""The files that `strata init` writes: every setting, commented out, at its default."""
+"""The files that `strata init` writes: settings at their defaults and examples, commented out."""
 
 from importlib.resources import files
 from pathlib import Path
@@ -8,7 +8,7 @@ from cli.errors import CommandFailed
 
 __all__ = ["TEMPLATES", "write_templates"]
 
-TEMPLATES: Final = ("strata.toml", "policy.toml")
+TEMPLATES: Final = ("strata.toml", "policy.toml", "personas.toml", "norms.toml")
 
 
 def write_templates(directory: Path) -> list[Path]:

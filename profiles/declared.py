@@ -21,6 +21,7 @@ __all__ = [
     "DeclaredPersona",
     "DeclaredPersonas",
     "asked_epoch",
+    "declaration_of",
     "load_personas",
 ]
 
@@ -78,6 +79,11 @@ class DeclaredPersonas:
 def asked_epoch(build: int) -> int:
     """The epoch that `DeclaredPersonas.build` was given."""
     return build & ((1 << _EPOCH_BITS) - 1)
+
+
+def declaration_of(build: int) -> int:
+    """The version of the declaration whose `build` it was."""
+    return build >> _EPOCH_BITS
 
 
 def _version(personas: tuple[DeclaredPersona, ...]) -> int:

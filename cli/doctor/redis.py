@@ -10,6 +10,7 @@ from redis.exceptions import RedisError
 from cli.connecting import RedisSite
 from cli.doctor.findings import Finding, right, wrong
 from cli.settings import without_password
+from profiles.declared import asked_epoch, declaration_of
 from profiles.ports import StoreUnavailable
 from stores.connect import open_redis
 from stores.errors import StoreMismatch, UnknownStore
@@ -21,8 +22,13 @@ _MOST_SKEW_S: Final = 5.0
 _ADVICE: Final = "start it, or correct STRATA_REDIS_URL"
 
 
-async def examine_redis(site: RedisSite) -> AsyncIterator[Finding]:
-    """Findings in the order in which they depend on each other."""
+async def examine_redis(site: RedisSite, *, declaration: int | None) -> AsyncIterator[Finding]:
+    """Findings in the order in which they depend on each other.
+
+    Args:
+        declaration: Version of the declared personas of the settings; None if they
+            cannot be read.
+    """
     shown = without_password(site.redis_url)
     client = Redis.from_url(
         site.redis_url, socket_timeout=_TIMEOUT_S, socket_connect_timeout=_TIMEOUT_S
@@ -54,11 +60,11 @@ async def examine_redis(site: RedisSite) -> AsyncIterator[Finding]:
         )
     else:
         yield right("clocks", f"Redis' and ours differ by {abs(skew_s) * 1_000:.0f} ms")
-    async for finding in _built(site):
+    async for finding in _built(site, declaration):
         yield finding
 
 
-async def _built(site: RedisSite) -> AsyncIterator[Finding]:
+async def _built(site: RedisSite, declaration: int | None) -> AsyncIterator[Finding]:
     try:
         stores = await open_redis(
             site.redis_url, namespace=site.namespace, partitions=site.partitions
@@ -74,13 +80,27 @@ async def _built(site: RedisSite) -> AsyncIterator[Finding]:
         return
     finally:
         await stores.close()
-    stale = [part for part, epoch in enumerate(built) if epoch != wanted]
+    stale = [
+        part for part, build in enumerate(built) if build is None or asked_epoch(build) != wanted
+    ]
+    elsewhere = [
+        part
+        for part, build in enumerate(built)
+        if build is not None and declaration not in (None, declaration_of(build))
+    ]
     if stale:
         yield wrong(
             "statistics",
             f"partitions {', '.join(map(str, stale))} are not built for epoch {wanted}: answers "
             "say `stale`",
             "wait if a rebuild is under way; otherwise a worker must own them",
+        )
+    elif elsewhere:
+        yield wrong(
+            "statistics",
+            f"partitions {', '.join(map(str, elsewhere))} are counted by other declared personas "
+            "than the settings name",
+            "restart the workers with the same STRATA_PERSONAS",
         )
     else:
         yield right("statistics", f"all {site.partitions} partitions are built, epoch {wanted}")

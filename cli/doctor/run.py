@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.connecting import kafka_site, lookup_url, redis_site
+from cli.doctor.declarations import declaration_in_force, examine_declarations
 from cli.doctor.findings import Finding, Verdict, right, wrong
 from cli.doctor.kafka import examine_kafka
 from cli.doctor.lookup import examine_lookup, examine_qdrant
@@ -46,7 +47,7 @@ async def run_doctor(*, as_json: bool) -> None:
 
 async def _examine(settings: Settings) -> list[Finding]:
     embedded = None in (settings.kafka_bootstrap, settings.redis_url, settings.qdrant_url)
-    findings = list(examine_machine(settings, embedded=embedded))
+    findings = [*examine_machine(settings, embedded=embedded), *examine_declarations(settings)]
     if embedded:
         try:
             stack = find_running(settings.data_dir)
@@ -58,7 +59,7 @@ async def _examine(settings: Settings) -> list[Finding]:
         qdrant_url = settings.qdrant_url or ""
     for examined in (
         examine_kafka(kafka_site(settings)),
-        examine_redis(redis_site(settings)),
+        examine_redis(redis_site(settings), declaration=declaration_in_force(settings)),
         examine_qdrant(qdrant_url),
         examine_lookup(lookup_url(settings)),
     ):

@@ -21,9 +21,12 @@ __all__ = ["render_persona", "render_personas", "render_statistics", "render_tre
 
 def render_personas(personas: PersonasView) -> RenderableType:
     """All personas that are large enough to be shown."""
+    declared = _declared(personas)
     if personas.version is None:
         return Group(
-            Text("no personas have been published yet"), *staleness(personas.stale_because)
+            Text("no personas have been published yet"),
+            *declared,
+            *staleness(personas.stale_because),
         )
     table = Table(box=None, pad_edge=False, padding=(0, 2))
     for column in ("persona", "members", "", "likes more than everyone does"):
@@ -45,7 +48,28 @@ def render_personas(personas: PersonasView) -> RenderableType:
         f"{len(personas.personas)} personas of {personas.users} users{apart}{hidden}",
         style="bold",
     )
-    return Group(title, table, *staleness(personas.stale_because))
+    return Group(title, table, *declared, *staleness(personas.stale_because))
+
+
+def _declared(personas: PersonasView) -> list[RenderableType]:
+    if not (personas.declared or personas.declared_hidden):
+        return []
+    hidden = (
+        f"; {personas.declared_hidden} with fewer than {personas.minimum_size} members not shown"
+        if personas.declared_hidden
+        else ""
+    )
+    table = Table(box=None, pad_edge=False, padding=(0, 2))
+    for column in ("declared", "members", "", "title"):
+        table.add_column(column, justify="right" if column == "members" else "left")
+    for persona in personas.declared:
+        table.add_row(
+            Text(plain(persona.id)),
+            str(persona.size),
+            f"{bar(persona.share)} {persona.share:4.0%}",
+            Text(plain(persona.title or "")),
+        )
+    return [Text(f"{len(personas.declared)} declared personas{hidden}", style="bold"), table]
 
 
 def render_persona(persona: PersonaView) -> RenderableType:
@@ -53,6 +77,9 @@ def render_persona(persona: PersonaView) -> RenderableType:
     title = Text(
         f"{plain(persona.id)}: {persona.size} members, {persona.share:.0%} of users", style="bold"
     )
+    if persona.title is not None:
+        about = Text(f"  {plain(persona.title)}: {plain(persona.description or '')}")
+        return Group(title, about, _popular(persona.popular), *staleness(persona.stale_because))
     table = Table(box=None, pad_edge=False, padding=(0, 2))
     table.add_column("likes more than everyone does")
     table.add_column("z", justify="right")
@@ -64,9 +91,18 @@ def render_persona(persona: PersonaView) -> RenderableType:
 
 def render_statistics(statistics: StatisticsView) -> RenderableType:
     """Counts, what is popular, what rises, what people stated."""
+    norms = [
+        Text(
+            f"  norm {plain(norm.id)} ({plain(norm.kind)}, {plain(norm.declared_by)}, since "
+            f"{plain(norm.since)}): {plain(norm.reason)}"
+        )
+        for norm in statistics.norms
+    ]
     if not statistics.published:
         return Group(
-            Text("no statistics have been published yet"), *staleness(statistics.stale_because)
+            Text("no statistics have been published yet"),
+            *norms,
+            *staleness(statistics.stale_because),
         )
     whose = f"persona {plain(statistics.persona)}" if statistics.persona else "everybody"
     parts: list[RenderableType] = [
@@ -90,7 +126,7 @@ def render_statistics(statistics: StatisticsView) -> RenderableType:
     for name, values in statistics.attributes.items():
         stated = ", ".join(f"{plain(str(value.value))} {value.users}" for value in values[:6])
         parts.append(Text(f"  {plain(name)}: {stated}"))
-    return Group(*parts, *staleness(statistics.stale_because))
+    return Group(*parts, *norms, *staleness(statistics.stale_because))
 
 
 def render_trend(window: str, rising: Sequence[ItemTrendView], *, most: int = 5) -> Table:

@@ -10,6 +10,7 @@ from cli.terminal import cell, plain
 from cli.views.words import (
     bar,
     day,
+    declared_line,
     evidence_line,
     item_name,
     layers_line,
@@ -34,6 +35,7 @@ def render_profile(profile: ProfileView, *, most: int = 10) -> RenderableType:
             "evidence": evidence_line(profile.evidence),
             "rests on": layers_line(profile.weights, profile.level),
             "persona": persona_line(profile.persona, profile.persona_absent),
+            **({"declared": declared_line(profile.declared)} if profile.declared else {}),
             "events": ", ".join(totals) or "none",
         }
         if profile.attributes:

@@ -12,7 +12,7 @@ from cli.views.words import (
     persona_line,
     staleness,
 )
-from schemas.views import RankingView, ReasonView
+from schemas.views import AppliedNormView, RankingView, ReasonView
 
 __all__ = ["render_ranking"]
 
@@ -25,8 +25,11 @@ def render_ranking(ranking: RankingView) -> RenderableType:
     about.add_row("  persona", Text(persona_line(ranking.persona, ranking.persona_absent)))
     unseen = " not seen yet" if ranking.exclude_seen else ""
     title = Text(f"for {plain(ranking.user_id)}, items{unseen}", style="bold")
+    norms = [Text(_norm(norm)) for norm in ranking.norms if norm.removed or norm.added]
     if not ranking.items:
-        return Group(title, about, Text("  nothing to rank yet"), *staleness(ranking.stale_because))
+        return Group(
+            title, about, Text("  nothing to rank"), *norms, *staleness(ranking.stale_because)
+        )
     table = Table(box=None, pad_edge=False, padding=(0, 2))
     table.add_column("  #", justify="right")
     table.add_column("item")
@@ -40,7 +43,16 @@ def render_ranking(ranking: RankingView) -> RenderableType:
             "" if item.score is None else f"{item.score:.2f}",
             Text("; ".join([*map(plain, filter(None, [item.norm])), *map(_reason, reasons)])),
         )
-    return Group(title, about, table, *staleness(ranking.stale_because))
+    return Group(title, about, table, *norms, *staleness(ranking.stale_because))
+
+
+def _norm(norm: AppliedNormView) -> str:
+    """What it did and why; ids of what was removed stay out of sight."""
+    done = [
+        *([f"removed {len(norm.removed)}"] if norm.removed else []),
+        *([f"placed {len(norm.added)}"] if norm.added else []),
+    ]
+    return f"  norm {plain(norm.id)} {' and '.join(done)}: {plain(norm.reason)}"
 
 
 def _reason(reason: ReasonView) -> str:

@@ -9,6 +9,7 @@ from rich.text import Text
 from cli.terminal import plain
 from schemas.views import (
     AbsenceView,
+    DeclaredMembershipView,
     EvidenceView,
     Layer,
     MembershipView,
@@ -19,6 +20,7 @@ from schemas.views import (
 __all__ = [
     "bar",
     "day",
+    "declared_line",
     "evidence_line",
     "item_name",
     "labels_line",
@@ -70,6 +72,13 @@ def persona_line(persona: MembershipView | None, absent: AbsenceView | None) -> 
         return "none: " + (plain(absent.text) if absent else "no reason given")
     named = labels_line((label.text for label in persona.labels), most=3) or "no labels yet"
     return f"{plain(persona.id)} ({named}; {persona.size} members, {persona.share:.0%} of users)"
+
+
+def declared_line(declared: Iterable[DeclaredMembershipView]) -> str:
+    return "; ".join(
+        f"{plain(one.id)} ({plain(one.title)}; {one.size} members, {one.share:.0%} of users)"
+        for one in declared
+    )
 
 
 def layers_line(weights: WeightsView, level: Layer) -> str:

@@ -13,12 +13,15 @@ import typer
 
 from cli.main import app
 from cli.settings import Settings
+from profiles.declared import load_personas
+from profiles.norms import load_norms
 from profiles.policy import load_policy
 from schemas import topics
 from schemas.events import validate
 from schemas.rejection import Rejection
 
 ROOT: Final = Path(__file__).resolve().parents[2]
+_DECLARED: Final = {"[[persona]]": load_personas, "[[norm]]": load_norms}
 DOCUMENTS: Final = sorted(
     path.relative_to(ROOT).as_posix()
     for path in chain(ROOT.glob("*.md"), ROOT.glob("docs/**/*.md"))
@@ -167,9 +170,10 @@ def test_python_examples_compile(document: str) -> None:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
-def test_policies_shown_are_accepted(document: str) -> None:
+def test_policies_and_declarations_shown_are_accepted(document: str) -> None:
     for block in blocks(document, "toml"):
-        load_policy(block.text)
+        load = next((kind for sign, kind in _DECLARED.items() if sign in block.text), load_policy)
+        load(block.text)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)

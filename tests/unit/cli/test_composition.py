@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from cli.composition import local_servers, read_policy, server_addresses, vector_dimension
+from cli.composition import local_servers, server_addresses, vector_dimension
+from cli.declarations import read_policy
 from cli.errors import CommandFailed, WrongUse
 from cli.settings import Settings
 from local.directory import DataDirectory

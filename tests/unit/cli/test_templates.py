@@ -7,6 +7,8 @@ from command_line import Command
 
 from cli.settings import Settings, load_settings
 from cli.templates import TEMPLATES
+from profiles.declared import load_personas
+from profiles.norms import Kind, load_norms
 from profiles.policy import DEFAULT_POLICY, load_policy
 
 
@@ -49,3 +51,31 @@ def test_the_policy_file_says_the_built_in_policy(strata: Command, tmp_path: Pat
     assert load_policy(text) == DEFAULT_POLICY
     named = tomllib.loads(text).keys()
     assert named == asdict(DEFAULT_POLICY).keys()
+
+
+def example(path: Path) -> str:
+    """What is commented out as TOML: keys, tables, and what continues them."""
+    return re.sub(r"^# (?=[a-z_]+ = |\[\[|    \{|\] \})", "", path.read_text(), flags=re.MULTILINE)
+
+
+def test_the_examples_of_personas_and_norms_can_be_used(strata: Command, tmp_path: Path) -> None:
+    strata("init")
+    personas = load_personas(example(tmp_path / "personas.toml"))
+    assert personas.of({"occupation": "student", "age": 20, "country": "FR"}) == (
+        "students",
+        "young-europeans",
+    )
+    assert personas.of({"format": "paper"}) == ("readers-on-paper",)
+    norms = load_norms(example(tmp_path / "norms.toml"))
+    assert [norm.kind for norm in norms.norms] == [Kind.NEVER, Kind.ALWAYS, Kind.ONLY]
+    assert [norm.id for norm in norms.for_user({"age": 30}).norms] == ["house-rules"]
+    minors = norms.for_user({"age": 12, "account": "school"})
+    assert len(minors.norms) == 3
+
+
+def test_the_files_of_personas_and_norms_declare_nothing_as_they_are(
+    strata: Command, tmp_path: Path
+) -> None:
+    strata("init")
+    assert not load_personas((tmp_path / "personas.toml").read_text()).by_id
+    assert not load_norms((tmp_path / "norms.toml").read_text()).norms

@@ -2,7 +2,13 @@ from dataclasses import replace
 
 import pytest
 
-from profiles.declared import NOTHING_DECLARED, DeclaredPersonas, asked_epoch, load_personas
+from profiles.declared import (
+    NOTHING_DECLARED,
+    DeclaredPersonas,
+    asked_epoch,
+    declaration_of,
+    load_personas,
+)
 from profiles.rules import DeclarationError
 from profiles.state import EMPTY_STATE, AttributeValue
 
@@ -164,6 +170,8 @@ def test_counters_are_numbered_by_declaration_and_epoch() -> None:
     assert len(builds) == 4
     assert all(0 < build < 2**63 for build in builds)
     assert [asked_epoch(first.build(epoch)) for epoch in (1, 7)] == [1, 7]
+    assert declaration_of(first.build(7)) == first.version
+    assert declaration_of(NOTHING_DECLARED.build(7)) == 0
     assert NOTHING_DECLARED.build(5) == 5
 
 

@@ -1,0 +1,62 @@
+"""What people declared in files: policy, personas and norms."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from cli.errors import CommandFailed
+from cli.settings import Settings
+from profiles.declared import NOTHING_DECLARED, DeclaredPersonas, load_personas
+from profiles.norms import NO_NORMS, Norms, load_norms
+from profiles.policy import DEFAULT_POLICY, Policy, load_policy
+
+__all__ = ["Declarations", "read_declarations", "read_norms", "read_personas", "read_policy"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declarations:
+    """All of it; what no file says is as built in."""
+
+    policy: Policy
+    personas: DeclaredPersonas
+    norms: Norms
+
+
+def read_declarations(settings: Settings) -> Declarations:
+    """What the files say that the settings name.
+
+    Raises:
+        CommandFailed: a file cannot be read.
+        PolicyError, DeclarationError: one cannot be used; the message names the entry.
+    """
+    return Declarations(
+        policy=read_policy(settings), personas=read_personas(settings), norms=read_norms(settings)
+    )
+
+
+def read_policy(settings: Settings) -> Policy:
+    """The policy that the settings name, else the built-in one. Raises as `read_declarations`."""
+    return _read("policy", settings.policy, load_policy, unset=DEFAULT_POLICY)
+
+
+def read_personas(settings: Settings) -> DeclaredPersonas:
+    """The declared personas that the settings name. Raises as `read_declarations`."""
+    return _read("personas", settings.personas, load_personas, unset=NOTHING_DECLARED)
+
+
+def read_norms(settings: Settings) -> Norms:
+    """The norms that the settings name. Raises as `read_declarations`."""
+    return _read("norms", settings.norms, load_norms, unset=NO_NORMS)
+
+
+def _read(name: str, path: Path | None, load: Callable[[str], T], *, unset: T) -> T:
+    if path is None:
+        return unset
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CommandFailed(f"{name} {path} cannot be read: {error}") from error
+    return load(text)
