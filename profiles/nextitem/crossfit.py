@@ -73,7 +73,7 @@ def cross_fit(
             barred = barred_for(questions, columns)
             targets = histories[user].row[part]
             mixing.learn(scores, circumstances(questions), barred, targets)
-            base = np.log(population.popularity.share(len(columns)))
+            base = np.log(population.popularity.appeal(len(columns)))
             users.append(np.full(len(part), user))
             gains.append(_log_chance(scores[:, _PERSONA] + barred, targets))
             gains[-1] -= _log_chance(base + barred, targets)

@@ -144,15 +144,15 @@ def features(population: Population, questions: Questions, columns: Columns) -> 
     popularity, items = population.popularity, columns.items
     share = popularity.share(items)
     log_met = popularity.log_met(items)
-    log_share = columns.of(np.log(share))
     out[:, 0] = columns.of(log_met)
     out[:, 1] = columns.of(popularity.log_liked_share(items))
     out[:, 2] = columns.of(popularity.around(questions.times_ms, share).T).T
     out[:, 3] = columns.of(popularity.at_stage(questions.ends, share).T).T
-    out[:, 4] = log_share
+    appeal = popularity.appeal(items)
+    out[:, 4] = columns.of(np.log(appeal))
     if len(questions.history) and questions.ends.any():
         _recent_features(out, population, questions, columns, log_met)
-        _taste_features(out, population, questions, columns, share)
+        _taste_features(out, population, questions, columns, appeal)
     return out
 
 
@@ -186,29 +186,38 @@ def _recent_features(
     fade = np.where(valid, _RECENT_FADE**lags, 0.0)
     fade /= np.maximum(fade.sum(axis=1, keepdims=True), 1e-9)
     faded = weighted(fade)
-    occasion, texts = population.occasion, population.places[:, : population.text_dimension]
-    out[:, 9] = _SPACE_SCALE * ((faded @ occasion[uniq]) @ columns.of(occasion).T)
-    out[:, 11] = population.text_scale * _SPACE_SCALE * (faded @ texts[uniq]) @ columns.of(texts).T
+    occasion = population.occasion
+    out[:, 9] = (_SPACE_SCALE * (faded @ occasion[uniq])) @ columns.of(occasion).T
+    _text_features(out, population, questions, columns, faded @ population.text[uniq])
     out[:, 13] = _nearness(columns.of(log_met), log_met[uniq], faded, float(log_met.min()))
 
 
 def _taste_features(
-    out: _Floats, population: Population, questions: Questions, columns: Columns, share: _Floats
+    out: _Floats, population: Population, questions: Questions, columns: Columns, appeal: _Floats
 ) -> None:
     history = questions.history
     weights = taste_weights(history, questions.ends, population.half_rank)
-    vectors = weights @ population.places[history.row]
-    text = population.text_dimension
+    vectors = weights @ population.places_of(history.row)
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
     member = membership(vectors / np.maximum(norms, 1e-9), population.personas.centroids)
     # Who has shown nothing belongs nowhere.
     member *= norms > 0
-    out[:, 4] += columns.of(population.personas.advantage(member, share).T).T
-    places = columns.of(population.places)
-    out[:, 10] = _TASTE_SCALE * (vectors[:, text:] @ places[:, text:].T)
-    mass = np.maximum(np.abs(weights).sum(axis=1, keepdims=True), 1e-9)
-    scale = population.text_scale * _SPACE_SCALE
-    out[:, 12] = (scale * vectors[:, :text] / mass) @ places[:, :text].T
+    out[:, 4] += columns.of(population.personas.advantage(member, appeal).T).T
+    taste = _TASTE_SCALE * vectors[:, population.text.shape[1] :]
+    out[:, 10] = taste @ columns.of(population.taste).T
+
+
+def _text_features(
+    out: _Floats, population: Population, questions: Questions, columns: Columns, recent: _Floats
+) -> None:
+    """Cosines with the mean of recent and of liked texts: both at once, to read texts once."""
+    history = questions.history
+    weights = taste_weights(history, questions.ends, population.half_rank)
+    weights /= np.maximum(weights.sum(axis=1, keepdims=True), 1e-9)
+    centres = np.concatenate((recent, weights @ population.text[history.row]))
+    scale = np.float32(_SPACE_SCALE / population.space.text_weight**2)
+    cosines = (scale * centres) @ columns.of(population.text).T
+    out[:, 11], out[:, 12] = cosines[: len(recent)], cosines[len(recent) :]
 
 
 def _log_share(shares: _Floats) -> _Floats:

@@ -1,11 +1,10 @@
 """A log-linear mix of scores whose weights depend on the circumstances.
 
-P(next = i) ∝ exp(Σ_k (c · W + u)_k · f_k(i)) over all candidates, with c the circumstances (a
-one, how long the history is, how long ago the last act) and u what is peculiar to the user. W is
-learned by Newton steps on the log-likelihood: precision += Hessian of some predictions, weights
-+= precision⁻¹ · gradient; the posterior mode of a Gaussian approximation (assumed-density
-filtering; Opper 1998). All candidates are in the sum, so no list of candidates can give the
-answer away.
+P(next = i) ∝ exp(Σ_k (c · W)_k · f_k(i)) over all candidates, with c the circumstances (a one,
+how long the history is, how long ago the last act). W is learned by Newton steps on the
+log-likelihood: precision += Hessian of some predictions, weights += precision⁻¹ · gradient; the
+posterior mode of a Gaussian approximation (assumed-density filtering; Opper 1998). All
+candidates are in the sum, so no list of candidates can give the answer away.
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The mixers of all levels, and what is peculiar to a user."""
+"""The mixers of all levels."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -12,11 +12,8 @@ from profiles.nextitem.ingredients import (
     INGREDIENTS,
     Columns,
     Questions,
-    circumstances,
-    features,
 )
 from profiles.nextitem.mixer import Mixer, Moments, moments
-from profiles.nextitem.population import Population
 from profiles.nextitem.settings import Settings
 from profiles.queries import Level
 
@@ -32,9 +29,6 @@ _LEVEL_LAYERS: Final[Mapping[Level, frozenset[Level]]] = {
     Level.USER: frozenset({Level.USER}),
     Level.BLEND: frozenset({Level.GLOBAL, Level.PERSONA, Level.USER}),
 }
-_KNOWS_USERS: Final = (Level.USER, Level.BLEND)
-_LEANING_PRIOR: Final = 10.0
-_LEANING_KEPT: Final = 0.98
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +53,11 @@ class Mixing:
             for level, rows in self.rows.items()
         }
 
-    def mix(
-        self, scores: _Floats, around: _Doubles, leaning: Mapping[Level, _Doubles]
-    ) -> dict[Level, Mix]:
+    def mix(self, scores: _Floats, around: _Doubles) -> dict[Level, Mix]:
         """Of one question: features of shape (K, n), circumstances of shape (1, C)."""
         mixes: dict[Level, Mix] = {}
         for level, mixer in self.mixers.items():
-            weights = mixer.weights(around)[0] + leaning.get(level, 0.0)
+            weights = mixer.weights(around)[0]
             mixes[level] = Mix(weights, weights.astype(np.float32) @ scores[self.rows[level]])
         return mixes
 
@@ -104,34 +96,6 @@ class Mixing:
         """What came next in several questions."""
         for level, seen in self.moments(scores, around, barred, targets).items():
             self.mixers[level].update(around, seen)
-
-    def leanings(
-        self, population: Population, questions: Questions, columns: Columns, log_weight: _Floats
-    ) -> dict[Level, _Doubles]:
-        """How a user's weights deviate from everybody's, read off what they liked last.
-
-        One Newton step from zero on the log-likelihood of these choices, under a Gaussian prior;
-        an act counts 2 % less for each later one. A function of model and history.
-
-        Args:
-            log_weight: Log of how many items a column stands for, shape (columns,).
-        """
-        scores = features(population, questions, columns)
-        around = circumstances(questions)
-        liked = questions.history.row[questions.ends]
-        targets = liked if columns.place is None else columns.place[liked]
-        barred = np.broadcast_to(log_weight, (len(questions), len(columns))).copy()
-        _bar_met(barred, questions, columns)
-        fade = _LEANING_KEPT ** np.arange(len(questions))[::-1]
-        found: dict[Level, _Doubles] = {}
-        for level in _KNOWS_USERS:
-            seen = self._moments(level, scores, around, barred, targets)
-            spread = np.tensordot(fade, seen.spread, 1) + _LEANING_PRIOR * np.eye(
-                len(self.rows[level])
-            )
-            step = np.linalg.solve(spread, fade @ seen.gradient)
-            found[level] = np.asarray(step, np.float64)
-        return found
 
     def arrays(self) -> dict[str, npt.NDArray[np.generic]]:
         return {
@@ -173,13 +137,9 @@ def rows_by_level(left_out: Iterable[str]) -> dict[Level, list[int]]:
 def barred_for(questions: Questions, columns: Columns) -> npt.NDArray[np.float32]:
     """Zeros, and -inf for what was met before each question, shape (m, columns)."""
     barred = np.zeros((len(questions), len(columns)), np.float32)
-    _bar_met(barred, questions, columns)
-    return barred
-
-
-def _bar_met(barred: npt.NDArray[np.float32], questions: Questions, columns: Columns) -> None:
     rows = questions.history.row
     at = rows if columns.place is None else columns.place[rows]
     for question, end in enumerate(questions.ends.tolist()):
         met = at[:end]
         barred[question, met[met >= 0]] = -np.inf
+    return barred

@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from profiles.nextitem.histories import History, about_items, history_of
+from profiles.nextitem.histories import about_items, history_of
 from profiles.nextitem.ingredients import (
     INGREDIENTS,
     Columns,
@@ -121,8 +121,7 @@ class NextItemModel:
         questions = Questions.one(history, time_ms)
         scores = features(population, questions, Columns(len(self._keys)))[0]
         around = circumstances(questions)
-        leaning = self._leaning(history, scores, around)
-        mixes = self._mixing.mix(scores, around, leaning)
+        mixes = self._mixing.mix(scores, around)
         gone = [self._row_of[key] for key in self._retired if key in self._row_of]
         for mix in mixes.values():
             mix.scores[gone] = -np.inf
@@ -140,31 +139,6 @@ class NextItemModel:
                 Level.USER: _kish(weights),
             },
             abstains=not bool(population.personas.speaking.any()),
-        )
-
-    def _leaning(
-        self, history: History, scores: _Floats, around: npt.NDArray[np.float64]
-    ) -> dict[Level, npt.NDArray[np.float64]]:
-        """The user's own deviation of weights, from the latest liked acts."""
-        acts = np.flatnonzero(history.liked)[-self._settings.leaning_acts or len(history) :]
-        if not len(acts):
-            return {}
-        items = len(self._keys)
-        half = self._settings.leaning_items // 2
-        blend = self._mixing.mix(scores, around, {})[Level.BLEND].scores
-        near = np.argsort(-blend, kind="stable")[:half]
-        certain = np.unique(np.concatenate((near, history.row[acts])))
-        rng = np.random.default_rng(self._seed)
-        drawn = np.setdiff1d(rng.choice(items, min(half, items), replace=False), certain)
-        rows = np.concatenate((certain, drawn))
-        stands_for = np.ones(len(rows), np.float32)
-        stands_for[len(certain) :] = (items - len(certain)) / max(len(drawn), 1)
-        order = np.argsort(rows)
-        return self._mixing.leanings(
-            self._population,
-            Questions.before(history, acts),
-            Columns.some(rows[order], items),
-            np.log(stands_for[order]),
         )
 
     def to_bytes(self) -> bytes:

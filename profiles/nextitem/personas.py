@@ -19,7 +19,7 @@ from profiles.personas import Advantage, discover
 __all__ = ["Advantage", "Personas", "membership"]
 
 _SHARPNESS: Final = 8.0
-_PRIOR: Final = 20.0
+_PRIOR: Final = 2.0
 
 _Floats = npt.NDArray[np.float32]
 
@@ -87,22 +87,26 @@ class Personas:
             self.likes = np.pad(self.likes, ((0, 0), (0, max(row + 1 - have, have))))
         self.likes[:, row] += member
 
-    def advantage(self, member: _Floats, share: _Floats) -> _Floats:
-        """How much more liked items are among such users than `share`, in nats; (m, n).
+    def advantage(self, member: _Floats, appeal: _Floats) -> _Floats:
+        """How much more liked items are among such users than among all, in nats; (m, n).
+
+        log((c + a) / (e + a)) with c their likes of an item, e as many as were expected from
+        everybody's, and a gamma prior worth `a` expected likes (DuMouchel 1999).
 
         Args:
             member: Shape (m, c).
+            appeal: Share of everybody's likes, shape (n,).
         """
         if not len(self.centroids):
-            return np.zeros((len(member), len(share)), np.float32)
+            return np.zeros((len(member), len(appeal)), np.float32)
+        # What abstaining personas would have counted is taken as expected.
         speaking = member * self.speaking
-        counts = np.zeros((len(member), len(share)), np.float32)
-        part = (speaking @ self.likes)[:, : len(share)]
+        counts = np.zeros((len(member), len(appeal)), np.float32)
+        part = (speaking @ self.likes)[:, : len(appeal)]
         counts[:, : part.shape[1]] = part
-        # What abstaining personas would have counted is spread as everybody's.
-        silent = ((member - speaking) @ self.likes.sum(axis=1))[:, None]
-        whole = counts.sum(axis=1, keepdims=True) + silent + _PRIOR
-        return np.asarray(np.log((counts + (silent + _PRIOR) * share) / (whole * share)))
+        expected = (speaking @ self.likes.sum(axis=1))[:, None] * appeal
+        silent = ((member - speaking) @ self.likes.sum(axis=1))[:, None] * appeal
+        return np.asarray(np.log((counts + silent + _PRIOR) / (expected + silent + _PRIOR)))
 
     @property
     def speaking(self) -> _Floats:

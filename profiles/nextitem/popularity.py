@@ -90,6 +90,11 @@ class Popularity:
         counts = _sized(self.met, items) + _COUNT_PRIOR
         return np.asarray(counts / counts.sum(), np.float32)
 
+    def appeal(self, items: int) -> _Floats:
+        """Smoothed share of all likes, sums to 1."""
+        counts = _sized(self.liked, items) + _COUNT_PRIOR
+        return np.asarray(counts / counts.sum(), np.float32)
+
     def around(self, times_ms: _Rows, share: _Floats) -> _Floats:
         """How much more common items are around each moment, in nats; shape (m, items).
 

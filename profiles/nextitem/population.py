@@ -52,7 +52,8 @@ class Population:
     """Counted at once by `counted`, then moved on act by act by `learn`.
 
     Attributes:
-        places, occasion: Vectors by row: of the item space, and of occasions.
+        text, taste: Parts of items' vectors in `space`, by row.
+        occasion: Vectors of what lies close in histories, by row.
         recent: Latest acts whose neighbours are looked up.
     """
 
@@ -60,7 +61,8 @@ class Population:
     steps: Transitions
     sessions: Transitions
     space: ItemSpace
-    places: _Floats
+    text: _Floats
+    taste: _Floats
     occasion: _Floats
     personas: Personas
     recent: int
@@ -73,7 +75,8 @@ class Population:
             Transitions(neighbours=settings.neighbours, prior=1.0),
             Transitions(neighbours=settings.neighbours, prior=1.0),
             space,
-            np.zeros((0, space.dimension), np.float32),
+            np.zeros((0, space.text_dimension), np.float32),
+            np.zeros((0, space.dimension - space.text_dimension), np.float32),
             np.zeros((0, settings.occasion_dimension), np.float32),
             Personas.none(space.dimension),
             settings.recent,
@@ -105,12 +108,14 @@ class Population:
         found = occasion_space(acts, count, dimension=settings.occasion_dimension)
         occasion[:, : found.shape[1]] = found
         steps, sessions = _transitions(acts, count, settings)
+        places = space.places(items.keys, items.vectors)
         made = cls(
             Popularity.counted(acts, count),
             steps,
             sessions,
             space,
-            space.places(items.keys, items.vectors),
+            np.ascontiguousarray(places[:, : space.text_dimension]),
+            np.ascontiguousarray(places[:, space.text_dimension :]),
             occasion,
             Personas.none(space.dimension),
             settings.recent,
@@ -122,32 +127,24 @@ class Population:
             )
         return made
 
-    @property
-    def items(self) -> int:
-        return len(self.places)
-
-    @property
-    def text_dimension(self) -> int:
-        return self.space.text_dimension
-
-    @property
-    def text_scale(self) -> np.float32:
-        """Makes a product of two text parts a cosine."""
-        return np.float32(self.space.text_weight**-2)
+    def places_of(self, rows: _Rows) -> _Floats:
+        """Vectors in `space`, shape (len(rows), d)."""
+        return np.concatenate((self.text[rows], self.taste[rows]), axis=1)
 
     def put_item(self, row: int, key: int, vector: Vector | None) -> None:
         """A new or changed description; `row` is at most the number of items."""
-        place = self.space.place(key, vector)[None]
-        if row < len(self.places):
-            self.places[row] = place
-        else:
-            self.places = np.concatenate((self.places, place))
-            self.occasion = np.pad(self.occasion, ((0, 1), (0, 0)))
+        place = self.space.place(key, vector)
+        if row == len(self.text):
+            self.text, self.taste, self.occasion = (
+                np.pad(part, ((0, 1), (0, 0))) for part in (self.text, self.taste, self.occasion)
+            )
+        cut = self.space.text_dimension
+        self.text[row], self.taste[row] = place[:cut], place[cut:]
 
     def vector(self, history: History) -> _Floats:
         """Where a user stands, unit length or zeros, shape (d,)."""
         weights = taste_weights(history, np.array([len(history)]), self.half_rank)[0]
-        total = weights @ self.places[history.row]
+        total = weights @ self.places_of(history.row)
         norm = float(np.linalg.norm(total))
         return np.asarray(total / norm if norm > 1e-9 else total * 0.0, np.float32)
 

@@ -23,8 +23,6 @@ class Settings:
         most_items: Most items of a model; the rest is known by text only.
         folds: Parts of the sampled users for cross-fitting; ≥ 2.
         fitted_predictions: About how many cross-fitted predictions train the mixers.
-        leaning_acts: Latest liked acts that a user's own weights are read from; ≥ 0.
-        leaning_items: Items drawn for the sums over all items meanwhile; ≥ 1.
         left_out: Names of ingredients (`ingredients.INGREDIENTS`) not used; for ablations.
     """
 
@@ -41,6 +39,4 @@ class Settings:
     most_items: int = 200_000
     folds: int = 5
     fitted_predictions: int = 6_000
-    leaning_acts: int = 48
-    leaning_items: int = 400
     left_out: frozenset[str] = frozenset()
