@@ -38,29 +38,33 @@ async def find_footing(
     profile: CachedProfile | None,
     minimum_size: int,
     shrinkage: Shrinkage,
+    personas: PersonaSet | None = None,
 ) -> Footing:
     """Where a user stands among the published layers; None stands for an unknown user.
 
     A persona that is hidden or has no statistics gets no weight: its members
     are answered from the global layer.
+
+    Args:
+        personas: Those to stand among; None for those published now.
     """
     wanted = None if profile is None else profile.persona
-    personas: Reading[PersonaSet] = (
-        Reading(None) if wanted is None else await published.personas(tenant)
-    )
-    shown = visible(personas.value, minimum_size=minimum_size)
+    reading: Reading[PersonaSet] = Reading(personas)
+    if personas is None and wanted is not None:
+        reading = await published.personas(tenant)
+    shown = visible(reading.value, minimum_size=minimum_size)
     persona = None if wanted is None else shown.get(wanted)
     scopes = [EVERYBODY] if persona is None else [EVERYBODY, persona.id]
     statistics = await published.statistics(tenant, scopes)
 
     membership = None
     behind = 0
-    if persona is not None and personas.value is not None:
-        membership = membership_of(persona, personas.value)
+    if persona is not None and reading.value is not None:
+        membership = membership_of(persona, reading.value)
         behind = persona.size if statistics[persona.id].value is not None else 0
     return Footing(
         membership=membership,
-        absent=None if membership is not None else _absence(profile, personas, minimum_size),
+        absent=None if membership is not None else _absence(profile, reading, minimum_size),
         weights=layer_weights(
             effective_sample_size=(
                 profile.effective_sample_size if profile is not None and profile.vector else 0.0
@@ -73,7 +77,7 @@ async def find_footing(
         stale_because=tuple(
             dict.fromkeys(
                 [
-                    *personas_trouble(personas),
+                    *personas_trouble(reading),
                     *statistics_trouble(statistics[EVERYBODY]),
                     *(() if persona is None else statistics_trouble(statistics[persona.id])),
                 ]

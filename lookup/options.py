@@ -26,6 +26,9 @@ class LookupOptions:
         item_age_s: Titles, vectors and retirements of items likewise; ≥ 0.
         items_held: Items kept in memory, ≥ 1; 10 000 of 384 dimensions take about 20 MB.
         scopes_held: Tenants, and personas of tenants, kept in memory; ≥ 1.
+        models_held: Tenants whose learned models are kept in memory, ≥ 1; 10 000 items take
+            about 40 MB.
+        first_model_wait_s: How long a ranking waits for a tenant's first model; ≥ 0.
     """
 
     minimum_size: int = 5
@@ -36,6 +39,8 @@ class LookupOptions:
     item_age_s: float = 5.0
     items_held: int = 10_000
     scopes_held: int = 512
+    models_held: int = 8
+    first_model_wait_s: float = 5.0
 
 
 DEFAULT_OPTIONS: Final = LookupOptions()

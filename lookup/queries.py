@@ -2,30 +2,27 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from lookup.declared import DeclaredReader
 from lookup.footing import (
     Footing,
     find_footing,
 )
-from lookup.governing import govern_ranking
 from lookup.items import ItemReader
+from lookup.models import ModelReader
 from lookup.options import DEFAULT_OPTIONS, LookupOptions, require_listed, require_name
 from lookup.population import Population
 from lookup.presenting import (
     Asked,
-    evidence_view,
     profile_view,
-    ranked_views,
-    weights_view,
 )
 from lookup.published import PublishedReader
+from lookup.rankings import Rankings, RankQuestion
 from lookup.remembered import Clock
 from lookup.similarity import Similarity
-from lookup.users import UserReader, vector_of
+from lookup.users import UserReader
 from profiles.declared import NOTHING_DECLARED, DeclaredPersonas
-from profiles.ids import item_key
 from profiles.norms import NO_NORMS, Norms
 from profiles.policy import DEFAULT_POLICY, Policy
 from profiles.ports import (
@@ -36,8 +33,8 @@ from profiles.ports import (
     StoreUnavailable,
     UserStore,
 )
-from profiles.ranking import nearest_liked, rank
-from schemas.snapshots import CachedProfile, ItemCount, StatisticsSnapshot
+from profiles.queries import Level
+from schemas.snapshots import CachedProfile
 from schemas.views import (
     PersonasView,
     PersonaView,
@@ -70,6 +67,7 @@ class Lookup:
         declared: The write side's, too.
         norms: In force over every ranking.
         clock: Seconds that only grow.
+        now_ms: Since the epoch.
     """
 
     def __init__(
@@ -85,6 +83,7 @@ class Lookup:
         norms: Norms = NO_NORMS,
         options: LookupOptions = DEFAULT_OPTIONS,
         clock: Clock = time.monotonic,
+        now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
         self._user_store = users
         self._item_store = items
@@ -108,7 +107,23 @@ class Lookup:
             most=options.scopes_held,
             clock=clock,
         )
-        self._norms = norms
+        self._models = ModelReader(
+            published=self._published,
+            aggregates=aggregates,
+            policy=policy,
+            most=options.models_held,
+            first_wait_s=options.first_model_wait_s,
+            clock=clock,
+        )
+        self._rankings = Rankings(
+            users=self._users,
+            items=self._items,
+            published=self._published,
+            models=self._models,
+            norms=norms,
+            options=options,
+            now_ms=now_ms,
+        )
         self._declared = DeclaredReader(
             published=self._published, declared=declared, minimum_size=options.minimum_size
         )
@@ -148,74 +163,40 @@ class Lookup:
         )
 
     async def rank(
-        self, tenant: str, user_id: str, *, limit: int = 10, exclude_seen: bool = True
+        self,
+        tenant: str,
+        user_id: str,
+        *,
+        limit: int = 10,
+        exclude_seen: bool = True,
+        level: Level = Level.BLEND,
+        at_ms: int | None = None,
     ) -> RankingView:
         """Items for a user, best first, with reasons; norms win over what is learned.
 
         Args:
             limit: In [1, 100].
             exclude_seen: Leave out items of the user's kept entries.
+            level: Whose evidence to use; without a learned model always the blend.
+            at_ms: The moment asked about, ms since the epoch; None for now.
         """
         require_name("tenant", tenant)
         require_name("user_id", user_id)
         require_listed("limit", limit)
-        person = await self._users.with_history(tenant, user_id)
-        profile = None if person is None else person.profile
-        footing = await self._footing(tenant, profile)
-        seen = person.seen if person is not None and exclude_seen else frozenset[int]()
-        vector = None if profile is None else vector_of(profile)
-
-        most = self._options.candidates_per_layer
-        persona = _unseen(footing.persona, seen)
-        everybody = _unseen(footing.everybody, seen)
-        norms = self._norms.for_user({} if profile is None else profile.attributes)
-        candidates = {count.item for count in (*persona[:most], *everybody[:most])}
-        candidates.update(item_key(tenant, item_id) for item_id in norms.admitted)
-        if vector is not None:
-            near = await self._items.nearest(
-                tenant=tenant, vector=vector, limit=max(most, limit), exclude=seen
+        return await self._rankings.answer(
+            RankQuestion(
+                tenant=tenant,
+                user_id=user_id,
+                limit=limit,
+                exclude_seen=exclude_seen,
+                level=level,
+                at_ms=at_ms,
             )
-            candidates.update(hit.record.key for hit in near)
-        likes = [
-            interest.item
-            for interest in (() if profile is None else profile.interests)
-            if interest.worth > 0
-        ]
-        items = (await self._items.read([*candidates, *likes])).complete()
-        ranked = rank(
-            [items[key] for key in candidates if key in items],
-            weights=footing.weights,
-            user_vector=vector,
-            persona_popularity={count.item: count.score for count in persona},
-            global_popularity={count.item: count.score for count in everybody},
-            seen=seen,
-            # Norms may take from anywhere in it.
-            limit=len(candidates) if norms.norms else limit,
         )
-        governed = await govern_ranking(
-            ranked, norms, tenant=tenant, items=self._items, limit=limit
-        )
-        liked = [items[key] for key in dict.fromkeys(likes) if key in items]
-        return RankingView(
-            tenant=tenant,
-            user_id=user_id,
-            known=profile is not None,
-            level=footing.weights.leading,
-            persona=footing.membership,
-            persona_absent=footing.absent,
-            evidence=evidence_view(profile),
-            weights=weights_view(footing.weights),
-            exclude_seen=exclude_seen,
-            items=ranked_views(
-                governed.places,
-                nearest_liked([place.item for place in governed.places], liked),
-                footing,
-                placed_by=governed.placed_by,
-            ),
-            stale=bool(footing.stale_because),
-            stale_because=footing.stale_because,
-            norms=governed.norms,
-        )
+
+    async def close(self) -> None:
+        """End what is being loaded; the stores stay the caller's to close."""
+        await self._models.close()
 
     async def personas(self, tenant: str) -> PersonasView:
         """The personas that are large enough to be shown, largest first."""
@@ -301,13 +282,6 @@ class Lookup:
             stale_because=tuple(dict.fromkeys((*footing.stale_because, *miscounted, *unnamed))),
             policy=self._policy,
         )
-
-
-def _unseen(snapshot: StatisticsSnapshot | None, seen: frozenset[int]) -> list[ItemCount]:
-    """Popular items that are left to show, most popular first."""
-    return (
-        [] if snapshot is None else [count for count in snapshot.popular if count.item not in seen]
-    )
 
 
 async def _answer(asked: Awaitable[object]) -> StoreReadinessView:

@@ -7,7 +7,7 @@ import numpy as np
 import structlog
 
 from lookup.items import ItemReader
-from lookup.stored import stored_profile
+from lookup.stored import stored_profile, text_projection
 from profiles.entries import TEXT
 from profiles.ids import user_key
 from profiles.policy import Policy
@@ -22,9 +22,14 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class UserWithHistory:
-    """A user and every item of their kept entries (superseded ones too), by key."""
+    """A user, the state that the profile was made of or a later one, and what they have seen.
+
+    Attributes:
+        seen: Every item of the kept entries (superseded ones too), by key.
+    """
 
     profile: CachedProfile
+    state: UserState
     seen: frozenset[int]
 
 
@@ -66,7 +71,20 @@ class UserReader:
         cached = (await self._cached([key])).get(key)
         if cached is None or cached.version < record.version:
             cached = await self._computed(record)
-        return UserWithHistory(cached, _seen(decode_state(record.state)))
+        state = decode_state(record.state)
+        return UserWithHistory(cached, state, _seen(state))
+
+    async def text_direction(self, person: UserWithHistory) -> Vector | None:
+        """Where a user stands among the texts of items; shape of an item's vector.
+
+        None if the evidence has no direction.
+
+        Raises:
+            StoreUnavailable: an item is not remembered and the store does not answer.
+        """
+        items = (await self._items.read(person.seen)).complete()
+        vector = text_projection(person.state, items, self._policy).vector
+        return vector if vector.any() else None
 
     async def _cached(self, keys: Sequence[bytes]) -> dict[bytes, CachedProfile]:
         try:

@@ -14,11 +14,13 @@ __all__ = [
     "AcceptedView",
     "AppliedNormView",
     "DeclaredMembershipView",
+    "EvidenceByLayerView",
     "EvidenceView",
     "InterestView",
     "ItemTrendView",
     "LabelView",
     "Layer",
+    "LearnedView",
     "MembershipView",
     "NamedItemView",
     "NormView",
@@ -254,9 +256,11 @@ class AppliedNormView(NormView):
 
 
 class RankedItemView(NamedItemView):
-    """`score` is in (0, 1]: 1 for an item that every layer in use puts first.
+    """An item in its place.
 
-    It is null, and there are no reasons, for an item that only a norm put there.
+    `score` is in [0, 1]. By a learned model it is the chance that of all items left this
+    is the one liked next; before there is one, 1 is an item that every layer in use puts
+    first. It is null, and there are no reasons, for an item that only a norm put there.
     `norm` is "norm:ID" for an item that a norm put in its place.
     """
 
@@ -265,10 +269,38 @@ class RankedItemView(NamedItemView):
     norm: str | None = None
 
 
+class EvidenceByLayerView(_View):
+    """How many events each layer's part of an answer rests on."""
+
+    user: Annotated[FiniteFloat, Field(ge=0.0)]
+    persona: Annotated[FiniteFloat, Field(ge=0.0)]
+    global_: Annotated[FiniteFloat, Field(ge=0.0, alias="global")]
+
+
+class LearnedView(_View):
+    """The learned model that an answer was made by, one version from start to end.
+
+    Attributes:
+        version: Of the models.
+        space: Of the item space they are in.
+        uncertainty: Entropy of which item is next, as a part of the most there could be:
+            1 where all are equally likely.
+        persona_abstains: The user's personas are such as do not predict.
+    """
+
+    version: Count
+    space: Count
+    uncertainty: Fraction
+    effective_sample_size: EvidenceByLayerView
+    persona_abstains: bool
+
+
 class RankingView(_View):
     """Items for a user, best first. Fields as in `ProfileView`.
 
-    `norms` are those that hold for the user, with what each did to the answer.
+    Attributes:
+        norms: Those that hold for the user, with what each did to the answer.
+        learned: Null before anything was learned.
     """
 
     tenant: str
@@ -284,6 +316,7 @@ class RankingView(_View):
     stale: bool
     stale_because: tuple[str, ...]
     norms: tuple[AppliedNormView, ...] = ()
+    learned: LearnedView | None = None
 
 
 class PersonaView(_View):
