@@ -32,24 +32,29 @@ class LearnedAnswer:
 
     Attributes:
         keys: At most as many as were asked for; none that was to be left out.
+        scores: Of each: log-odds up to a constant.
         chances: Of each: that of all items left it is the one liked next; in [0, 1].
         shares: Of each: what every layer had in its standing above the average item.
         weights: How much each layer moves this ranking.
     """
 
     keys: tuple[int, ...]
+    scores: tuple[float, ...]
     chances: tuple[float, ...]
     shares: tuple[Mapping[Layer, float], ...]
     weights: LayerWeights
     view: LearnedView
 
     def ranked(self, items: Mapping[int, ItemRecord]) -> list[Ranked]:
-        """Those that can be shown: described and still offered."""
-        return [
-            Ranked(item, chance, shares)
-            for key, chance, shares in zip(self.keys, self.chances, self.shares, strict=True)
+        """Those that can be shown: described and still offered; equal ones by item id."""
+        found = [
+            (-score, item.item_id, Ranked(item, chance, shares))
+            for key, score, chance, shares in zip(
+                self.keys, self.scores, self.chances, self.shares, strict=True
+            )
             if (item := items.get(key)) is not None and item.revision > 0 and not item.retired
         ]
+        return [place for *_, place in sorted(found, key=lambda one: one[:2])]
 
 
 async def learned_answer(
@@ -63,7 +68,7 @@ async def learned_answer(
 ) -> LearnedAnswer:
     """Ask a model about a state, off the event loop.
 
-    Equal scores are ordered by item key. Deterministic in its arguments.
+    Deterministic in its arguments.
 
     Args:
         at_ms: The moment asked about; event time, ms.
@@ -92,6 +97,7 @@ def _of_level(
     weights = _weights(answer, level)
     return LearnedAnswer(
         keys=tuple(keys[best].tolist()),
+        scores=tuple(scores[best].tolist()),
         chances=tuple(chances[best].tolist()),
         shares=_shares(answer, level, best, weights),
         weights=weights,

@@ -161,6 +161,7 @@ class Learning:
         self._samples: dict[str, _Sample] = {}
         self._due: dict[str, tuple[Occasion, bool]] = {}
         self._job: asyncio.Task[Learned | None] | None = None
+        self._job_of = ""
         self._dropping: dict[str, _Left] = {}
         self._promised: dict[str, frozenset[Blob]] = {}
 
@@ -194,12 +195,17 @@ class Learning:
         Raises:
             Whatever a job raised.
         """
-        for occasion in occasions:
-            await self._note(occasion)
         learned = self._finished()
+        # What is being learned, or waits to be put in force, is what there will be.
+        busy = {self._job_of} if self._job is not None else set()
+        busy |= {learned.occasion.tenant} if learned is not None else set()
+        for occasion in occasions:
+            if occasion.tenant not in busy:
+                await self._note(occasion)
         if self._job is None and self._due:
             tenant = min(self._due, key=lambda name: self._sample(name).next_at_s)
             occasion, refit = self._due.pop(tenant)
+            self._job_of = tenant
             self._job = asyncio.create_task(self._learn(occasion, refit=refit), name="learn")
         return learned
 
@@ -428,4 +434,5 @@ def _known(record: ItemRecord) -> KnownItem:
         attributes=json.loads(record.attributes or b"{}"),
         vector=record.vector if record.vector.any() else None,
         retired=record.retired,
+        described_ms=record.described_ms,
     )

@@ -72,7 +72,8 @@ class WorkerProcess:
         process = _forking.Process(
             target=_work,
             args=(ground, fate, told if until_told else None, session_timeout_s),
-            daemon=True,
+            # Not a daemon: those may have no children, and this one learns in one.
+            daemon=False,
         )
         process.start()
         return cls(process, told)

@@ -221,6 +221,7 @@ def test_personas_found_in_the_middle_of_a_load_are_sought_again_at_its_end() ->
         await engines.drain()
         await engines.personas.tick()
         assert await _personas(world) == 1
+        await engines.lead()
         await engines.lead()  # nothing has come since: the load has ended
         assert await _personas(world) == 2
 
