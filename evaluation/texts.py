@@ -16,7 +16,7 @@ from streams.embedding import Embedder
 __all__ = ["TextVectors", "default_folder", "item_text"]
 
 _Vectors = npt.NDArray[np.float32]
-_STORED: Final = np.dtype("<f2")
+_STORED: Final = np.dtype("<f4")
 
 
 def default_folder() -> Path:
@@ -25,12 +25,12 @@ def default_folder() -> Path:
 
 
 def item_text(item: Item) -> str:
-    """What of an item is embedded: its title, unless the text begins with it, and its text.
+    """What of an item is embedded, as in the stream: title, unless the text has it, and text.
 
     >>> item_text(Item("default", "e", 0, "i", "Red door. Old.", title="Red door"))
     'Red door. Old.'
     """
-    if item.title is None or item.text.startswith(item.title):
+    if not item.title or item.title in item.text:
         return item.text
     return f"{item.title}. {item.text}"
 
@@ -38,8 +38,7 @@ def item_text(item: Item) -> str:
 class TextVectors:
     """Unit vectors of items, computed once per text and model.
 
-    Vectors are rounded to half precision (relative error 5e-4) before use, so that one read
-    from disk equals one just computed.
+    As they are computed, bit for bit: the stream has the same.
 
     Args:
         folder: Created when the first vector is written.
