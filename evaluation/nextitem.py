@@ -12,6 +12,7 @@ from profiles.fold import Sourced, fold
 from profiles.ids import item_key, user_key
 from profiles.learning import KnownItem
 from profiles.nextitem.learner import NextItemLearner
+from profiles.nextitem.model import NextItemModel
 from profiles.policy import Policy
 from profiles.ports import Vector
 from profiles.queries import ItemScores, Level, NextItemQuery
@@ -99,15 +100,14 @@ class StreamedPredictor:
         model = self._learner.current()
         state = self._states.of(user_key(self._tenant, query.user_id))
         answer = model.answer(state, query.occurred_at_ms)
-        if self._rows_for != (self._refits, len(answer.items)):
-            self._rows_for = (self._refits, len(answer.items))
-            self._rows = np.array([self._own_row[key] for key in answer.items], np.int64)
-        scores: dict[Level, ItemScores] = {}
-        for level, values in answer.scores.items():
-            own = np.full(len(self._item_ids), -np.inf)
-            own[self._rows] = values
-            scores[level] = ItemScores(self._item_ids, self._row_of, own)
-        return scores
+        return {level: self._scores(model, values) for level, values in answer.scores.items()}
+
+    def ingredients(self, query: NextItemQuery) -> Mapping[str, ItemScores]:
+        """What the answer to a query is mixed from, by name."""
+        state = self._states.of(user_key(self._tenant, query.user_id))
+        model = self._learner.current()
+        named = model.ingredients(state, query.occurred_at_ms)
+        return {name: self._scores(model, values) for name, values in named.items()}
 
     def learn(self, event: FastEvent) -> None:
         self._tenant = event.tenant
@@ -134,6 +134,15 @@ class StreamedPredictor:
         self._warm = False
         self._give()
 
+    def _scores(self, model: NextItemModel, values: Vector) -> ItemScores:
+        """In the order in which items were met here; what the model does not know is -inf."""
+        if self._rows_for != (self._refits, len(model.items)):
+            self._rows_for = (self._refits, len(model.items))
+            self._rows = np.array([self._own_row[key] for key in model.items], np.int64)
+        own = np.full(len(self._item_ids), -np.inf)
+        own[self._rows] = values
+        return ItemScores(self._item_ids, self._row_of, own)
+
     def _give(self) -> None:
         for key in sorted(self._touched):
             self._learner.fold(key, self._states.of(key))
@@ -151,6 +160,7 @@ class StreamedPredictor:
                 text=item.text,
                 attributes=item.attributes or {},
                 vector=self._text_vector(item),
+                described_ms=item.occurred_at_ms,
             )
         )
 

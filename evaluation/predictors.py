@@ -10,7 +10,7 @@ from profiles.choices.predictor import ChoiceModel
 from profiles.nextitem.learner import NextItemLearner
 from profiles.nextitem.settings import Settings
 from profiles.policy import DEFAULT_POLICY
-from profiles.queries import ChoicePredictor, NextItemPredictor
+from profiles.queries import ChoicePredictor
 from schemas.decoded import Item
 from streams.embedding import DEFAULT_MODEL, open_embedder
 
@@ -39,7 +39,7 @@ def choice_predictor() -> ChoicePredictor:
     return ChoiceModel()
 
 
-def next_item_predictor(known: Sequence[Item], options: Options) -> NextItemPredictor:
+def next_item_predictor(known: Sequence[Item], options: Options) -> StreamedPredictor:
     """The next-item model; the texts of `known` are embedded at once.
 
     Raises:

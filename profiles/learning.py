@@ -17,6 +17,8 @@ class KnownItem:
         text: May be empty.
         vector: Of the text, unit length, the same length for all items; None without a text.
         retired: No longer offered; histories keep it.
+        described_ms: Event time of the description; None for as long ago as anything. What comes
+            without acts is less telling of an item that has not been there for long.
     """
 
     key: int
@@ -26,3 +28,4 @@ class KnownItem:
     attributes: Mapping[str, object] = field(default_factory=dict)
     vector: Vector | None = None
     retired: bool = False
+    described_ms: int | None = None

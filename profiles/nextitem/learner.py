@@ -53,6 +53,7 @@ class NextItemLearner:
         self._settings = settings
         self._seed = seed
         self._vectors: dict[int, Vector | None] = {}
+        self._came_ms: dict[int, int] = {}
         self._retired: set[int] = set()
         self._keys: list[int] = []
         self._row_of: dict[int, int] = {}
@@ -73,6 +74,8 @@ class NextItemLearner:
     def put_item(self, item: KnownItem) -> None:
         """Learn a new or changed description."""
         self._vectors[item.key] = item.vector
+        if item.described_ms is not None:
+            self._came_ms[item.key] = item.described_ms
         if item.retired:
             self._retired.add(item.key)
         else:
@@ -132,7 +135,11 @@ class NextItemLearner:
         self._order_items()
         users = sorted(self._entries)
         histories = [history_of(self._entries[key], self._row_of, self._policy) for key in users]
-        items = Items(self._keys, [self._vectors.get(key) for key in self._keys])
+        items = Items(
+            self._keys,
+            [self._vectors.get(key) for key in self._keys],
+            [self._came_ms.get(key) for key in self._keys],
+        )
         before = self._initial or self._space()
         self._mixing = Mixing(self._settings)
         gains = cross_fit(

@@ -141,6 +141,13 @@ class NextItemModel:
             abstains=not bool(population.personas.speaking.any()),
         )
 
+    def ingredients(self, state: UserState, time_ms: int) -> dict[str, _Floats]:
+        """What an answer is mixed from: by name (`INGREDIENTS`) a score of each item."""
+        history = history_of(about_items(state), self._row_of, self._policy)
+        columns = Columns(len(self._keys))
+        scores = features(self._population, Questions.one(history, time_ms), columns)[0]
+        return dict(zip(INGREDIENTS, scores, strict=True))
+
     def to_bytes(self) -> bytes:
         population = self._population
         arrays: dict[str, Array] = {

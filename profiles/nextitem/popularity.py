@@ -1,7 +1,12 @@
-"""How often items are met and liked: overall, around a moment, and by how far users have come."""
+"""How often items are met and liked: overall, around a moment, and by how far users have come.
+
+An item's rate has a gamma prior: with n events among the E that there were since the item came,
+(n + a) / (E + a N), N items (gamma-Poisson; Robbins 1956). A new item is expected to be as popular
+as the average; one that was there all the time and was never met is known not to be.
+"""
 
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import numpy as np
@@ -25,27 +30,37 @@ _COUNT_PRIOR: Final = 0.3
 _FIRST_ITEMS: Final = 64
 
 _Floats = npt.NDArray[np.float32]
+_Doubles = npt.NDArray[np.float64]
 _Rows = npt.NDArray[np.int64]
 
 
 class Popularity:
     """Counts by item. Sums, so the order of events is immaterial.
 
-    Memory: 64 bytes per item, and 4 bytes per event of the latest 480 months.
+    Memory: 72 bytes per item, and 4 bytes per event of the latest 480 months.
     """
 
     def __init__(self) -> None:
         self.met = np.zeros(0)
         self.liked = np.zeros(0)
+        self.total = 0.0
+        # Events that there were before an item came.
+        self._before = np.zeros(0)
         self._stages = np.zeros((_STAGES, 0), np.float32)
         # Rows of a month's events, one each: months are many, and most items are met in few.
         self._periods: dict[int, array[int]] = {}
 
     @classmethod
-    def counted(cls, acts: Acts, items: int) -> "Popularity":
-        """All events at once."""
+    def counted(cls, acts: Acts, items: int, came_ms: Sequence[int | None] = ()) -> "Popularity":
+        """All events at once.
+
+        Args:
+            came_ms: When each item came; None, and what is missing, is before everything.
+        """
         made = cls()
         made._grow(items)
+        made.total = float(len(acts.row))
+        made._before[:items] = _events_before(acts, items, came_ms)
         made.met[:items] = np.bincount(acts.row, minlength=items)
         made.liked[:items] = np.bincount(acts.row[acts.liked], minlength=items)
         stages = _stages(acts.position)
@@ -67,6 +82,7 @@ class Popularity:
             position: How many events the user had before; ≥ 0.
         """
         self._grow(row + 1)
+        self.total += 1.0
         self.met[row] += 1.0
         self.liked[row] += liked
         self._stages[_stages(np.array([position]))[0], row] += 1.0
@@ -75,9 +91,17 @@ class Popularity:
         if len(self._periods) > _PERIODS_KEPT:
             del self._periods[min(self._periods)]
 
+    def come(self, row: int) -> None:
+        """An item comes now."""
+        self._grow(row + 1)
+        self._before[row] = self.total
+
     def log_met(self, items: int) -> _Floats:
-        """log(count + 0.3), shape (items,)."""
-        return np.asarray(np.log(_sized(self.met, items) + _COUNT_PRIOR), np.float32)
+        """Log of the count that would be expected had the item always been there, (items,).
+
+        log(count + 0.3) for an item that has.
+        """
+        return np.asarray(np.log(self._expected(self.met, items)), np.float32)
 
     def log_liked_share(self, items: int) -> _Floats:
         """Log of the share of likes, shrunk to everybody's by three events."""
@@ -87,12 +111,12 @@ class Popularity:
 
     def share(self, items: int) -> _Floats:
         """Smoothed share of all events, sums to 1."""
-        counts = _sized(self.met, items) + _COUNT_PRIOR
+        counts = self._expected(self.met, items)
         return np.asarray(counts / counts.sum(), np.float32)
 
     def appeal(self, items: int) -> _Floats:
         """Smoothed share of all likes, sums to 1."""
-        counts = _sized(self.liked, items) + _COUNT_PRIOR
+        counts = self._expected(self.liked, items)
         return np.asarray(counts / counts.sum(), np.float32)
 
     def around(self, times_ms: _Rows, share: _Floats) -> _Floats:
@@ -135,6 +159,8 @@ class Popularity:
         return {
             "met": self.met[:items].copy(),
             "liked": self.liked[:items].copy(),
+            "before": self._before[:items].copy(),
+            "total": np.array([self.total]),
             "stages": self._stages[:, :items].copy(),
             "periods": np.array(periods, np.int64),
             "period_sizes": np.array([len(self._periods[one]) for one in periods], np.int64),
@@ -146,6 +172,8 @@ class Popularity:
         made = cls()
         made.met = arrays["met"].astype(np.float64)
         made.liked = arrays["liked"].astype(np.float64)
+        made._before = arrays["before"].astype(np.float64)
+        made.total = float(arrays["total"].astype(np.float64)[0])
         made._stages = arrays["stages"].astype(np.float32)
         ends = np.cumsum(arrays["period_sizes"].astype(np.int64))
         parts = np.split(arrays["period_rows"].astype(np.int32), ends[:-1])
@@ -155,18 +183,35 @@ class Popularity:
         }
         return made
 
+    def _expected(self, counts: _Doubles, items: int) -> _Doubles:
+        """Posterior mean of the rate, times all events: shrunk by a weight of exposure."""
+        weight = _COUNT_PRIOR * items
+        exposure = self.total - _sized(self._before, items) + weight
+        rates: _Doubles = (_sized(counts, items) + _COUNT_PRIOR) / exposure
+        return rates * (self.total + weight)
+
     def _grow(self, items: int) -> None:
         have = len(self.met)
         if items > have:
             more = max(items, 2 * have, _FIRST_ITEMS) - have
             self.met = np.pad(self.met, (0, more))
             self.liked = np.pad(self.liked, (0, more))
+            self._before = np.pad(self._before, (0, more))
             self._stages = np.pad(self._stages, ((0, 0), (0, more)))
 
 
 def _stages(positions: _Rows) -> _Rows:
     stages = (np.log2(positions + 1.0) * _STAGES_PER_DOUBLING).astype(np.int64)
     return np.asarray(np.minimum(stages, _STAGES - 1), np.int64)
+
+
+def _events_before(acts: Acts, items: int, came_ms: Sequence[int | None]) -> _Doubles:
+    """How many events there were before each item came, or before its first one."""
+    first = np.full(items, np.iinfo(np.int64).max)
+    np.minimum.at(first, acts.row, acts.time_ms)
+    came = np.array([0 if one is None else one for one in came_ms], np.int64)
+    came = np.pad(came, (0, items - len(came)))
+    return np.searchsorted(np.sort(acts.time_ms), np.minimum(first, came)).astype(np.float64)
 
 
 def _sized(counts: npt.NDArray[np.float64], items: int) -> npt.NDArray[np.float64]:

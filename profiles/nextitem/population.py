@@ -32,10 +32,11 @@ HALF_RANK: Final = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Items:
-    """Items of a model in the order of its rows: keys, and text vectors where there are texts."""
+    """Items of a model in the order of its rows: keys, text vectors if any, and when they came."""
 
     keys: Sequence[int]
     vectors: Sequence[Vector | None]
+    came_ms: Sequence[int | None] = ()
 
     def text_rows(self) -> _Floats:
         """Zero rows where there is no text; vectors of the first one's length."""
@@ -110,7 +111,7 @@ class Population:
         steps, sessions = _transitions(acts, count, settings)
         places = space.places(items.keys, items.vectors)
         made = cls(
-            Popularity.counted(acts, count),
+            Popularity.counted(acts, count, items.came_ms),
             steps,
             sessions,
             space,
@@ -135,6 +136,7 @@ class Population:
         """A new or changed description; `row` is at most the number of items."""
         place = self.space.place(key, vector)
         if row == len(self.text):
+            self.popularity.come(row)
             self.text, self.taste, self.occasion = (
                 np.pad(part, ((0, 1), (0, 0))) for part in (self.text, self.taste, self.occasion)
             )
