@@ -118,7 +118,14 @@ def silenced_groups(
         interest, _ = judgements_of(events, looks=True)
     words = descriptions([*items, *events])
     minimum = settings.minimum_size
-    found = discovered_grouping(interest, words, kind, minimum_size=minimum, seed=seed)
+    found = discovered_grouping(
+        interest,
+        words,
+        kind,
+        minimum_size=minimum,
+        seed=seed,
+        by_item=task is TaskName.PAIRWISE,
+    )
     groupings = [
         *([] if found is None else [found]),
         *declared_groupings(events, minimum_size=minimum),

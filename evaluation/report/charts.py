@@ -85,25 +85,38 @@ def history_chart(name: str, curve: Sequence[Point], *, metric: str) -> Chart:
 
 
 def price_chart(name: str, curve: Sequence[Point], *, metric: str) -> Chart:
-    """The precision–cost chart: what a layer keeps of a user against what it is worth."""
+    """The precision-cost chart: what a layer keeps of a user against what it is worth.
 
-    def draw(axes: Axes) -> None:
+    Some lengths of history are harder to predict than others, for every layer; so the gain over
+    the global layer at the same length stands beside the quality itself.
+    """
+
+    def draw(axes: Axes, *, gain: bool) -> None:
         for level, look in _LOOKS.items():
             axes.plot(
                 [point.held_bytes[level] for point in curve],
-                [point.quality[level].mean for point in curve],
+                [_worth(point, level, gain=gain) for point in curve],
                 color=look.colour,
                 marker=look.marker,
                 linestyle=look.line,
                 markersize=5,
                 label=level.value,
             )
-        most = max((max(point.held_bytes.values()) for point in curve), default=0.0)
+        most = max(max(point.held_bytes.values()) for point in curve)
         axes.set_xscale("symlog", linthresh=10)
+        ticks = [tick for tick in (0, 10, 100, 1_000, 10_000, 100_000) if tick <= max(most, 10) * 3]
+        axes.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
+        axes.minorticks_off()
         axes.set_xlim(-2, max(most, 10) * 1.5)
-        axes.set_xlabel("bytes kept of one user (0, then logarithmic)")
-        axes.set_ylabel(metric)
-        axes.legend(ncols=4, loc="lower center", bbox_to_anchor=(0.5, 1.0))
+        axes.set_xlabel("bytes kept of one user")
+        axes.set_ylabel(f"{metric}, less the global layer's" if gain else metric)
+
+    def draw_both(figure: Figure) -> None:
+        left, right = figure.subplots(1, 2)
+        draw(left, gain=False)
+        draw(right, gain=True)
+        handles, labels = left.get_legend_handles_labels()
+        figure.legend(handles, labels, ncols=4, loc="outside upper center")
 
     last = curve[-1]
     said = "; ".join(
@@ -113,9 +126,15 @@ def price_chart(name: str, curve: Sequence[Point], *, metric: str) -> Chart:
     return Chart(
         name,
         f"Precision and cost ({metric} against bytes kept of one user)",
-        f"One point per length of history. With {_span(last)}: {said}.",
-        _drawn(draw),
+        f"One point per length of history; left the quality, right what it is above the global "
+        f"layer's. With {_span(last)}: {said}.",
+        _drawn_figure(draw_both, height=3.6),
     )
+
+
+def _worth(point: Point, level: Level, *, gain: bool) -> float:
+    less = point.quality[Level.GLOBAL].mean if gain else 0.0
+    return point.quality[level].mean - less
 
 
 def crossover_chart(name: str, crossovers: Sequence[CrossoverResult]) -> Chart:
@@ -276,6 +295,10 @@ def _events_axis(axes: Axes, most: float) -> None:
 
 def _drawn(draw: Callable[[Axes], None], *, rows: int | None = None) -> str:
     height = 3.6 if rows is None else 1.2 + 0.28 * rows
+    return _drawn_figure(lambda figure: draw(figure.add_subplot()), height=height)
+
+
+def _drawn_figure(draw: Callable[[Figure], None], *, height: float) -> str:
     settings = mpl.rc_context(
         {
             # Text stays text: it can be read aloud, and has the reader's fonts.
@@ -295,7 +318,7 @@ def _drawn(draw: Callable[[Axes], None], *, rows: int | None = None) -> str:
         # Only the widths of letters are asked of the font here.
         warnings.filterwarnings("ignore", message="Glyph .* missing", category=UserWarning)
         figure = Figure(figsize=(7.6, height), layout="constrained")
-        draw(figure.add_subplot())
+        draw(figure)
         out = StringIO()
         figure.savefig(out, format="svg", metadata=_NO_METADATA)
     return out.getvalue()

@@ -138,7 +138,8 @@ def find_crossover(
         if p_value > _SIGNIFICANT
     ]
     never = p_values[-1] > _SIGNIFICANT
-    best = int(np.argmax(rules.gains))
+    # What gains nothing is no better than never.
+    best = int(np.argmax(rules.gains)) if rules.gains.max() > _SMALLEST_ERROR else len(apart)
     low, high = rules.bounds(best)
     if best == len(apart):
         verdict = Verdict.NOT if high < worth else Verdict.UNCLEAR
@@ -200,11 +201,14 @@ class _Rules:
         better = self.gains - self.gains[row]
         again = self.resampled - self.resampled[:, [row]]
         errors = again.std(axis=0)
-        sure = errors > _SMALLEST_ERROR
-        if not sure.any():
+        varies = errors > _SMALLEST_ERROR
+        if (better[~varies] > _SMALLEST_ERROR).any():
+            # The same for every user: no resample is without it.
+            return 1.0 / (1 + len(again))
+        if not varies.any():
             return 1.0
-        strongest = float((better[sure] / errors[sure]).max())
-        by_chance = ((again[:, sure] - better[sure]) / errors[sure]).max(axis=1)
+        strongest = float((better[varies] / errors[varies]).max())
+        by_chance = ((again[:, varies] - better[varies]) / errors[varies]).max(axis=1)
         return float((1 + (by_chance >= strongest).sum()) / (1 + len(by_chance)))
 
     def bounds(self, row: int) -> tuple[float, float]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 import scipy.sparse as sp
 from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import svds
@@ -19,6 +20,7 @@ from schemas.decoded import Attributes, FastEvent, Item
 __all__ = ["Grouping", "declared_groupings", "descriptions", "discovered_grouping", "titles"]
 
 _DIMENSION: Final = 8
+_DENSE: Final = 500
 _MOST_PERSONAS: Final = 12
 _LEAST_OPINIONS: Final = 3
 _DESCRIBED: Final = 0.9
@@ -105,6 +107,7 @@ def discovered_grouping(
     *,
     minimum_size: int,
     seed: int,
+    by_item: bool = False,
 ) -> Grouping | None:
     """Users who think alike, from half 0 of the opinions; None if nobody can be parted.
 
@@ -117,13 +120,16 @@ def discovered_grouping(
     Args:
         texts: Item → words for what it is, as `descriptions`.
         kind: Whether items were put before the users, or were chosen by them.
-        minimum_size: Parts with fewer than twice as many users stay whole.
+        minimum_size: Parts with fewer than four times as many users stay whole.
+        by_item: Never look at what items are: the two sides of a comparison are often the same.
     """
     seen = [one for one in opinions if one.half == 0]
     group_of: dict[str, str] = {}
     groups = 0
     for part in _connected(seen):
-        found = _clusters(_places(part, texts, kind), minimum_size=minimum_size, seed=seed)
+        found = _clusters(
+            _places(part, {} if by_item else texts, kind), minimum_size=minimum_size, seed=seed
+        )
         group_of |= {user: f"p{groups + cluster + 1}" for user, cluster in found.items()}
         groups += len(set(found.values()))
     if not group_of:
@@ -182,16 +188,24 @@ def _places(
     else:
         # Shrunk to 0: the only opinion on an item would else say nothing.
         table -= met * (table.sum(axis=0) / (met.sum(axis=0) + 2.0))
-    # A fixed start makes the result a function of the opinions.
-    start = np.random.default_rng(0).standard_normal(min(table.shape))
-    left, values, _ = svds(table, k=min(_DIMENSION, min(table.shape) - 1), v0=start)
-    places = left * values
+    places = _leading(table)
     norms = np.linalg.norm(places, axis=1)
     directed = norms > _SMALLEST
     return _Places(
         tuple(user for user, has in zip(users, directed.tolist(), strict=True) if has),
         (places[directed] / norms[directed, None]).astype(np.float32),
     )
+
+
+def _leading(table: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Rows along the leading singular directions, shape (rows, ≤ 8)."""
+    if min(table.shape) <= _DENSE:
+        left, values, _ = np.linalg.svd(table, full_matrices=False)
+        return np.asarray(left[:, :_DIMENSION] * values[:_DIMENSION], np.float64)
+    # A fixed start makes the result a function of the table.
+    start = np.random.default_rng(0).standard_normal(min(table.shape))
+    left, values, _ = svds(table, k=_DIMENSION, v0=start)
+    return np.asarray(left * values, np.float64)
 
 
 def _columns(items: set[str], texts: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[int, ...]]:
@@ -214,9 +228,10 @@ def _columns(items: set[str], texts: Mapping[str, tuple[str, ...]]) -> dict[str,
 
 def _clusters(places: _Places, *, minimum_size: int, seed: int) -> dict[str, int]:
     """Cluster by user, numbered from 0; empty where there are too few users."""
-    if len(places.users) < 2 * minimum_size:
+    # Half of the clusters that this allows may still be too small to be looked at.
+    most = min(_MOST_PERSONAS, len(places.users) // (2 * minimum_size))
+    if most < 2:
         return {}
-    most = min(_MOST_PERSONAS, len(places.users) // minimum_size)
     clustering = discover(places.vectors, most=most, seed=seed)
     names = {f"{row:03}": vector for row, vector in enumerate(clustering.centroids)}
     assigned = Centroids(0, names).assign(places.vectors)

@@ -114,7 +114,7 @@ def _set_blocks(result: SetResult, report: Report) -> Iterator[Block]:
             yield price_chart(f"{name}-cost", task.curve, metric=task.metric)
             yield _held_table(task)
         yield _cost_table(task)
-        yield crossover_chart(f"{name}-crossovers", [task.headline, *task.crossovers])
+        yield crossover_chart(f"{name}-crossovers", task.crossovers)
         yield _crossover_table(task)
         yield from _silenced(name, task, report)
 
@@ -367,7 +367,7 @@ def _method(report: Report) -> Iterator[Block]:
 def _span(point: Point) -> str:
     if point.last is None:
         return f"{point.first:,}+"
-    return f"{point.first:,}" if point.first == point.last else f"{point.first:,}-{point.last:,}"
+    return f"{point.first:,}" if point.first == point.last else f"{point.first:,} to {point.last:,}"
 
 
 def _band(band: Band) -> str:
