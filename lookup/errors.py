@@ -7,13 +7,15 @@ LookupError
 ValueError
 ├── InvalidName          an id or tenant that no event could carry
 ├── InvalidArgument      another part of a request that cannot be read
+├── TemplateUnusable     a template of context blocks that does not parse or render
 ├── InvalidEvents        what was to be published holds something else than events
 └── KeyReused            an idempotency key that came with another request before
 ConnectionError
 └── EventsNotTaken       Kafka did not acknowledge; the request may be repeated
 RuntimeError
 ├── KeyInUse             a request with this idempotency key is still under way
-└── NotYet               the store has not come as far as the answer has to
+├── NotYet               the store has not come as far as the answer has to
+└── TokenizerMissing     what a budget is counted with cannot be loaded
 OSError
 └── PortInUse            another program listens there
 """
@@ -31,6 +33,8 @@ __all__ = [
     "NotKnown",
     "NotYet",
     "PortInUse",
+    "TemplateUnusable",
+    "TokenizerMissing",
     "UnknownItem",
     "UnknownPersona",
     "WrongEvent",
@@ -115,6 +119,14 @@ class KeyInUse(RuntimeError):
 
 class NotYet(RuntimeError):
     """What is stored has not come as far as the answer has to, and the wait is over."""
+
+
+class TemplateUnusable(ValueError):
+    """A template of context blocks cannot be read, parsed or rendered."""
+
+
+class TokenizerMissing(RuntimeError):
+    """The tokenizer cannot be loaded; the message says what to install."""
 
 
 class PortInUse(OSError):

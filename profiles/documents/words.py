@@ -12,7 +12,7 @@ import math
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
@@ -21,6 +21,7 @@ from typing import Final
 __all__ = [
     "MEAN_TERMS",
     "SparseVector",
+    "bm25_scores",
     "inverse_document_frequency",
     "passage_words",
     "query_words",
@@ -133,3 +134,18 @@ def inverse_document_frequency(documents: int, containing: int) -> float:
     0.6931
     """
     return math.log(1.0 + (documents - containing + 0.5) / (containing + 0.5))
+
+
+def bm25_scores(query: SparseVector, texts: Sequence[str]) -> list[float]:
+    """BM25 of each text among these texts, ≥ 0: 0 where no word is common."""
+    vectors = [passage_words(text) for text in texts]
+    held = [dict(zip(one.indices, one.values, strict=True)) for one in vectors]
+    weights = {
+        index: weight
+        * inverse_document_frequency(len(texts), sum(index in words for words in held))
+        for index, weight in zip(query.indices, query.values, strict=True)
+    }
+    return [
+        sum(weights[index] * words[index] for index in weights.keys() & words.keys())
+        for words in held
+    ]
