@@ -19,7 +19,7 @@ __all__ = [
     "vocabulary_of",
 ]
 
-_PRIOR: Final = 500.0
+_PRIOR: Final = 50.0
 _LEAST_Z: Final = 1.96
 _LEAST_COUNT: Final = 2
 _LEAST_LETTERS: Final = 3
@@ -99,7 +99,7 @@ def text_profile(
     """Describe what a user wrote; the order of the passages does not matter.
 
     Terms are ranked by log-odds with an informative Dirichlet prior (Monroe, Colaresi & Quinn
-    2008, "Fightin' Words", eq. 16 and 20–22), the prior being everybody's usage, worth 500
+    2008, "Fightin' Words", eq. 16 and 20–22), the prior being everybody's usage, worth 50
     words. Without a vocabulary nothing can be said to be particular, so there are no terms.
 
     Args:
