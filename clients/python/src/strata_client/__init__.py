@@ -1,0 +1,44 @@
+"""Ask Strata what is known about a user, and tell it what users do."""
+
+from strata_client._asking import Published
+from strata_client._async import AsyncStrata
+from strata_client._sync import Strata
+from strata_client.errors import StrataError
+from strata_client.events import (
+    Attributes,
+    Choice,
+    Consent,
+    Document,
+    Erasure,
+    Event,
+    EventLike,
+    Identity,
+    Interaction,
+    Item,
+    ItemRetired,
+    Preference,
+)
+from strata_client.quick import QuickProfile
+from strata_client.retries import RetryBudget, RetryPolicy
+
+__all__ = [
+    "AsyncStrata",
+    "Attributes",
+    "Choice",
+    "Consent",
+    "Document",
+    "Erasure",
+    "Event",
+    "EventLike",
+    "Identity",
+    "Interaction",
+    "Item",
+    "ItemRetired",
+    "Preference",
+    "Published",
+    "QuickProfile",
+    "RetryBudget",
+    "RetryPolicy",
+    "Strata",
+    "StrataError",
+]

@@ -1,0 +1,237 @@
+"""The client for programs with an event loop.
+
+`_sync` is made from this file by `clients/generate.py`: change it here.
+"""
+
+import copy
+import time
+from collections.abc import AsyncIterator, Iterable, Sequence
+from typing import Protocol, Self, TypeVar
+
+import httpx
+from tenacity import AsyncRetrying
+
+from strata_client import _calls, answers
+from strata_client._asking import (
+    DEFAULT_TIMEOUT_S,
+    Published,
+    SeenPositions,
+    headers_of,
+    is_loopback,
+    knowing,
+)
+from strata_client._calls import MOST_LISTED, Call
+from strata_client.events import EventLike, Record
+from strata_client.keys import DEFAULT_TENANT
+from strata_client.positions import Positions, joined, positions_of, token_of
+from strata_client.publishers import AsyncPublisher
+from strata_client.quick import QuickProfile, from_profile
+from strata_client.retries import RetryBudget, RetryPolicy, rules
+
+__all__ = ["AsyncCachedProfiles", "AsyncStrata"]
+
+T = TypeVar("T")
+
+
+class AsyncCachedProfiles(Protocol):
+    """Where `AsyncStrata.quick_profile` looks first."""
+
+    async def read(self, tenant: str, user_id: str) -> QuickProfile | None: ...
+
+
+class AsyncStrata:
+    """Asks a service of Strata as one tenant, and publishes to it.
+
+    Every method may raise a `StrataError` (see `strata_client.errors`). Reads, and publishing,
+    are tried again within `retries` and `budget`. One object belongs to one event loop.
+
+    Args:
+        url: Of the service.
+        timeout_s: For each attempt to get an answer.
+        publisher: Where events go instead of to the service, such as
+            `strata_client.kafka.AsyncKafkaPublisher`; its owner closes it.
+        cache: For `quick_profile`, such as `strata_client.redis.AsyncRedisProfiles`.
+        transport: Of httpx, for tests and for proxies of one's own.
+    """
+
+    def __init__(
+        self,
+        url: str = "http://127.0.0.1:8700",
+        *,
+        tenant: str = DEFAULT_TENANT,
+        timeout_s: float = DEFAULT_TIMEOUT_S,
+        retries: RetryPolicy | None = None,
+        budget: RetryBudget | None = None,
+        publisher: AsyncPublisher | None = None,
+        cache: AsyncCachedProfiles | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self.tenant = tenant
+        self._http = httpx.AsyncClient(
+            base_url=url,
+            headers=headers_of(tenant),
+            timeout=timeout_s,
+            transport=transport,
+            trust_env=not is_loopback(url),
+        )
+        self._budget = budget or RetryBudget()
+        self._rules = rules(retries or RetryPolicy(), self._budget)
+        self._publisher = publisher
+        self._cache = cache
+        self._session: SeenPositions | None = None
+
+    def session(self) -> "AsyncStrata":
+        """A client over the same connections whose reads know what was published through it."""
+        session = copy.copy(self)
+        session._session = SeenPositions()  # noqa: SLF001 - it is one of these
+        return session
+
+    async def close(self) -> None:
+        """Close the connections, those of its sessions too."""
+        await self._http.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def profile(self, user_id: str, *, at_least: str | None = None) -> answers.Profile:
+        """What is known about a user; an unknown one is answered from the layers above."""
+        return await self._ask(knowing(_calls.profile(user_id), at_least, self._session))
+
+    async def quick_profile(self, user_id: str) -> QuickProfile:
+        """The user's own layer, from the cache if it can be; else as `profile`."""
+        written = self._session is not None and self._session.token is not None
+        if self._cache is not None and not written:
+            cached = await self._cache.read(self.tenant, user_id)
+            if cached is not None:
+                return cached
+        return from_profile(await self.profile(user_id))
+
+    async def profiles(
+        self, user_ids: Sequence[str], *, at_least: str | None = None
+    ) -> tuple[answers.Profile, ...]:
+        """Several users in the order asked, a hundred per request."""
+        found: list[answers.Profile] = []
+        for start in range(0, len(user_ids), MOST_LISTED):
+            call = _calls.profiles(user_ids[start : start + MOST_LISTED])
+            answer = await self._ask(knowing(call, at_least, self._session))
+            found.extend(answer.profiles)
+        return tuple(found)
+
+    async def rank(
+        self,
+        user_id: str,
+        *,
+        limit: int = 10,
+        exclude_seen: bool = True,
+        at_least: str | None = None,
+    ) -> answers.Ranking:
+        """Items for a user, best first, with reasons; `limit` in [1, 100]."""
+        call = _calls.rank(user_id, limit=limit, exclude_seen=exclude_seen)
+        return await self._ask(knowing(call, at_least, self._session))
+
+    async def personas(
+        self, *, limit: int = MOST_LISTED, cursor: str | None = None
+    ) -> answers.Personas:
+        """One page of personas, largest first; `next_cursor` asks for the next one."""
+        return await self._ask(_calls.personas(limit=limit, cursor=cursor))
+
+    async def all_personas(self) -> AsyncIterator[answers.Persona]:
+        """The personas of all pages."""
+        cursor = None
+        while True:
+            page = await self.personas(cursor=cursor)
+            for persona in page.personas:
+                yield persona
+            cursor = page.next_cursor
+            if cursor is None:
+                return
+
+    async def persona(self, persona_id: str) -> answers.Persona:
+        """One persona; raises UnknownPersona."""
+        return await self._ask(_calls.persona(persona_id))
+
+    async def statistics(
+        self, persona_id: str | None = None, *, most: int = 20
+    ) -> answers.Statistics:
+        """Statistics of everybody, or of one persona; `most` items per list, in [1, 100]."""
+        return await self._ask(_calls.statistics(persona_id, most=most))
+
+    async def similar_items(self, item_id: str, *, limit: int = 10) -> answers.SimilarItems:
+        """Items nearest to one; raises UnknownItem."""
+        return await self._ask(_calls.similar_items(item_id, limit=limit))
+
+    async def similar_users(
+        self, user_id: str, *, limit: int = 10, at_least: str | None = None
+    ) -> answers.SimilarUsers:
+        """Users whose evidence points the same way."""
+        call = _calls.similar_users(user_id, limit=limit)
+        return await self._ask(knowing(call, at_least, self._session))
+
+    async def live(self) -> bool:
+        """The service answers."""
+        return await self._ask(_calls.live())
+
+    async def ready(self) -> answers.Readiness:
+        """Whether every store of the service answers."""
+        return await self._ask(_calls.ready())
+
+    async def publish(
+        self, events: EventLike | Iterable[EventLike], *, idempotency_key: str | None = None
+    ) -> Published:
+        """Publish one event or several; returns when all of them are safe in Kafka.
+
+        All are checked first, as the stream will check them. More than a request may carry go
+        in several: those before one that fails are safe, and publishing all again does no harm.
+
+        Args:
+            idempotency_key: For publishing over HTTP: the same events under the same key are
+                sent once, within a day. Left out, a new one guards the retries.
+
+        Raises:
+            InvalidEvents: nothing was sent.
+        """
+        records = _calls.records_of(
+            _calls.listed(events), tenant=self.tenant, now_ms=time.time_ns() // 1_000_000
+        )
+        if not records:
+            return Published(0, "")
+        reached = await self._sent(records, idempotency_key)
+        if self._session is not None:
+            self._session.add(reached)
+        return Published(len(records), token_of(reached))
+
+    async def _sent(self, records: Sequence[Record], idempotency_key: str | None) -> Positions:
+        if self._publisher is not None:
+            return await self._publisher.send(records)
+        reached: Positions = {}
+        for call in _calls.publishing(_calls.batches_of(records), idempotency_key):
+            accepted = await self._ask(call)
+            reached = joined(reached, positions_of(accepted.token))
+        return reached
+
+    async def _ask(self, call: Call[T]) -> T:
+        answer: T = await AsyncRetrying(
+            retry=self._rules.retry,
+            wait=self._rules.wait,
+            stop=self._rules.stop,
+            reraise=True,
+        )(self._try, call)
+        return answer
+
+    async def _try(self, call: Call[T]) -> T:
+        try:
+            response = await self._http.request(
+                call.method,
+                call.path,
+                params=call.params,
+                headers=call.all_headers,
+                content=call.body,
+            )
+        except httpx.TransportError as error:
+            raise _calls.unanswered(error, self._http.base_url) from error
+        answer = _calls.answer_of(call, response)
+        self._budget.give_back()
+        return answer

@@ -1,0 +1,485 @@
+"""What the service answers. Generated from its OpenAPI document: do not edit.
+
+Times are RFC 3339 in UTC. `None` means absent, never zero. Fields that a newer service adds are
+ignored.
+"""
+
+import msgspec
+
+__all__ = [
+    "Absence",
+    "Accepted",
+    "AppliedNorm",
+    "DeclaredMembership",
+    "Evidence",
+    "EvidenceByLayer",
+    "Interest",
+    "ItemTrend",
+    "Label",
+    "Learned",
+    "Membership",
+    "NamedItem",
+    "Norm",
+    "Persona",
+    "Personas",
+    "PopularItem",
+    "Problem",
+    "ProblemField",
+    "Profile",
+    "Profiles",
+    "RankedItem",
+    "Ranking",
+    "Readiness",
+    "Reason",
+    "SimilarItem",
+    "SimilarItems",
+    "SimilarUser",
+    "SimilarUsers",
+    "Statistics",
+    "StoreReadiness",
+    "ValueCount",
+    "Weights",
+]
+
+
+class StoreReadiness(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether a store answers; `error` says how it failed."""
+
+    ready: bool
+    error: str | None
+
+
+class Readiness(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether every store answers."""
+
+    ready: bool
+    stores: dict[str, StoreReadiness]
+
+
+class Accepted(msgspec.Struct, frozen=True, kw_only=True):
+    """Events that Kafka has acknowledged: they will be folded, and nothing can lose them.
+
+    Attributes:
+        accepted: How many; at least 1.
+        token: Opaque; a read with `at_least=token` answers no older than these events.
+    """
+
+    accepted: int
+    token: str
+
+
+class ProblemField(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing wrong with a request.
+
+    Attributes:
+        where: A path such as `body.limit`; `body.3` is the event at index 3.
+        code: A fixed word for programs; null if only the message tells.
+    """
+
+    where: str
+    message: str
+    code: str | None = None
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
+    """Problem details (RFC 9457), media type `application/problem+json`.
+
+    `type` is a URN that stays; `detail` is about this occurrence. `fields` are
+    given when the request is at fault. `request_id` is that of the answer's
+    header `X-Request-ID`, and stands in the service's log.
+    """
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    fields: tuple[ProblemField, ...] = ()
+    request_id: str | None = None
+
+
+class SimilarItem(msgspec.Struct, frozen=True, kw_only=True):
+    """`score` is the dot product of the two item vectors."""
+
+    item_id: str
+    title: str | None
+    score: float
+
+
+class SimilarItems(msgspec.Struct, frozen=True, kw_only=True):
+    """Nearest items first; none while the item itself is not described."""
+
+    tenant: str
+    item_id: str
+    title: str | None
+    described: bool
+    items: tuple[SimilarItem, ...]
+
+
+class Label(msgspec.Struct, frozen=True, kw_only=True):
+    """Something a persona likes more than everyone does; `score` is a z-score, > 0.
+
+    `count` is how many positive entries of its members are behind it.
+    """
+
+    text: str
+    score: float
+    count: int
+
+
+class PopularItem(msgspec.Struct, frozen=True, kw_only=True):
+    """`score` is decayed popularity; the others count users' live entries of that sign."""
+
+    item_id: str
+    title: str | None
+    score: float
+    positive: int
+    negative: int
+
+
+class Persona(msgspec.Struct, frozen=True, kw_only=True):
+    """A persona as published, and what is popular in it.
+
+    Attributes:
+        share: Of the users with a direction; of a declared persona, of all with any event.
+        labels: Of a discovered one.
+        title, description: Of a declared one; null for a discovered one.
+    """
+
+    tenant: str
+    id: str
+    size: int
+    share: float
+    labels: tuple[Label, ...]
+    popular: tuple[PopularItem, ...]
+    stale: bool
+    stale_because: tuple[str, ...]
+    title: str | None = None
+    description: str | None = None
+
+
+class Personas(msgspec.Struct, frozen=True, kw_only=True):
+    """The tenant's discovered personas, largest first, and the declared ones.
+
+    Attributes:
+        version: Of the published set; null if none was published yet.
+        users: Users with a direction when it was published.
+        hidden: Personas not listed because they have fewer than `minimum_size` members.
+        declared: In the order of their file, as far as they are large enough.
+        declared_hidden: Those that are not.
+        silhouette: How well apart the personas lie, in [-1, 1]; null without a set.
+        next_cursor: Asks for the personas after these; null if there are none.
+    """
+
+    tenant: str
+    version: int | None
+    users: int
+    silhouette: float | None
+    minimum_size: int
+    hidden: int
+    personas: tuple[Persona, ...]
+    stale: bool
+    stale_because: tuple[str, ...]
+    next_cursor: str | None = None
+    declared: tuple[Persona, ...] = ()
+    declared_hidden: int = 0
+
+
+class Membership(msgspec.Struct, frozen=True, kw_only=True):
+    """The persona a user resembles. `share` is its part of all users with a direction."""
+
+    id: str
+    size: int
+    share: float
+    labels: tuple[Label, ...]
+
+
+class Absence(msgspec.Struct, frozen=True, kw_only=True):
+    """Why something is not there: a fixed word for programs, a sentence for people."""
+
+    code: str
+    text: str
+
+
+class Evidence(msgspec.Struct, frozen=True, kw_only=True):
+    """How much is known of a user.
+
+    `mass` is Σ |weight| · decay; `effective_sample_size` is how many equally
+    weighted events that is worth (Kish); `events` counts all ever folded;
+    `newest_at` is the event time of the newest one still kept.
+    """
+
+    mass: float
+    effective_sample_size: float
+    events: int
+    newest_at: str | None
+
+
+class Weights(msgspec.Struct, frozen=True, kw_only=True):
+    """How much each layer weighs in an answer; they sum to 1 up to rounding of floats."""
+
+    user: float
+    persona: float
+    global_: float = msgspec.field(name="global")
+
+
+class Interest(msgspec.Struct, frozen=True, kw_only=True):
+    """An item that a user's live entries are about.
+
+    `worth` is Σ weight · decay over them; negative for a dislike. The rest is of
+    the newest one.
+    """
+
+    item_id: str
+    title: str | None
+    worth: float
+    action: str
+    at: str
+    data_type: str
+
+
+class DeclaredMembership(msgspec.Struct, frozen=True, kw_only=True):
+    """A declared persona that a user belongs to by what they stated.
+
+    `share` is its part of all users with any event.
+    """
+
+    id: str
+    title: str
+    description: str
+    size: int
+    share: float
+
+
+class Profile(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known about a user, and how sure that is.
+
+    Attributes:
+        known: False if no event of this user was ever folded.
+        level: The layer with the largest weight: what the answer rests on.
+        version: Of the user's state; 0 if unknown.
+        persona: Null for the reason given in `persona_absent`.
+        declared: Declared personas of the user, in the order of their file; those
+            that are too small to be shown are left out.
+        interests: Strongest likes first, at most 32 together with `dislikes`.
+        dislikes: Strongest first.
+        totals: Data type → action → events ever.
+        attributes: What the user stated.
+        popular: What is popular in the layer above: the persona if one is named, else everybody.
+        waiting: Some event is about an item that is not described yet.
+        as_of: Arrival of the newest record folded in; for a user without one,
+            the event time that the statistics end at. Null if neither is known.
+    """
+
+    tenant: str
+    user_id: str
+    known: bool
+    level: str
+    version: int
+    persona: Membership | None
+    persona_absent: Absence | None
+    evidence: Evidence
+    weights: Weights
+    interests: tuple[Interest, ...]
+    dislikes: tuple[Interest, ...]
+    totals: dict[str, dict[str, int]]
+    attributes: dict[str, str | int | float | bool]
+    popular: tuple[PopularItem, ...]
+    waiting: bool
+    stale: bool
+    stale_because: tuple[str, ...]
+    as_of: str | None
+    declared: tuple[DeclaredMembership, ...] = ()
+
+
+class Profiles(msgspec.Struct, frozen=True, kw_only=True):
+    """In the order asked."""
+
+    profiles: tuple[Profile, ...]
+
+
+class NamedItem(msgspec.Struct, frozen=True, kw_only=True):
+    """An item; `title` is null while it has none."""
+
+    item_id: str
+    title: str | None
+
+
+class Reason(msgspec.Struct, frozen=True, kw_only=True):
+    """A layer's part in an item's score.
+
+    `share` is in (0, 1]; the shares of one item sum to 1. `because_item` is the
+    liked item nearest to this one; only the user layer has it.
+    """
+
+    layer: str
+    text: str
+    share: float
+    because_item: NamedItem | None
+
+
+class RankedItem(msgspec.Struct, frozen=True, kw_only=True):
+    """An item in its place.
+
+    `score` is in [0, 1]. By a learned model it is the chance that of all items left this
+    is the one liked next; before there is one, 1 is an item that every layer in use puts
+    first. It is null, and there are no reasons, for an item that only a norm put there.
+    `norm` is "norm:ID" for an item that a norm put in its place.
+    """
+
+    item_id: str
+    title: str | None
+    score: float | None
+    reasons: tuple[Reason, ...]
+    norm: str | None = None
+
+
+class AppliedNorm(msgspec.Struct, frozen=True, kw_only=True):
+    """A norm that holds for the user.
+
+    `removed` are the items that would have stood in the answer, and `added` those
+    that stand in it by this norm; ids, best first.
+    """
+
+    id: str
+    kind: str
+    reason: str
+    declared_by: str
+    since: str
+    removed: tuple[str, ...]
+    added: tuple[str, ...]
+
+
+class EvidenceByLayer(msgspec.Struct, frozen=True, kw_only=True):
+    """How many events each layer's part of an answer rests on."""
+
+    user: float
+    persona: float
+    global_: float = msgspec.field(name="global")
+
+
+class Learned(msgspec.Struct, frozen=True, kw_only=True):
+    """The learned model that an answer was made by, one version from start to end.
+
+    Attributes:
+        version: Of the models.
+        space: Of the item space they are in.
+        uncertainty: Entropy of which item is next, as a part of the most there could be:
+            1 where all are equally likely.
+        persona_abstains: The user's personas are such as do not predict.
+    """
+
+    version: int
+    space: int
+    uncertainty: float
+    effective_sample_size: EvidenceByLayer
+    persona_abstains: bool
+
+
+class Ranking(msgspec.Struct, frozen=True, kw_only=True):
+    """Items for a user, best first. Fields as in `ProfileView`.
+
+    Attributes:
+        norms: Those that hold for the user, with what each did to the answer.
+        learned: Null before anything was learned.
+    """
+
+    tenant: str
+    user_id: str
+    known: bool
+    level: str
+    persona: Membership | None
+    persona_absent: Absence | None
+    evidence: Evidence
+    weights: Weights
+    exclude_seen: bool
+    items: tuple[RankedItem, ...]
+    stale: bool
+    stale_because: tuple[str, ...]
+    norms: tuple[AppliedNorm, ...] = ()
+    learned: Learned | None = None
+
+
+class ItemTrend(msgspec.Struct, frozen=True, kw_only=True):
+    """An item rising: events in the window against the window before.
+
+    `score` is the difference in standard deviations of a Poisson count; > 0.
+    """
+
+    item_id: str
+    title: str | None
+    score: float
+    recent: int
+    before: int
+
+
+class ValueCount(msgspec.Struct, frozen=True, kw_only=True):
+    """How many users stated this value."""
+
+    value: str | int | float | bool | None
+    users: int
+
+
+class Norm(msgspec.Struct, frozen=True, kw_only=True):
+    """A rule of people that wins over what is learned.
+
+    Attributes:
+        kind: "never", "only" or "always".
+        reason: For the people it holds for.
+        declared_by, since: Where it comes from.
+    """
+
+    id: str
+    kind: str
+    reason: str
+    declared_by: str
+    since: str
+
+
+class Statistics(msgspec.Struct, frozen=True, kw_only=True):
+    """Statistics of everybody, or of one persona.
+
+    Attributes:
+        persona: Whose statistics; null for everybody's.
+        published: False while none have been published: all else is then empty.
+        users: Users with any event.
+        directed: Users whose evidence has a direction.
+        events: Data type → action → events ever.
+        popular: Highest decayed popularity first.
+        trends: Window ("1h", "24h", "7d") → items rising most in it.
+        attributes: Name → most frequent values.
+        as_of: Event time that windows and decay end at.
+        norms: In force for everybody or some, in the order of their file; none with a persona.
+    """
+
+    tenant: str
+    persona: str | None
+    published: bool
+    users: int
+    directed: int
+    events: dict[str, dict[str, int]]
+    popular: tuple[PopularItem, ...]
+    trends: dict[str, tuple[ItemTrend, ...]]
+    attributes: dict[str, tuple[ValueCount, ...]]
+    as_of: str | None
+    stale: bool
+    stale_because: tuple[str, ...]
+    norms: tuple[Norm, ...] = ()
+
+
+class SimilarUser(msgspec.Struct, frozen=True, kw_only=True):
+    """`score` is a cosine. `persona` is null if there is none or it is hidden."""
+
+    user_id: str
+    score: float
+    persona: str | None
+
+
+class SimilarUsers(msgspec.Struct, frozen=True, kw_only=True):
+    """Nearest users first; none while the user's evidence has no direction."""
+
+    tenant: str
+    user_id: str
+    known: bool
+    directed: bool
+    users: tuple[SimilarUser, ...]
