@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from profiles.nextitem.histories import History
-from profiles.nextitem.ingredients import Columns, Questions, circumstances, features
+from profiles.nextitem.ingredients import Questions, circumstances, features
 from profiles.nextitem.itemspace import ItemSpace
 from profiles.nextitem.mixing import Mixing, barred_for
 from profiles.nextitem.population import Items, Population
@@ -53,7 +53,6 @@ def cross_fit(
     chance = min(1.0, settings.fitted_predictions / max(liked, 1))
     rng = np.random.default_rng(seed)
     fold_of = rng.integers(0, settings.folds, len(histories))
-    columns = Columns(len(items.keys))
     batches: list[tuple[int, int, npt.NDArray[np.int64]]] = []
     for user, history in enumerate(histories):
         new = _first_meetings(history)
@@ -69,11 +68,11 @@ def cross_fit(
         for place in rng.permutation(len(own)).tolist():
             user, part = own[place]
             questions = Questions.before(histories[user], part)
-            scores = features(population, questions, columns)
-            barred = barred_for(questions, columns)
+            scores = features(population, questions)
+            barred = barred_for(questions, len(items.keys))
             targets = histories[user].row[part]
             mixing.learn(scores, circumstances(questions), barred, targets)
-            base = np.log(population.popularity.appeal(len(columns)))
+            base = np.log(population.popularity.appeal(len(items.keys)))
             users.append(np.full(len(part), user))
             gains.append(_log_chance(scores[:, _PERSONA] + barred, targets))
             gains[-1] -= _log_chance(base + barred, targets)

@@ -11,11 +11,13 @@ from profiles.nextitem.histories import History
 from profiles.nextitem.personas import membership
 from profiles.nextitem.population import Population
 from profiles.nextitem.tastes import taste_weights
+from profiles.nextitem.transitions import Transitions
 from profiles.queries import Level
 
-__all__ = ["CIRCUMSTANCES", "INGREDIENTS", "Columns", "Questions", "circumstances", "features"]
+__all__ = ["CIRCUMSTANCES", "INGREDIENTS", "Questions", "circumstances", "features"]
 
 _Floats = npt.NDArray[np.float32]
+_Doubles = npt.NDArray[np.float64]
 _Rows = npt.NDArray[np.int64]
 
 INGREDIENTS: Final[Mapping[str, Level]] = {
@@ -76,34 +78,7 @@ class Questions:
         return len(self.ends)
 
 
-@dataclass(frozen=True, slots=True)
-class Columns:
-    """The items that are scored: all of a model, or some of them.
-
-    Attributes:
-        rows: Shape (r,), ascending; None for all.
-        place: Column of each item of the model, -1 for none; None for all.
-    """
-
-    items: int
-    rows: _Rows | None = None
-    place: _Rows | None = None
-
-    @classmethod
-    def some(cls, rows: _Rows, items: int) -> "Columns":
-        place = np.full(items, -1, np.int64)
-        place[rows] = np.arange(len(rows))
-        return cls(items, rows, place)
-
-    def __len__(self) -> int:
-        return self.items if self.rows is None else len(self.rows)
-
-    def of(self, values: _Floats) -> _Floats:
-        """The scored part of an array whose first axis are items."""
-        return values[: self.items] if self.rows is None else values[self.rows]
-
-
-def circumstances(questions: Questions) -> npt.NDArray[np.float64]:
+def circumstances(questions: Questions) -> _Doubles:
     """What the weights of a mix depend on, shape (m, CIRCUMSTANCES).
 
     A one; the length of the history in liked acts, and the pause since the last act, both
@@ -124,9 +99,7 @@ def circumstances(questions: Questions) -> npt.NDArray[np.float64]:
     )
 
 
-def _spread(
-    values: npt.NDArray[np.float64], knots: npt.NDArray[np.float64]
-) -> npt.NDArray[np.float64]:
+def _spread(values: _Doubles, knots: _Doubles) -> _Doubles:
     """Weights of linear interpolation between knots, constant beyond the ends; rows sum to 1."""
     inside = np.clip(values, knots[0], knots[-1])
     after = np.clip(np.searchsorted(knots, inside), 1, len(knots) - 1)
@@ -138,27 +111,24 @@ def _spread(
     return out
 
 
-def features(population: Population, questions: Questions, columns: Columns) -> _Floats:
-    """Scores of shape (m, len(INGREDIENTS), columns); zeros where an ingredient says nothing."""
-    out = np.zeros((len(questions), len(INGREDIENTS), len(columns)), np.float32)
-    popularity, items = population.popularity, columns.items
+def features(population: Population, questions: Questions) -> _Floats:
+    """Scores of shape (m, len(INGREDIENTS), items); zeros where an ingredient says nothing."""
+    popularity, items = population.popularity, len(population.text)
+    out = np.zeros((len(questions), len(INGREDIENTS), items), np.float32)
     share = popularity.share(items)
-    log_met = popularity.log_met(items)
-    out[:, 0] = columns.of(log_met)
-    out[:, 1] = columns.of(popularity.log_liked_share(items))
-    out[:, 2] = columns.of(popularity.around(questions.times_ms, share).T).T
-    out[:, 3] = columns.of(popularity.at_stage(questions.ends, share).T).T
     appeal = popularity.appeal(items)
-    out[:, 4] = columns.of(np.log(appeal))
+    out[:, 0] = popularity.log_met(items)
+    out[:, 1] = popularity.log_liked_share(items)
+    out[:, 2] = popularity.around(questions.times_ms, share)
+    out[:, 3] = popularity.at_stage(questions.ends, share)
+    out[:, 4] = np.log(appeal)
     if len(questions.history) and questions.ends.any():
-        _recent_features(out, population, questions, columns, log_met)
-        _taste_features(out, population, questions, columns, appeal)
+        _recent_features(out, population, questions)
+        _taste_features(out, population, questions, appeal)
     return out
 
 
-def _recent_features(
-    out: _Floats, population: Population, questions: Questions, columns: Columns, log_met: _Floats
-) -> None:
+def _recent_features(out: _Floats, population: Population, questions: Questions) -> None:
     history, recent = questions.history, population.recent
     lags = np.arange(recent)
     acts = questions.ends[:, None] - 1 - lags
@@ -167,33 +137,54 @@ def _recent_features(
     uniq, which = np.unique(rows[valid], return_inverse=True)
     question = np.nonzero(valid)[0]
 
-    def weighted(weights: npt.NDArray[np.float64]) -> _Floats:
+    def weighted(weights: _Doubles) -> _Floats:
         """Weights by lag as a matrix of questions by distinct recent items."""
         matrix = np.zeros((len(questions), len(uniq)), np.float32)
         np.add.at(matrix, (question, which), weights[valid].astype(np.float32))
         return matrix
 
-    steps = population.steps.shares(uniq, len(columns), columns.place)
+    steps, unmet = _unmet(population.steps, uniq, questions, out.shape[2])
     counted = valid.astype(np.float64)
     for ingredient, first, last in ((5, 0, 1), (6, 1, 3), (7, 3, recent)):
         part = np.where((lags >= first) & (lags < last), counted, 0.0)
         part /= np.maximum(part.sum(axis=1, keepdims=True), 1.0)
-        out[:, ingredient] = _log_share(weighted(part) @ steps)
-    sessions = population.sessions.shares(uniq, len(columns), columns.place)
+        out[:, ingredient] = _log_share((weighted(part) / unmet) @ steps)
+    sessions, unmet = _unmet(population.sessions, uniq, questions, out.shape[2])
     gaps_ms = questions.times_ms[:, None] - history.time_ms[np.maximum(acts, 0)]
     near = np.exp(-np.maximum(gaps_ms, 0) / (1000.0 * _SESSION_S)) + _SESSION_FLOOR
-    out[:, 8] = _log_share(weighted(_SESSION_FADE**lags * near) @ sessions)
+    out[:, 8] = _log_share((weighted(_SESSION_FADE**lags * near) / unmet) @ sessions)
     fade = np.where(valid, _RECENT_FADE**lags, 0.0)
     fade /= np.maximum(fade.sum(axis=1, keepdims=True), 1e-9)
     faded = weighted(fade)
     occasion = population.occasion
-    out[:, 9] = (_SPACE_SCALE * (faded @ occasion[uniq])) @ columns.of(occasion).T
-    _text_features(out, population, questions, columns, faded @ population.text[uniq])
-    out[:, 13] = _nearness(columns.of(log_met), log_met[uniq], faded, float(log_met.min()))
+    out[:, 9] = (_SPACE_SCALE * (faded @ occasion[uniq])) @ occasion.T
+    _text_features(out, population, questions, faded @ population.text[uniq])
+    out[:, 13] = _nearness(out[0, 0], out[0, 0, uniq], faded)
+
+
+def _unmet(
+    transitions: Transitions, sources: _Rows, questions: Questions, items: int
+) -> tuple[_Floats, _Floats]:
+    """What follows the sources, and how much of it each question's user had not met.
+
+    Shares are of what is new to the user. So it does not matter whether the user's own past is
+    among what was counted: it led to what they have met.
+
+    Returns:
+        Shapes (sources, items) and (m, sources).
+    """
+    weights, given = transitions.outgoing(sources, items)
+    rows = questions.history.row
+    met = np.zeros((len(sources), len(rows) + 1), np.float32)
+    first = np.unique(rows, return_index=True)[1]
+    met[:, first + 1] = weights[:, rows[first]]
+    left = given - np.cumsum(met, axis=1)[:, questions.ends].T
+    # A kept weight may be too large, never by more than the error of Space-Saving.
+    return weights, np.maximum(left, transitions.prior)
 
 
 def _taste_features(
-    out: _Floats, population: Population, questions: Questions, columns: Columns, appeal: _Floats
+    out: _Floats, population: Population, questions: Questions, appeal: _Floats
 ) -> None:
     history = questions.history
     weights = taste_weights(history, questions.ends, population.half_rank)
@@ -202,13 +193,13 @@ def _taste_features(
     member = membership(vectors / np.maximum(norms, 1e-9), population.personas.centroids)
     # Who has shown nothing belongs nowhere.
     member *= norms > 0
-    out[:, 4] += columns.of(population.personas.advantage(member, appeal).T).T
+    out[:, 4] += population.personas.advantage(member, appeal)
     taste = _TASTE_SCALE * vectors[:, population.text.shape[1] :]
-    out[:, 10] = taste @ columns.of(population.taste).T
+    out[:, 10] = taste @ population.taste.T
 
 
 def _text_features(
-    out: _Floats, population: Population, questions: Questions, columns: Columns, recent: _Floats
+    out: _Floats, population: Population, questions: Questions, recent: _Floats
 ) -> None:
     """Cosines with the mean of recent and of liked texts: both at once, to read texts once."""
     history = questions.history
@@ -216,20 +207,21 @@ def _text_features(
     weights /= np.maximum(weights.sum(axis=1, keepdims=True), 1e-9)
     centres = np.concatenate((recent, weights @ population.text[history.row]))
     scale = np.float32(_SPACE_SCALE / population.space.text_weight**2)
-    cosines = (scale * centres) @ columns.of(population.text).T
+    cosines = (scale * centres) @ population.text.T
     out[:, 11], out[:, 12] = cosines[: len(recent)], cosines[len(recent) :]
 
 
-def _log_share(shares: _Floats) -> _Floats:
+def _log_share(shares: npt.NDArray[np.floating]) -> _Floats:
     return np.asarray(np.log(shares / np.float32(_UNSEEN_SHARE) + 1.0), np.float32)
 
 
-def _nearness(log_met: _Floats, recent: _Floats, weights: _Floats, lowest: float) -> _Floats:
-    """Log density of an item's popularity among the popularity of recent items, (m, columns).
+def _nearness(log_met: _Floats, recent: _Floats, weights: _Floats) -> _Floats:
+    """Log density of an item's popularity among the popularity of recent items, (m, items).
 
     People who have come to rare items stay there. A Gaussian kernel of width 0.7 nats, read
     from a table: one entry per tenth of a nat.
     """
+    lowest = float(log_met.min())
     bins = ((log_met - lowest) / _NEARNESS_STEP).astype(np.int64)
     grid = lowest + _NEARNESS_STEP * (np.arange(int(bins.max(initial=0)) + 1) + 0.5)
     kernel = np.exp(-((grid[None, :] - recent[:, None]) ** 2)).astype(np.float32)

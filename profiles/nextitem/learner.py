@@ -9,7 +9,7 @@ from profiles.entries import EMPTY, Entries
 from profiles.learning import KnownItem
 from profiles.nextitem.crossfit import Gains, cross_fit
 from profiles.nextitem.histories import History, about_items, history_of
-from profiles.nextitem.ingredients import Columns, Questions, circumstances, features
+from profiles.nextitem.ingredients import Questions, circumstances, features
 from profiles.nextitem.itemspace import ItemSpace
 from profiles.nextitem.mixing import Mixing, barred_for
 from profiles.nextitem.model import NextItemModel
@@ -181,11 +181,10 @@ class NextItemLearner:
         if not history.liked[act] or (history.row[:act] == row).any():
             return
         questions = Questions.before(history, np.array([act]))
-        columns = Columns(len(self._keys))
         self._mixing.learn(
-            features(self._population, questions, columns),
+            features(self._population, questions),
             circumstances(questions),
-            barred_for(questions, columns),
+            barred_for(questions, len(self._keys)),
             np.array([row]),
         )
 

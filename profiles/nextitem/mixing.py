@@ -10,7 +10,6 @@ import numpy.typing as npt
 from profiles.nextitem.ingredients import (
     CIRCUMSTANCES,
     INGREDIENTS,
-    Columns,
     Questions,
 )
 from profiles.nextitem.mixer import Mixer, Moments, moments
@@ -134,12 +133,9 @@ def rows_by_level(left_out: Iterable[str]) -> dict[Level, list[int]]:
     return rows
 
 
-def barred_for(questions: Questions, columns: Columns) -> npt.NDArray[np.float32]:
-    """Zeros, and -inf for what was met before each question, shape (m, columns)."""
-    barred = np.zeros((len(questions), len(columns)), np.float32)
-    rows = questions.history.row
-    at = rows if columns.place is None else columns.place[rows]
+def barred_for(questions: Questions, items: int) -> npt.NDArray[np.float32]:
+    """Zeros, and -inf for what was met before each question, shape (m, items)."""
+    barred = np.zeros((len(questions), items), np.float32)
     for question, end in enumerate(questions.ends.tolist()):
-        met = at[:end]
-        barred[question, met[met >= 0]] = -np.inf
+        barred[question, questions.history.row[:end]] = -np.inf
     return barred

@@ -11,7 +11,6 @@ import numpy.typing as npt
 from profiles.nextitem.histories import about_items, history_of
 from profiles.nextitem.ingredients import (
     INGREDIENTS,
-    Columns,
     Questions,
     circumstances,
     features,
@@ -119,7 +118,7 @@ class NextItemModel:
         history = history_of(about_items(state), self._row_of, self._policy)
         population = self._population
         questions = Questions.one(history, time_ms)
-        scores = features(population, questions, Columns(len(self._keys)))[0]
+        scores = features(population, questions)[0]
         around = circumstances(questions)
         mixes = self._mixing.mix(scores, around)
         gone = [self._row_of[key] for key in self._retired if key in self._row_of]
@@ -144,8 +143,7 @@ class NextItemModel:
     def ingredients(self, state: UserState, time_ms: int) -> dict[str, _Floats]:
         """What an answer is mixed from: by name (`INGREDIENTS`) a score of each item."""
         history = history_of(about_items(state), self._row_of, self._policy)
-        columns = Columns(len(self._keys))
-        scores = features(self._population, Questions.one(history, time_ms), columns)[0]
+        scores = features(self._population, Questions.one(history, time_ms))[0]
         return dict(zip(INGREDIENTS, scores, strict=True))
 
     def to_bytes(self) -> bytes:

@@ -211,7 +211,8 @@ def _events_before(acts: Acts, items: int, came_ms: Sequence[int | None]) -> _Do
     np.minimum.at(first, acts.row, acts.time_ms)
     came = np.array([0 if one is None else one for one in came_ms], np.int64)
     came = np.pad(came, (0, items - len(came)))
-    return np.searchsorted(np.sort(acts.time_ms), np.minimum(first, came)).astype(np.float64)
+    before = np.searchsorted(np.sort(acts.time_ms), np.minimum(first, came))
+    return np.asarray(before, np.float64)
 
 
 def _sized(counts: npt.NDArray[np.float64], items: int) -> npt.NDArray[np.float64]:

@@ -28,9 +28,9 @@ class Settings:
 
     recent: int = 10
     neighbours: int = 256
-    taste_dimension: int = 128
-    text_dimension: int = 96
-    occasion_dimension: int = 128
+    taste_dimension: int = 96
+    text_dimension: int = 32
+    occasion_dimension: int = 64
     text_weight: float = 0.3
     shrinkage: float = 200.0
     cold_likes: float = 0.0

@@ -32,7 +32,7 @@ class Transitions:
 
     def __init__(self, *, neighbours: int, prior: float) -> None:
         self._neighbours = neighbours
-        self._prior = prior
+        self.prior = prior
         self._successor = np.full((0, neighbours), _EMPTY, np.int32)
         self._weight = np.zeros((0, neighbours), np.float32)
         self._given = np.zeros(0, np.float64)
@@ -79,28 +79,23 @@ class Transitions:
         self._weight[sources, slot] += weights
         self._given[sources] += weights
 
-    def shares(self, sources: _Rows, columns: int, place: _Rows | None = None) -> _Weights:
-        """Share of each successor, shape (len(sources), columns); a row sums to < 1.
+    def outgoing(self, sources: _Rows, items: int) -> tuple[_Weights, _Weights]:
+        """Weights of what followed each source, and of all that did, kept or not.
 
-        Args:
-            place: Column of each item, -1 for none; by default an item is its own column.
+        Returns:
+            Shapes (len(sources), items) and (len(sources),). What was dropped, and the prior,
+            are in the second alone.
         """
-        out = np.zeros((len(sources), columns), np.float32)
+        weights = np.zeros((len(sources), items), np.float32)
+        given = np.full(len(sources), self.prior, np.float32)
         known = np.flatnonzero(sources < len(self._given))
-        if not len(known):
-            return out
         own = sources[known]
+        given[known] += self._given[own]
         successors = self._successor[own]
-        at = successors if place is None else np.where(successors >= 0, place[successors], _EMPTY)
-        shares = self._weight[own] / (self._given[own] + self._prior)[:, None].astype(np.float32)
-        row, slot = np.nonzero((at >= 0) & (at < columns))
+        row, slot = np.nonzero((successors >= 0) & (successors < items))
         # Successors of a source are distinct, so nothing is overwritten.
-        out[known[row], at[row, slot]] = shares[row, slot]
-        return out
-
-    def following(self, sources: _Rows, weights: _Weights, items: int) -> _Weights:
-        """Σ weight · share of each successor, shape (items,)."""
-        return np.asarray(weights @ self.shares(sources, items), np.float32)
+        weights[known[row], successors[row, slot]] = self._weight[own][row, slot]
+        return weights, given
 
     @property
     def size_bytes(self) -> int:
