@@ -229,6 +229,7 @@ def compose_worker(
             items=stores.profiles.items,
             control=stores.profiles.control,
             personas=stores.profiles.personas,
+            passages=stores.profiles.passages,
             cache=stores.redis.cache,
             aggregates=stores.redis.aggregates,
             flush=stores.profiles.flush,

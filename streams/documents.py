@@ -32,7 +32,7 @@ from profiles.documents.passages import (
 )
 from profiles.ids import user_key
 from profiles.policy import Policy
-from profiles.ports import Control, UserStore, Vector
+from profiles.ports import Control, StoreUnavailable, UserStore, Vector
 from profiles.state import EMPTY_STATE, DataType, UserState, decode_state
 from schemas import decoded as events
 from schemas import topics
@@ -132,17 +132,22 @@ class DocumentEngine:
     async def sweep(self, held: Mapping[int, Control]) -> None:
         """Delete, once per partition taken, what its users' states have forgotten.
 
-        Makes up for what an earlier owner wrote after it had lost the partition.
+        Makes up for what an earlier owner wrote after it had lost the partition. Where the
+        store does not answer, the next call begins again.
         """
         for partition, control in list(held.items()):
             if self._swept.get(partition) == control.token:
                 continue
-            async for page in self._users.scan(partition=partition):
-                for record in page:
-                    state = decode_state(record.state)
-                    forgotten = state.forget_before.get(DataType.DOCUMENTS)
-                    if forgotten is not None:
-                        await self._forget(record.tenant, record.key, forgotten)
+            try:
+                async for page in self._users.scan(partition=partition):
+                    for record in page:
+                        state = decode_state(record.state)
+                        forgotten = state.forget_before.get(DataType.DOCUMENTS)
+                        if forgotten is not None:
+                            await self._forget(record.tenant, record.key, forgotten)
+            except StoreUnavailable as error:
+                _log.warning("passages could not be swept now", reason=str(error))
+                return
             self._swept[partition] = control.token
 
     async def _settle(self, due: Sequence[_Pending]) -> None:

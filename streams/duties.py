@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from profiles.declared import NOTHING_DECLARED, DeclaredPersonas
+from profiles.documents.passages import PassageStore
 from profiles.policy import DEFAULT_POLICY, Policy
 from profiles.ports import (
     AggregateStore,
@@ -24,6 +25,7 @@ from profiles.ports import (
 from schemas import topics
 from schemas.limits import DEFAULT_LIMITS, Limits
 from streams.batches import RecordBatch
+from streams.documents import DocumentEngine
 from streams.embedding import Embedder
 from streams.emitter import Sender
 from streams.gate import Gate
@@ -53,6 +55,7 @@ class Stores:
     items: ItemStore
     control: ControlStore
     personas: PersonaStore
+    passages: PassageStore
     cache: ProfileCache
     aggregates: AggregateStore
     flush: Callable[[], Awaitable[None]]
@@ -137,11 +140,20 @@ class Duties:
             centroids=knowledge.centroids,
             policy=options.policy,
             declared=options.declared,
-            commit=self._commit,
+            commit=self._commit_folded,
             sync=stores.flush,
             epoch=self._epoch,
             users_in_memory=options.users_in_memory,
             seam=options.seam,
+        )
+        self.documents = DocumentEngine(
+            passages=stores.passages,
+            users=stores.users,
+            embedder=embedder,
+            gate=gate,
+            policy=options.policy,
+            epoch=self._epoch,
+            sync=stores.flush,
         )
         self.items = ItemEngine(
             store=stores.items,
@@ -205,7 +217,7 @@ class Duties:
 
     async def handle_events(self, batch: RecordBatch) -> None:
         """A batch of a topic keyed by user."""
-        await self._unless_failed(lambda: self.profiles.handle(batch))
+        await self._unless_failed(lambda: self._handle_events(batch))
 
     async def handle_items(self, batch: RecordBatch) -> None:
         """A batch of the topic keyed by item."""
@@ -220,6 +232,7 @@ class Duties:
         self.ready.clear()
         self._assigned = frozenset()
         await self.guard(self.profiles.release)
+        self.documents.release()
         await self.statistics.release()
         await self.ownerships.release()
 
@@ -266,6 +279,7 @@ class Duties:
             self.profiles.counts.total(),
             self.statistics.counts.total(),
             self.items.embedded,
+            self.documents.counts.total(),
             self._epoch(),
         )
 
@@ -291,6 +305,15 @@ class Duties:
         await self.ownerships.release()
         await self._consumer().rewind({})
 
+    async def _handle_events(self, batch: RecordBatch) -> None:
+        await self.documents.read(batch)
+        await self.profiles.handle(batch)
+
+    async def _commit_folded(self, offsets: Mapping[Place, int]) -> None:
+        """Commit what is folded and stored, once its documents are passages."""
+        await self.documents.store(offsets)
+        await self._commit(offsets)
+
     async def _handle_items(self, batch: RecordBatch) -> None:
         if batch.epoch != self._epoch():
             return
@@ -311,6 +334,8 @@ class Duties:
         await self.sweeper.sweep()
         if self._assigned:
             self.ready.set()
+        # Readers leave out what it deletes, so nobody has to wait for it.
+        await self.documents.sweep(self.ownerships.held)
 
     async def _publish(self) -> None:
         await self.personas.tick()

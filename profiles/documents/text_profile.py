@@ -22,6 +22,7 @@ __all__ = [
 _PRIOR: Final = 50.0
 _LEAST_Z: Final = 1.96
 _LEAST_COUNT: Final = 2
+_EVERYWHERE: Final = 0.005
 _LEAST_LETTERS: Final = 3
 
 
@@ -133,7 +134,7 @@ def _particular_terms(counts: Counter[str], everybody: Vocabulary) -> tuple[Term
     found = [
         TermWeight(term, _z_score(count, counts.total(), term, everybody), count)
         for term, count in counts.items()
-        if count >= _LEAST_COUNT and _says_something(term)
+        if count >= _LEAST_COUNT and _says_something(term, everybody)
     ]
     found = [one for one in found if one.score >= _LEAST_Z]
     return tuple(sorted(found, key=lambda one: (-one.score, one.term)))
@@ -152,6 +153,13 @@ def _log_odds(part: float, whole: float) -> float:
     return math.log(part / (whole - part))
 
 
-def _says_something(term: str) -> bool:
-    """A word of at least three letters, or of two where words are pairs of letters."""
-    return term.isalpha() and (len(term) >= _LEAST_LETTERS or not term.isascii())
+def _says_something(term: str, everybody: Vocabulary) -> bool:
+    """A word of at least three letters, or of two where words are pairs of letters.
+
+    One that is half a percent of all words is grammar, or what everything here is about.
+    """
+    return (
+        term.isalpha()
+        and (len(term) >= _LEAST_LETTERS or not term.isascii())
+        and everybody.counts.get(term, 0) < _EVERYWHERE * everybody.total
+    )

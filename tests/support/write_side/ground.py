@@ -80,6 +80,7 @@ class Opened:
             items=self.profiles.items,
             control=self.profiles.control,
             personas=self.profiles.personas,
+            passages=self.profiles.passages,
             cache=self.live.cache,
             aggregates=self.live.aggregates,
             flush=self.profiles.flush,

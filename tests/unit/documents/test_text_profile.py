@@ -29,7 +29,7 @@ def profile_of(*texts: str, everybody: Vocabulary = NO_VOCABULARY) -> TextProfil
 
 
 EVERYBODY = vocabulary_of(
-    (bytes([number]), "the beer is good and the wine is good" + " lambic" * (number < 6))
+    (bytes([number]), "the beer is good and the wine is good " * 10 + " lambic" * (number < 6))
     for number in range(40)
 )
 
