@@ -31,7 +31,8 @@ class LearnedAnswer:
     """Items by one level of one model, best first.
 
     Attributes:
-        keys: At most as many as were asked for; none that was to be left out.
+        keys: As many as were asked for, and below them those to give in any case;
+            none that was to be left out.
         scores: Of each: log-odds up to a constant.
         chances: Of each: that of all items left it is the one liked next; in [0, 1].
         shares: Of each: what every layer had in its standing above the average item.
@@ -65,6 +66,7 @@ async def learned_answer(
     at_ms: int,
     without: Collection[int],
     most: int,
+    admitted: Collection[int] = (),
 ) -> LearnedAnswer:
     """Ask a model about a state, off the event loop.
 
@@ -73,9 +75,10 @@ async def learned_answer(
     Args:
         at_ms: The moment asked about; event time, ms.
         without: Item keys to leave out.
+        admitted: Item keys to give in any case, however low they stand.
     """
     answer = await asyncio.to_thread(models.next_item.answer, state, at_ms)
-    return _of_level(answer, models.pointer, level, without=without, most=most)
+    return _of_level(answer, models.pointer, level, without=without, most=most, admitted=admitted)
 
 
 def _of_level(
@@ -85,14 +88,18 @@ def _of_level(
     *,
     without: Collection[int],
     most: int,
+    admitted: Collection[int],
 ) -> LearnedAnswer:
     keys = np.array(answer.items, np.uint64)
     scores = answer.scores[level].astype(np.float64)
     if without:
         scores[np.isin(keys, np.array(list(without), np.uint64))] = -np.inf
     offered = np.flatnonzero(np.isfinite(scores))
-    order = np.lexsort((keys[offered], -scores[offered]))[:most]
-    best = offered[order]
+    ordered = offered[np.lexsort((keys[offered], -scores[offered]))]
+    best = ordered[:most]
+    if admitted:
+        below = ordered[most:]
+        best = np.append(best, below[np.isin(keys[below], np.array(list(admitted), np.uint64))])
     chances = _chances(scores, offered)
     weights = _weights(answer, level)
     return LearnedAnswer(

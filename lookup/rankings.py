@@ -91,7 +91,9 @@ class Rankings:
         if models is None:
             draft = await self._by_evidence(asked, person, admitted)
         else:
-            draft = await self._by_model(asked, person, models, governed=bool(norms.norms))
+            draft = await self._by_model(
+                asked, person, models, admitted, governed=bool(norms.norms)
+            )
         governed = await govern_ranking(
             draft.ranked, norms, tenant=tenant, items=self._items, limit=asked.limit
         )
@@ -122,6 +124,7 @@ class Rankings:
         asked: RankQuestion,
         person: UserWithHistory | None,
         models: Models,
+        admitted: Sequence[int],
         *,
         governed: bool,
     ) -> _Draft:
@@ -142,6 +145,7 @@ class Rankings:
             at_ms=self._now_ms() if asked.at_ms is None else asked.at_ms,
             without=person.seen if person is not None and asked.exclude_seen else (),
             most=asked.limit + spare,
+            admitted=admitted,
         )
         items = (await self._items.read(answer.keys)).complete()
         ranked = answer.ranked(items)
