@@ -72,6 +72,19 @@ async def test_increments_add_up_and_versions_are_kept(redis_stores: RedisStores
     assert await store.watermarks_ms(3) == {"t": 50, "u": 10}
 
 
+async def test_numbers_of_builds_are_told_apart_up_to_63_bits(redis_stores: RedisStores) -> None:
+    """They hold an epoch and a version; what is not exact beyond 2^53 would mix them up."""
+    newest = 2**63 - 1
+    store = await build(redis_stores, epoch=newest)
+    assert (await store.applied(3, [])).epoch == newest
+    assert not await apply(store, {POPULARITY: {b"item": 1}}, epoch=newest - 1)
+    assert await apply(store, {POPULARITY: {b"item": 1}}, epoch=newest)
+    await store.finish_build(3, token=Token(1), epoch=newest - 1)
+    assert await store.built_epoch(3) is None
+    await store.finish_build(3, token=Token(1), epoch=newest)
+    assert await store.built_epoch(3) == newest
+
+
 @pytest.mark.parametrize(
     "refused",
     [
