@@ -242,19 +242,24 @@ def standings(
     *,
     settings: SilencingSettings = DEFAULT_SETTINGS,
     acts_per_opinion: float = 1.0,
+    most_items: int = 2_000,
 ) -> Standings[ItemT]:
     """How each group above the minimum size fares; what is said does not depend on their order.
 
     Args:
         overall: Acts of everybody, of people in no group too.
         groups: Disjoint, with different names.
-        acts_per_opinion: As in `reversals.tabulate`.
+        acts_per_opinion, most_items: As in `reversals.tabulate`.
     """
     large = [group for group in groups if group.size >= settings.minimum_size]
     # The largest first: it is the majority that others are compared with.
     large.sort(key=lambda group: (-group.size, group.name))
     table = tabulate(
-        overall, large, least_acts=settings.least_acts, acts_per_opinion=acts_per_opinion
+        overall,
+        large,
+        least_acts=settings.least_acts,
+        acts_per_opinion=acts_per_opinion,
+        most_items=most_items,
     )
     found = find_reversals(
         table, least_acts=settings.least_acts, false_discovery=settings.false_discovery

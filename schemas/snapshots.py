@@ -15,6 +15,9 @@ __all__ = [
     "ItemCount",
     "ItemTrend",
     "ModelPointer",
+    "SilencedGroup",
+    "SilencedReversal",
+    "SilencedSnapshot",
     "SnapshotFormatError",
     "StatisticsSnapshot",
     "decode_profile",
@@ -123,6 +126,55 @@ class ModelPointer(msgspec.Struct, frozen=True, array_like=True):
         )
 
 
+class SilencedReversal(msgspec.Struct, frozen=True, array_like=True):
+    """As `profiles.reversals.Reversal`; items by key."""
+
+    item: int
+    over: int | None
+    persona_margin: float
+    overall_margin: float
+    q_value: float
+
+
+class SilencedGroup(msgspec.Struct, frozen=True, array_like=True):
+    """As `profiles.silencing.Standing`; `reversed` counts all reversals, the surest are here."""
+
+    persona: str
+    size: int
+    satisfaction: float
+    protected: float
+    ratio: float | None
+    top: int | None
+    top_reversed: bool
+    silenced: bool
+    reversed: int
+    reversals: tuple[SilencedReversal, ...]
+
+
+class SilencedSnapshot(msgspec.Struct, frozen=True, array_like=True):
+    """Which discovered personas the average silences.
+
+    Attributes:
+        satisfaction: "approval" or "coverage".
+        users: Members of the personas that were looked at.
+        share: Part of them whose persona is silenced, in [0, 1]: the alarm.
+        fraction: Of the largest persona's satisfaction, under which one is silenced.
+        floor: Least weight of each persona in the protecting aggregation.
+        price: Mean loss of satisfaction per user by protecting; `price_others` of the personas
+            that are not raised.
+        groups: Worst satisfied first.
+    """
+
+    satisfaction: str
+    users: int
+    share: float
+    fraction: float
+    floor: float
+    price: float
+    price_others: float | None
+    groups: tuple[SilencedGroup, ...]
+
+
 class StatisticsSnapshot(msgspec.Struct, frozen=True, array_like=True):
     """Merged statistics of one tenant and scope ("" for everybody, else a persona's id).
 
@@ -136,6 +188,8 @@ class StatisticsSnapshot(msgspec.Struct, frozen=True, array_like=True):
         attributes: Name → JSON value → users; the most frequent values.
         mean: float32 little-endian mean of the unit vectors, shape (d,); empty if none.
         declaration: Version of the declared personas that were counted; 0 for none.
+        silenced: Of everybody's scope alone; None while there are fewer than two personas of
+            some size.
     """
 
     tenant: str
@@ -150,6 +204,7 @@ class StatisticsSnapshot(msgspec.Struct, frozen=True, array_like=True):
     attributes: dict[str, dict[str, int]]
     mean: bytes
     declaration: int = 0
+    silenced: SilencedSnapshot | None = None
 
 
 T = TypeVar("T")

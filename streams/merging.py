@@ -1,7 +1,6 @@
 """Merging the partitions' counters into one snapshot per tenant and scope."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
@@ -13,14 +12,18 @@ from profiles.declared import NOTHING_DECLARED, DeclaredPersonas
 from profiles.policy import Policy
 from profiles.popularity import decayed, trends
 from profiles.ports import AggregateStore, CounterTable
+from profiles.silencing import DEFAULT_SETTINGS, SilencingSettings
 from schemas.snapshots import (
     ItemCount,
     ItemTrend,
+    SilencedSnapshot,
     StatisticsSnapshot,
     encode_statistics,
     statistics_name,
 )
+from streams.merged import Merged, Tables
 from streams.retrying import until_available
+from streams.silencing import SilencingWatch
 
 __all__ = ["Merged", "Merger", "mean_vector"]
 
@@ -32,36 +35,6 @@ _SERIES: Final = frozenset(
     | {window.series for window in TREND_WINDOWS}
 )
 
-Tables = dict[tuple[str, str], dict[bytes, int]]
-
-
-@dataclass(frozen=True, slots=True)
-class Merged:
-    """All counters of one tenant, summed over partitions.
-
-    Attributes:
-        as_of_ms: Event time: the smaller of the watermark and the clock.
-        scopes: Scope → (series, part) → counters.
-        stale: Some partition is being rebuilt.
-    """
-
-    tenant: str
-    as_of_ms: int
-    scopes: Mapping[str, Tables]
-    stale: bool
-
-    def table(self, scope: str, series: str) -> Mapping[bytes, int]:
-        return self.scopes.get(scope, {}).get((series, ""), {})
-
-    @property
-    def events(self) -> int:
-        """Events counted, all types."""
-        return sum(self.table("", "events").values())
-
-    def size(self, scope: str, what: bytes) -> int:
-        """Members of a scope: b"users", or b"directed" for those with a vector."""
-        return self.table(scope, "size").get(what, 0)
-
 
 class Merger:
     """Reads the counters of every partition and publishes what lookups need.
@@ -69,6 +42,7 @@ class Merger:
     Args:
         partitions: Of the user-keyed topics.
         dimension: Length of user vectors.
+        silencing: When a persona counts as silenced by the average.
     """
 
     def __init__(
@@ -80,6 +54,7 @@ class Merger:
         partitions: int,
         dimension: int,
         clock_ms: Callable[[], int],
+        silencing: SilencingSettings = DEFAULT_SETTINGS,
     ) -> None:
         self._aggregates = aggregates
         self._policy = policy
@@ -87,6 +62,7 @@ class Merger:
         self._partitions = range(partitions)
         self._dimension = dimension
         self._clock_ms = clock_ms
+        self._silencing = SilencingWatch(policy, silencing)
         self._published: dict[str, bytes] = {}
 
     async def merge(self) -> list[Merged]:
@@ -114,10 +90,12 @@ class Merger:
     async def publish(self, merged: Merged) -> int:
         """Publish the snapshots that changed; how many did."""
         changed = 0
+        silenced = await self._silencing.look(merged, declared=self._declared.by_id)
         # A declared persona that lost its last member has no counters any more.
         for scope in {"", *self._declared.by_id, *merged.scopes}:
             name = statistics_name(merged.tenant, scope)
-            body = encode_statistics(self._snapshot(merged, scope))
+            told = None if scope else silenced
+            body = encode_statistics(self._snapshot(merged, scope, told))
             if self._published.get(name) != body:
                 await until_available(partial(self._aggregates.put_snapshot, name, body))
                 self._published[name] = body
@@ -128,7 +106,9 @@ class Merger:
         """Publish everything again: the store may have lost it."""
         self._published.clear()
 
-    def _snapshot(self, merged: Merged, scope: str) -> StatisticsSnapshot:
+    def _snapshot(
+        self, merged: Merged, scope: str, silenced: SilencedSnapshot | None
+    ) -> StatisticsSnapshot:
         mean = mean_vector(merged.table(scope, "mean"), self._dimension)
         directed = merged.size(scope, b"directed")
         settled = directed > 0 and is_settled(merged.table(scope, "size"))
@@ -148,6 +128,7 @@ class Merger:
             attributes=_attributes(merged, scope),
             declaration=self._declared.version,
             mean=(mean / directed).astype("<f4").tobytes() if settled else b"",
+            silenced=silenced,
         )
 
     def _popular(self, merged: Merged, scope: str) -> tuple[ItemCount, ...]:

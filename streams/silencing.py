@@ -1,0 +1,133 @@
+"""Who the average silences, from the counters of the discovered personas."""
+
+import asyncio
+from collections.abc import Collection, Mapping
+from typing import Final
+
+from profiles.policy import Policy
+from profiles.reversals import Group, Tally
+from profiles.silencing import Satisfaction, SilencingSettings, Standing, standings
+from schemas.snapshots import SilencedGroup, SilencedReversal, SilencedSnapshot
+from streams.merged import Merged
+
+__all__ = ["SilencingWatch", "silenced_of"]
+
+_MOST_ITEMS: Final = 500
+_MOST_REVERSALS: Final = 5
+
+
+class SilencingWatch:
+    """Computes it off the event loop, and again only when something was counted since."""
+
+    def __init__(self, policy: Policy, settings: SilencingSettings) -> None:
+        self._policy = policy
+        self._settings = settings
+        self._known: dict[str, tuple[object, SilencedSnapshot | None]] = {}
+
+    async def look(self, merged: Merged, *, declared: Collection[str]) -> SilencedSnapshot | None:
+        """As `silenced_of`."""
+        counted = tuple(
+            (scope, tuple(sorted(merged.table(scope, series).items())))
+            for scope in sorted(merged.scopes)
+            for series in ("size", "events")
+        )
+        known = self._known.get(merged.tenant)
+        if known is not None and known[0] == counted:
+            return known[1]
+        found = await asyncio.to_thread(
+            silenced_of, merged, self._policy, self._settings, declared=declared
+        )
+        self._known[merged.tenant] = (counted, found)
+        return found
+
+
+def silenced_of(
+    merged: Merged, policy: Policy, settings: SilencingSettings, *, declared: Collection[str]
+) -> SilencedSnapshot | None:
+    """How the discovered personas fare under the average; None with fewer than two.
+
+    The 500 items with most acts are looked at. Several acts of a user on an item are counted
+    apart, so counts are divided by how many acts an opinion seems to take: all acts over those of
+    the commonest kind. Counters cannot tell a look from a like, so where most acts are looks, what
+    people dislike seldom shows as a reversal; satisfaction does not depend on that.
+
+    Args:
+        declared: Scopes that are declared personas: those overlap.
+    """
+    scopes = [scope for scope in sorted(merged.scopes) if scope and scope not in declared]
+    groups = [
+        Group(scope, size, _tally(merged, scope))
+        for scope in scopes
+        if (size := merged.size(scope, b"users")) >= settings.minimum_size
+    ]
+    if len(groups) < 2:
+        return None
+    acts = _acts(merged)
+    kind = _satisfaction(acts, policy)
+    found = standings(
+        _tally(merged, ""),
+        groups,
+        kind,
+        settings=settings,
+        acts_per_opinion=sum(acts.values()) / max(acts.values()) if acts else 1.0,
+        most_items=_MOST_ITEMS,
+    )
+    protection = found.protection
+    return SilencedSnapshot(
+        satisfaction=kind.value,
+        users=found.users,
+        share=found.silenced_share,
+        fraction=settings.fraction,
+        floor=min(settings.floor, 1.0 / len(groups)),
+        price=protection.price,
+        price_others=protection.others,
+        groups=tuple(_group(one) for one in found.groups),
+    )
+
+
+def _tally(merged: Merged, scope: str) -> Tally[bytes]:
+    return Tally(merged.table(scope, "positive"), merged.table(scope, "negative"))
+
+
+def _acts(merged: Merged) -> dict[str, int]:
+    """Acts on items by action; a preference is one on each side."""
+    acts: dict[str, int] = {}
+    for name, count in merged.table("", "events").items():
+        kind, _, action = name.decode().partition("/")
+        if kind in {"interactions", "preferences"} and count > 0:
+            acts[action] = acts.get(action, 0) + count
+    return acts
+
+
+def _satisfaction(acts: Mapping[str, int], policy: Policy) -> Satisfaction:
+    """Approval where most acts are votes on what was put before people."""
+    voted = sum(count for action, count in acts.items() if policy.rule(action).neutral == 0.0)
+    return Satisfaction.APPROVAL if 2 * voted > sum(acts.values()) else Satisfaction.COVERAGE
+
+
+def _group(standing: Standing[bytes]) -> SilencedGroup:
+    return SilencedGroup(
+        persona=standing.group,
+        size=standing.size,
+        satisfaction=standing.satisfaction,
+        protected=standing.protected,
+        ratio=standing.ratio,
+        top=None if standing.top is None else _number(standing.top),
+        top_reversed=standing.top_reversed,
+        silenced=standing.silenced,
+        reversed=len(standing.reversals),
+        reversals=tuple(
+            SilencedReversal(
+                item=_number(one.item),
+                over=None if one.over is None else _number(one.over),
+                persona_margin=one.group_margin,
+                overall_margin=one.overall_margin,
+                q_value=one.q_value,
+            )
+            for one in standing.reversals[:_MOST_REVERSALS]
+        ),
+    )
+
+
+def _number(item: bytes) -> int:
+    return int.from_bytes(item, "little")
