@@ -38,12 +38,18 @@ class NotQuiet(AssertionError):
 
 
 async def until_quiet(
-    ground: Ground, opened: Opened, *, timeout_s: float, worker: "asyncio.Task[None] | None" = None
+    ground: Ground,
+    opened: Opened,
+    *,
+    timeout_s: float,
+    worker: "asyncio.Task[None] | None" = None,
+    learned: bool = True,
 ) -> Offsets:
     """The offsets once nothing moves any more.
 
     Args:
         worker: Ends the wait, with its exception, should it end.
+        learned: Whether the leader has to have learned from all that there is.
 
     Raises:
         NotQuiet: not within `timeout_s`.
@@ -59,7 +65,9 @@ async def until_quiet(
                 worker.result()
                 raise NotQuiet("the worker has ended")
             offsets = await read_offsets(admin, consumer, ground.namespace)
-            left = _left_of_offsets(offsets) or await _left_of_stores(ground, opened, offsets)
+            left = _left_of_offsets(offsets) or await _left_of_stores(
+                ground, opened, offsets, learned=learned
+            )
             polls = polls + 1 if not left and before == offsets else 0
             if polls >= _POLLS:
                 return offsets
@@ -76,7 +84,9 @@ def _left_of_offsets(offsets: Offsets) -> str:
     return f"lag: {offsets.behind}" if offsets.behind else ""
 
 
-async def _left_of_stores(ground: Ground, opened: Opened, offsets: Offsets) -> str:
+async def _left_of_stores(
+    ground: Ground, opened: Opened, offsets: Offsets, *, learned: bool
+) -> str:
     aggregates, personas = opened.live.aggregates, opened.profiles.personas
     wanted = await aggregates.wanted_epoch()
     marks = {
@@ -98,11 +108,11 @@ async def _left_of_stores(ground: Ground, opened: Opened, offsets: Offsets) -> s
                 return f"partition {partition} is swept to {control.positions}, not {mark}"
         if await aggregates.built_epoch(partition) != wanted:
             return f"the counters of partition {partition} are not built"
-    return await _left_to_publish(ground, opened, found)
+    return await _left_to_publish(ground, opened, found, learned=learned)
 
 
 async def _left_to_publish(
-    ground: Ground, opened: Opened, personas: Mapping[str, PersonaSet]
+    ground: Ground, opened: Opened, personas: Mapping[str, PersonaSet], *, learned: bool
 ) -> str:
     counted: dict[tuple[str, str], _Series] = {}
     for partition in range(ground.partitions):
@@ -122,7 +132,11 @@ async def _left_to_publish(
         if body is None or not _is_current(decode_statistics(body), counted[scope]):
             return f"statistics of {scope} are behind"
         tenant, persona = scope
-        if not persona and (left := _left_to_seek(counted[scope], personas.get(tenant))):
+        if (
+            learned
+            and not persona
+            and (left := _left_to_seek(counted[scope], personas.get(tenant)))
+        ):
             return f"{left} of {tenant}"
     return ""
 

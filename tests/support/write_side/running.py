@@ -26,8 +26,11 @@ class Running:
     worker: Worker
     task: "asyncio.Task[None]"
 
-    async def until_quiet(self, *, timeout_s: float = 60.0) -> Offsets:
-        return await until_quiet(self.ground, self.opened, timeout_s=timeout_s, worker=self.task)
+    async def until_quiet(self, *, timeout_s: float = 60.0, learned: bool = True) -> Offsets:
+        """Args as of `write_side.quiet.until_quiet`."""
+        return await until_quiet(
+            self.ground, self.opened, timeout_s=timeout_s, worker=self.task, learned=learned
+        )
 
 
 def options_of(ground: Ground) -> WorkerOptions:
