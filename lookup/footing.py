@@ -10,7 +10,14 @@ from profiles.ranking import LayerWeights, Shrinkage, layer_weights
 from schemas.snapshots import CachedProfile, StatisticsSnapshot
 from schemas.views import AbsenceView, LabelView, MembershipView
 
-__all__ = ["Footing", "find_footing", "membership_of", "personas_trouble", "statistics_trouble"]
+__all__ = [
+    "Footing",
+    "find_footing",
+    "footing_among",
+    "membership_of",
+    "personas_trouble",
+    "statistics_trouble",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,19 +45,15 @@ async def find_footing(
     profile: CachedProfile | None,
     minimum_size: int,
     shrinkage: Shrinkage,
-    personas: PersonaSet | None = None,
 ) -> Footing:
     """Where a user stands among the published layers; None stands for an unknown user.
 
     A persona that is hidden or has no statistics gets no weight: its members
     are answered from the global layer.
-
-    Args:
-        personas: Those to stand among; None for those published now.
     """
     wanted = None if profile is None else profile.persona
-    reading: Reading[PersonaSet] = Reading(personas)
-    if personas is None and wanted is not None:
+    reading: Reading[PersonaSet] = Reading(None)
+    if wanted is not None:
         reading = await published.personas(tenant)
     shown = visible(reading.value, minimum_size=minimum_size)
     persona = None if wanted is None else shown.get(wanted)
@@ -83,6 +86,31 @@ async def find_footing(
                 ]
             )
         ),
+    )
+
+
+def footing_among(
+    personas: PersonaSet,
+    *,
+    profile: CachedProfile | None,
+    minimum_size: int,
+    weights: LayerWeights,
+    stale_because: tuple[str, ...],
+) -> Footing:
+    """Where a user stands among given personas, when a model has said what weighs how much."""
+    shown = visible(personas, minimum_size=minimum_size)
+    persona = None if profile is None or profile.persona is None else shown.get(profile.persona)
+    membership = None if persona is None else membership_of(persona, personas)
+    absent = None
+    if membership is None:
+        absent = _absence(profile, Reading(personas), minimum_size)
+    return Footing(
+        membership=membership,
+        absent=absent,
+        weights=weights,
+        persona=None,
+        everybody=None,
+        stale_because=stale_because,
     )
 
 

@@ -1,7 +1,7 @@
 """Learned models as they are published: one version whole, the old one until the new is there."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import structlog
@@ -28,11 +28,13 @@ class Models:
 
     Attributes:
         personas: As published with this version, or since without another one.
+        trouble: Why a newer version is not in use, if there is one that could not be read.
     """
 
     pointer: ModelPointer
     personas: PersonaSet
     next_item: NextItemModel
+    trouble: str | None = None
 
 
 class ModelReader:
@@ -75,11 +77,13 @@ class ModelReader:
         if personas is None or personas.model is None:
             return held
         if held is not None and held.pointer == personas.model:
-            return Models(pointer=held.pointer, personas=personas, next_item=held.next_item)
+            return replace(held, personas=personas)
         loading = self._begin(tenant, personas, personas.model)
         if held is None and loading is not None:
             await asyncio.wait([loading], timeout=self._first_wait_s)
             return self._held.get(tenant)
+        if held is not None and loading is None:
+            return replace(held, trouble="the newest learned model could not be read just now")
         return held
 
     async def close(self) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from lookup.footing import Footing, find_footing
+from lookup.footing import Footing, find_footing, footing_among
 from lookup.governing import govern_ranking
 from lookup.items import ItemReader
 from lookup.learned import learned_answer
@@ -128,14 +128,6 @@ class Rankings:
         *,
         governed: bool,
     ) -> _Draft:
-        footing = await find_footing(
-            self._published,
-            tenant=asked.tenant,
-            profile=None if person is None else person.profile,
-            minimum_size=self._options.minimum_size,
-            shrinkage=self._options.shrinkage,
-            personas=models.personas,
-        )
         # More than is shown: some may be gone meanwhile, and norms take from anywhere.
         spare = 3 * self._options.candidates_per_layer if governed else asked.limit
         answer = await learned_answer(
@@ -149,6 +141,13 @@ class Rankings:
         )
         items = (await self._items.read(answer.keys)).complete()
         ranked = answer.ranked(items)
+        footing = footing_among(
+            models.personas,
+            profile=None if person is None else person.profile,
+            minimum_size=self._options.minimum_size,
+            weights=answer.weights,
+            stale_because=() if models.trouble is None else (models.trouble,),
+        )
         return _Draft(
             ranked=ranked if governed else ranked[: asked.limit],
             weights=answer.weights,
