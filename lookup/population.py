@@ -8,9 +8,10 @@ from lookup.footing import membership_of, personas_trouble, statistics_trouble
 from lookup.governing import norm_views
 from lookup.items import ItemReader
 from lookup.options import LookupOptions, require_listed, require_name
-from lookup.presenting import popular_views, statistics_view
+from lookup.presenting import advantage_view, popular_views, statistics_view
 from lookup.published import EVERYBODY, PublishedReader, visible
 from lookup.remembered import Reading
+from lookup.silenced import silenced_items, silenced_view
 from profiles.norms import Norms
 from profiles.personas import Persona, PersonaSet
 from profiles.ports import StoreUnavailable
@@ -101,13 +102,15 @@ class Population:
         reading = (await self._published.statistics(tenant, [scope]))[scope]
         if reading.value is None and reading.trouble is not None:
             raise StoreUnavailable(reading.trouble)
-        items = await self._items.read(_named_in(reading.value, most))
+        items = (await self._items.read(_named_in(reading.value, most))).complete()
+        silenced = None if reading.value is None else reading.value.silenced
         return statistics_view(
             tenant,
             persona,
             reading.value,
-            items.complete(),
+            items,
             most=most,
+            silenced=silenced_view(silenced, items, minimum_size=self._options.minimum_size),
             norms=norm_views(self._norms) if persona is None else (),
             stale_because=list(dict.fromkeys([*statistics_trouble(reading), *other_file])),
         )
@@ -181,6 +184,7 @@ class Population:
                     popular=popular_views(popular[persona.id], items.complete()),
                     stale=bool(because),
                     stale_because=tuple(because),
+                    advantage=advantage_view(persona.advantage),
                 )
             )
         return tuple(views)
@@ -195,3 +199,4 @@ def _named_in(snapshot: StatisticsSnapshot | None, most: int) -> Iterator[int]:
     for rising in snapshot.trends.values():
         for trend in rising[:most]:
             yield trend.item
+    yield from silenced_items(snapshot.silenced)

@@ -1,18 +1,21 @@
 """From what is stored to what is shown. Pure."""
 
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from lookup.footing import Footing
 from profiles.ids import action_code
+from profiles.personas import Advantage
 from profiles.policy import Policy
 from profiles.ports import ItemRecord
 from profiles.ranking import LayerWeights, Ranked
 from schemas.instants import rfc3339
 from schemas.snapshots import CachedProfile, Interest, ItemCount, ItemTrend, StatisticsSnapshot
 from schemas.views import (
+    AdvantageView,
     AttributeScalar,
     DeclaredMembershipView,
     EvidenceView,
@@ -25,6 +28,7 @@ from schemas.views import (
     ProfileView,
     RankedItemView,
     ReasonView,
+    SilencedView,
     StatisticsView,
     ValueCountView,
     WeightsView,
@@ -32,6 +36,7 @@ from schemas.views import (
 
 __all__ = [
     "Asked",
+    "advantage_view",
     "evidence_view",
     "popular_views",
     "profile_view",
@@ -86,6 +91,18 @@ class Asked:
     user_id: str
 
 
+def advantage_view(advantage: Advantage | None) -> AdvantageView | None:
+    if advantage is None:
+        return None
+    error = advantage.standard_error
+    return AdvantageView(
+        nats=advantage.nats,
+        standard_error=error if math.isfinite(error) else None,
+        events=advantage.events,
+        abstains=advantage.abstains,
+    )
+
+
 def profile_view(
     asked: Asked,
     profile: CachedProfile | None,
@@ -126,6 +143,7 @@ def profile_view(
         stale=bool(stale_because),
         stale_because=tuple(stale_because),
         as_of=_as_of(profile, footing.everybody),
+        space=0 if profile is None else profile.space,
         declared=tuple(declared),
     )
 
@@ -201,6 +219,7 @@ def statistics_view(
     *,
     most: int,
     norms: tuple[NormView, ...],
+    silenced: SilencedView | None,
     stale_because: Sequence[str],
 ) -> StatisticsView:
     shown = _NOTHING if snapshot is None else snapshot
@@ -220,6 +239,7 @@ def statistics_view(
         stale=bool(stale_because),
         stale_because=tuple(stale_because),
         norms=norms,
+        silenced=silenced,
     )
 
 

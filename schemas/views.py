@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 __all__ = [
     "AbsenceView",
     "AcceptedView",
+    "AdvantageView",
     "AppliedNormView",
     "DeclaredMembershipView",
     "EvidenceByLayerView",
@@ -35,6 +36,9 @@ __all__ = [
     "RankingView",
     "ReadinessView",
     "ReasonView",
+    "SilencedPersonaView",
+    "SilencedReversalView",
+    "SilencedView",
     "SimilarItemView",
     "SimilarItemsView",
     "SimilarUserView",
@@ -184,6 +188,7 @@ class ProfileView(_View):
         attributes: What the user stated.
         popular: What is popular in the layer above: the persona if one is named, else everybody.
         waiting: Some event is about an item that is not described yet.
+        space: Version of the item space that the user stands in; 0 before any was learned.
         as_of: Arrival of the newest record folded in; for a user without one,
             the event time that the statistics end at. Null if neither is known.
     """
@@ -207,6 +212,7 @@ class ProfileView(_View):
     stale_because: tuple[str, ...]
     as_of: Instant | None
     declared: tuple[DeclaredMembershipView, ...] = ()
+    space: Count = 0
 
 
 class ProfilesView(_View):
@@ -319,10 +325,27 @@ class RankingView(_View):
     learned: LearnedView | None = None
 
 
+class AdvantageView(_View):
+    """How much better a discovered persona predicts its members than the global layer does.
+
+    Attributes:
+        nats: Mean gain in log-likelihood per event, on members held out (cross-fitted).
+        standard_error: Clustered by members; null below two of them.
+        events: Predicted events behind it.
+        abstains: The gain is not above zero at 5 %: the persona is left out of answers.
+    """
+
+    nats: FiniteFloat
+    standard_error: Annotated[FiniteFloat, Field(ge=0.0)] | None
+    events: Count
+    abstains: bool
+
+
 class PersonaView(_View):
     """A persona as published, and what is popular in it.
 
     Attributes:
+        advantage: Of a discovered one; null where there were too few users to find out.
         share: Of the users with a direction; of a declared persona, of all with any event.
         labels: Of a discovered one.
         title, description: Of a declared one; null for a discovered one.
@@ -338,6 +361,7 @@ class PersonaView(_View):
     stale_because: tuple[str, ...]
     title: str | None = None
     description: str | None = None
+    advantage: AdvantageView | None = None
 
 
 class PersonasView(_View):
@@ -374,6 +398,68 @@ class ValueCountView(_View):
     users: Count
 
 
+class SilencedReversalView(_View):
+    """A preference of a persona that is the opposite of everybody's.
+
+    Margins are the share of acts that are for `item`, less one half, or less the share for
+    `over`; `q_value` is the smallest false discovery rate at which it counts.
+    """
+
+    item: NamedItemView
+    over: NamedItemView | None
+    persona_margin: Annotated[FiniteFloat, Field(ge=-1.0, le=1.0)]
+    overall_margin: Annotated[FiniteFloat, Field(ge=-1.0, le=1.0)]
+    q_value: Fraction
+
+
+class SilencedPersonaView(_View):
+    """How a persona fares under what is best for everybody on average.
+
+    Attributes:
+        satisfaction: With the list that is best on average.
+        protected: With the list that gives every persona at least the floor of the weight.
+        ratio: `satisfaction` over the largest persona's; null where that is 0.
+        top: What it prefers most; null without enough acts on anything.
+        top_reversed: Everybody's preference is opposite to its own about `top`.
+        silenced: That, or `ratio` under the fraction.
+        reversed: All its preferences that the average turns round; the surest are `reversals`.
+    """
+
+    persona: str
+    size: Count
+    satisfaction: Annotated[FiniteFloat, Field(ge=0.0)]
+    protected: Annotated[FiniteFloat, Field(ge=0.0)]
+    ratio: Annotated[FiniteFloat, Field(ge=0.0)] | None
+    top: NamedItemView | None
+    top_reversed: bool
+    silenced: bool
+    reversed: Count
+    reversals: tuple[SilencedReversalView, ...]
+
+
+class SilencedView(_View):
+    """Whom the average silences, by discovered persona; the worst satisfied first.
+
+    Attributes:
+        users: Members of the personas that were looked at.
+        share: Part of them whose persona is silenced: the alarm.
+        satisfaction: How it is measured: "approval" or "coverage".
+        price: Mean loss of satisfaction per user if each persona had at least `floor` of the
+            weight; `price_others` of the personas that this does not raise.
+        gauges: The alarm and the price by the names that a metrics system would give them.
+    """
+
+    users: Count
+    share: Fraction
+    satisfaction: str
+    fraction: Fraction
+    floor: Fraction
+    price: FiniteFloat
+    price_others: FiniteFloat | None
+    personas: tuple[SilencedPersonaView, ...]
+    gauges: dict[str, FiniteFloat]
+
+
 class StatisticsView(_View):
     """Statistics of everybody, or of one persona.
 
@@ -388,6 +474,7 @@ class StatisticsView(_View):
         attributes: Name → most frequent values.
         as_of: Event time that windows and decay end at.
         norms: In force for everybody or some, in the order of their file; none with a persona.
+        silenced: Null for a persona's, and while there are fewer than two personas of some size.
     """
 
     tenant: str
@@ -403,6 +490,7 @@ class StatisticsView(_View):
     stale: bool
     stale_because: tuple[str, ...]
     norms: tuple[NormView, ...] = ()
+    silenced: SilencedView | None = None
 
 
 class SimilarItemView(NamedItemView):

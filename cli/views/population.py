@@ -7,12 +7,13 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.terminal import plain
-from cli.views.words import bar, day, item_name, labels_line, staleness
+from cli.views.words import advantage_line, bar, day, item_name, labels_line, staleness
 from schemas.views import (
     ItemTrendView,
     PersonasView,
     PersonaView,
     PopularItemView,
+    SilencedView,
     StatisticsView,
 )
 
@@ -29,13 +30,14 @@ def render_personas(personas: PersonasView) -> RenderableType:
             *staleness(personas.stale_because),
         )
     table = Table(box=None, pad_edge=False, padding=(0, 2))
-    for column in ("persona", "members", "", "likes more than everyone does"):
+    for column in ("persona", "members", "", "predicts", "likes more than everyone does"):
         table.add_column(column, justify="right" if column == "members" else "left")
     for persona in personas.personas:
         table.add_row(
             Text(plain(persona.id)),
             str(persona.size),
             f"{bar(persona.share)} {persona.share:4.0%}",
+            advantage_line(persona.advantage),
             Text(labels_line(label.text for label in persona.labels)),
         )
     apart = f", silhouette {personas.silhouette:.2f}" if personas.silhouette is not None else ""
@@ -80,6 +82,7 @@ def render_persona(persona: PersonaView) -> RenderableType:
     if persona.title is not None:
         about = Text(f"  {plain(persona.title)}: {plain(persona.description or '')}")
         return Group(title, about, _popular(persona.popular), *staleness(persona.stale_because))
+    title.append(f", predicts {advantage_line(persona.advantage)}", style="not bold")
     table = Table(box=None, pad_edge=False, padding=(0, 2))
     table.add_column("likes more than everyone does")
     table.add_column("z", justify="right")
@@ -126,7 +129,29 @@ def render_statistics(statistics: StatisticsView) -> RenderableType:
     for name, values in statistics.attributes.items():
         stated = ", ".join(f"{plain(str(value.value))} {value.users}" for value in values[:6])
         parts.append(Text(f"  {plain(name)}: {stated}"))
+    if statistics.silenced is not None:
+        parts.append(_silenced(statistics.silenced))
     return Group(*parts, *norms, *staleness(statistics.stale_because))
+
+
+def _silenced(found: SilencedView) -> Table:
+    """The alarm, and the personas behind it."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2))
+    table.add_column(f"  the average silences {found.share:.0%} of {found.users:,} users")
+    table.add_column("members", justify="right")
+    table.add_column(plain(found.satisfaction), justify="right")
+    table.add_column("protected", justify="right")
+    table.add_column("turned round", justify="right")
+    for persona in found.personas:
+        mark = "silenced" if persona.silenced else "heard"
+        table.add_row(
+            Text(f"  {plain(persona.persona)} {mark}"),
+            f"{persona.size:,}",
+            f"{persona.satisfaction:.2f}",
+            f"{persona.protected:.2f}",
+            f"{persona.reversed:,}",
+        )
+    return table
 
 
 def render_trend(window: str, rising: Sequence[ItemTrendView], *, most: int = 5) -> Table:

@@ -10,6 +10,7 @@ import numpy as np
 
 from lookup.options import LookupOptions
 from lookup.queries import Lookup
+from lookup.routes_documents import Documents
 from lookup.service import create_app
 from profiles.catalogue import ItemCatalogue
 from profiles.declared import NOTHING_DECLARED, DeclaredPersonas
@@ -27,6 +28,7 @@ from schemas import decoded as events
 from schemas.snapshots import (
     ItemCount,
     ItemTrend,
+    SilencedSnapshot,
     StatisticsSnapshot,
     encode_profile,
     encode_statistics,
@@ -256,6 +258,7 @@ class World:
         declaration: int = 0,
         stale: bool = False,
         tenant: str = "default",
+        silenced: SilencedSnapshot | None = None,
     ) -> None:
         counts = tuple(
             ItemCount(item_key(tenant, item_id), score, round(score), 0)
@@ -275,6 +278,7 @@ class World:
             attributes={"country": {'"NL"': 3, '"DE"': 5, "true": 1}},
             mean=b"",
             declaration=declaration,
+            silenced=silenced,
         )
         await self.aggregates.put_snapshot(
             statistics_name(tenant, scope), encode_statistics(snapshot)
@@ -292,6 +296,6 @@ LIBRARY: Final = {
 }
 
 
-def client_of(lookup: Lookup) -> httpx.AsyncClient:
-    transport = httpx.ASGITransport(create_app(lookup))
+def client_of(lookup: Lookup, documents: Documents | None = None) -> httpx.AsyncClient:
+    transport = httpx.ASGITransport(create_app(lookup, documents=documents))
     return httpx.AsyncClient(transport=transport, base_url="http://strata.test")

@@ -31,6 +31,9 @@ __all__ = [
     "Ranking",
     "Readiness",
     "Reason",
+    "Silenced",
+    "SilencedPersona",
+    "SilencedReversal",
     "SimilarItem",
     "SimilarItems",
     "SimilarUser",
@@ -436,6 +439,68 @@ class Norm(msgspec.Struct, frozen=True, kw_only=True):
     since: str
 
 
+class SilencedReversal(msgspec.Struct, frozen=True, kw_only=True):
+    """A preference of a persona that is the opposite of everybody's.
+
+    Margins are the share of acts that are for `item`, less one half, or less the share for
+    `over`; `q_value` is the smallest false discovery rate at which it counts.
+    """
+
+    item: NamedItem
+    over: NamedItem | None
+    persona_margin: float
+    overall_margin: float
+    q_value: float
+
+
+class SilencedPersona(msgspec.Struct, frozen=True, kw_only=True):
+    """How a persona fares under what is best for everybody on average.
+
+    Attributes:
+        satisfaction: With the list that is best on average.
+        protected: With the list that gives every persona at least the floor of the weight.
+        ratio: `satisfaction` over the largest persona's; null where that is 0.
+        top: What it prefers most; null without enough acts on anything.
+        top_reversed: Everybody's preference is opposite to its own about `top`.
+        silenced: That, or `ratio` under the fraction.
+        reversed: All its preferences that the average turns round; the surest are `reversals`.
+    """
+
+    persona: str
+    size: int
+    satisfaction: float
+    protected: float
+    ratio: float | None
+    top: NamedItem | None
+    top_reversed: bool
+    silenced: bool
+    reversed: int
+    reversals: tuple[SilencedReversal, ...]
+
+
+class Silenced(msgspec.Struct, frozen=True, kw_only=True):
+    """Whom the average silences, by discovered persona; the worst satisfied first.
+
+    Attributes:
+        users: Members of the personas that were looked at.
+        share: Part of them whose persona is silenced: the alarm.
+        satisfaction: How it is measured: "approval" or "coverage".
+        price: Mean loss of satisfaction per user if each persona had at least `floor` of the
+            weight; `price_others` of the personas that this does not raise.
+        gauges: The alarm and the price by the names that a metrics system would give them.
+    """
+
+    users: int
+    share: float
+    satisfaction: str
+    fraction: float
+    floor: float
+    price: float
+    price_others: float | None
+    personas: tuple[SilencedPersona, ...]
+    gauges: dict[str, float]
+
+
 class Statistics(msgspec.Struct, frozen=True, kw_only=True):
     """Statistics of everybody, or of one persona.
 
@@ -450,6 +515,7 @@ class Statistics(msgspec.Struct, frozen=True, kw_only=True):
         attributes: Name → most frequent values.
         as_of: Event time that windows and decay end at.
         norms: In force for everybody or some, in the order of their file; none with a persona.
+        silenced: Null for a persona's, and while there are fewer than two personas of some size.
     """
 
     tenant: str
@@ -465,6 +531,7 @@ class Statistics(msgspec.Struct, frozen=True, kw_only=True):
     stale: bool
     stale_because: tuple[str, ...]
     norms: tuple[Norm, ...] = ()
+    silenced: Silenced | None = None
 
 
 class SimilarUser(msgspec.Struct, frozen=True, kw_only=True):
