@@ -31,7 +31,7 @@ class Settings:
     taste_dimension: int = 96
     text_dimension: int = 32
     occasion_dimension: int = 64
-    text_weight: float = 0.3
+    text_weight: float = 0.1
     shrinkage: float = 200.0
     cold_likes: float = 0.0
     most_personas: int = 12
