@@ -9,6 +9,7 @@ from cli.views.words import (
     evidence_line,
     item_name,
     layers_line,
+    learned_line,
     persona_line,
     staleness,
 )
@@ -22,6 +23,7 @@ def render_ranking(ranking: RankingView) -> RenderableType:
     about = Table.grid(padding=(0, 2))
     about.add_row("  evidence", Text(evidence_line(ranking.evidence)))
     about.add_row("  rests on", Text(layers_line(ranking.weights, ranking.level)))
+    about.add_row("  learned", Text(learned_line(ranking.learned)))
     about.add_row("  persona", Text(persona_line(ranking.persona, ranking.persona_absent)))
     unseen = " not seen yet" if ranking.exclude_seen else ""
     title = Text(f"for {plain(ranking.user_id)}, items{unseen}", style="bold")
@@ -40,7 +42,7 @@ def render_ranking(ranking: RankingView) -> RenderableType:
         table.add_row(
             f"  {place}",
             Text(item_name(item)),
-            "" if item.score is None else f"{item.score:.2f}",
+            "" if item.score is None else f"{item.score:.2g}",
             Text("; ".join([*map(plain, filter(None, [item.norm])), *map(_reason, reasons)])),
         )
     return Group(title, about, table, *norms, *staleness(ranking.stale_because))

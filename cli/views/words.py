@@ -9,15 +9,18 @@ from rich.text import Text
 from cli.terminal import plain
 from schemas.views import (
     AbsenceView,
+    AdvantageView,
     DeclaredMembershipView,
     EvidenceView,
     Layer,
+    LearnedView,
     MembershipView,
     NamedItemView,
     WeightsView,
 )
 
 __all__ = [
+    "advantage_line",
     "bar",
     "day",
     "declared_line",
@@ -25,6 +28,7 @@ __all__ = [
     "item_name",
     "labels_line",
     "layers_line",
+    "learned_line",
     "moment",
     "persona_line",
     "staleness",
@@ -94,6 +98,30 @@ def evidence_line(evidence: EvidenceView) -> str:
     return (
         f"{evidence.events} events, worth {evidence.effective_sample_size:.1f} equal ones now; "
         f"newest {day(evidence.newest_at)}"
+    )
+
+
+def advantage_line(advantage: AdvantageView | None) -> str:
+    """How well a persona predicts its members, against everybody's average.
+
+    >>> advantage_line(AdvantageView(nats=0.31, standard_error=0.05, events=400, abstains=False))
+    '+0.31±0.05 nats'
+    """
+    if advantage is None:
+        return "not known yet"
+    error = "" if advantage.standard_error is None else f"±{advantage.standard_error:.2f}"
+    silent = ", abstains" if advantage.abstains else ""
+    return f"{advantage.nats:+.2f}{error} nats{silent}"
+
+
+def learned_line(learned: LearnedView | None) -> str:
+    """Which learned model answered, and how sure it is."""
+    if learned is None:
+        return "nothing learned yet"
+    silent = "; no persona predicts here" if learned.persona_abstains else ""
+    return (
+        f"model {learned.version} in item space {learned.space}, "
+        f"uncertainty {learned.uncertainty:.0%}{silent}"
     )
 
 

@@ -208,3 +208,19 @@ async def test_the_answer_over_http_names_its_model(learned: LearnedWorld) -> No
     said = answer.json()["learned"]
     assert said["version"] == 1
     assert set(said["effective_sample_size"]) == {"user", "persona", "global"}
+
+
+async def test_personas_say_how_well_they_predict(learned: LearnedWorld) -> None:
+    await learned.publish()
+    await learned.world.publish_statistics({"i1": 3.0})
+    view = await learned.world.lookup(AT_ONCE).personas("default")
+    first, second = (persona.advantage for persona in view.personas)
+    assert first is not None
+    assert (first.nats, first.standard_error, first.events) == (0.5, 0.1, 40)
+    assert not first.abstains
+    assert second is None
+
+
+async def test_a_profile_says_which_space_the_user_stands_in(learned: LearnedWorld) -> None:
+    view = await learned.world.lookup(AT_ONCE).profile("default", "w3")
+    assert view.space == 0
