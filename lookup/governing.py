@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import msgspec
 
 from lookup.items import ItemReader
+from profiles.governing import NormEffect, govern
 from profiles.ids import item_key
-from profiles.norms import Norm, NormEffect, Norms, govern
+from profiles.norms import Norm, Norms
 from profiles.ports import ItemRecord
 from profiles.ranking import Ranked
 from profiles.rules import Value
@@ -49,7 +50,7 @@ async def govern_ranking(
     """
     if not norms.norms:
         return GovernedRanking(ranked[:limit], {}, ())
-    wanted = await items.read(item_key(tenant, item_id) for item_id in norms.wanted)
+    wanted = await items.read(item_key(tenant, one.item_id) for one in norms.wanted)
     places = {
         item.item_id: Ranked(item, 0.0, {})
         for item in wanted.complete().values()

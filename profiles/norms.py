@@ -6,11 +6,11 @@ shows them these at a stated place. What `never` and `only` forbid stays
 forbidden whatever `always` says.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
-from itertools import chain, islice
+from itertools import chain
 from typing import Final
 
 from profiles.declaring import Entry, entries_of
@@ -19,14 +19,11 @@ from profiles.state import Scalar
 
 __all__ = [
     "NO_NORMS",
-    "Governed",
     "ItemRule",
     "Kind",
     "Norm",
-    "NormEffect",
     "Norms",
-    "Placed",
-    "govern",
+    "Wanted",
     "load_norms",
 ]
 
@@ -59,10 +56,15 @@ class ItemRule:
     ids: tuple[str, ...] = ()
     rule: Rule | None = None
     unknown: bool = False
+    _named: frozenset[str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # Asked of every candidate of a ranking.
+        object.__setattr__(self, "_named", frozenset(self.ids))
 
     def covers(self, item_id: str, attributes: Mapping[str, Value]) -> bool:
         if self.rule is None:
-            return item_id in self.ids
+            return item_id in self._named
         found = holds(self.rule, attributes)
         return self.unknown if found is None else found
 
@@ -108,6 +110,15 @@ class Norm:
 
 
 @dataclass(frozen=True, slots=True)
+class Wanted:
+    """An item that an `always` norm asks for, and the place where; ≥ 1."""
+
+    item_id: str
+    norm: Norm
+    place: int
+
+
+@dataclass(frozen=True, slots=True)
 class Norms:
     """The norms in force, in the order of their file."""
 
@@ -118,9 +129,14 @@ class Norms:
         return Norms(tuple(norm for norm in self.norms if norm.holds_for(stated)))
 
     @property
-    def wanted(self) -> tuple[str, ...]:
-        """Ids of the items of `always` norms, each once, in file order."""
-        return tuple(one.item_id for one in _wanted(self))
+    def wanted(self) -> tuple[Wanted, ...]:
+        """What `always` norms ask for, in file order; of an item only the first asks."""
+        found: dict[str, Wanted] = {}
+        for norm in self.norms:
+            if norm.kind is Kind.ALWAYS:
+                for offset, item_id in enumerate(norm.items.ids):
+                    found.setdefault(item_id, Wanted(item_id, norm, norm.place + offset))
+        return tuple(found.values())
 
     @property
     def admitted(self) -> tuple[str, ...]:
@@ -142,106 +158,6 @@ class Norms:
 
 
 NO_NORMS: Final = Norms()
-
-
-@dataclass(frozen=True, slots=True)
-class Placed:
-    """An item in its place, and the norm that put it there, if one did."""
-
-    item_id: str
-    norm: Norm | None
-
-
-@dataclass(slots=True)
-class NormEffect:
-    """What one norm did to a ranking.
-
-    Attributes:
-        removed: Ids of what would have stood in the answer, or should have by an
-            `always` norm.
-        added: Ids of what it put in its place.
-    """
-
-    norm: Norm
-    removed: list[str] = field(default_factory=list)
-    added: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class Governed:
-    """A ranking under norms; one effect per norm that holds, also where it did nothing."""
-
-    items: tuple[Placed, ...]
-    effects: tuple[NormEffect, ...]
-
-
-def govern(
-    ranked: Sequence[str],
-    norms: Norms,
-    *,
-    attributes_of: Callable[[str], Mapping[str, Value] | None],
-    limit: int,
-) -> Governed:
-    """The first `limit` items of a ranking as the norms allow and want them.
-
-    Laws: nothing forbidden is in it. Items of `always` norms are, if they are
-    offered, not forbidden, and not more than `limit`; the first of each norm
-    stands at the norm's place or, where that is taken, at the next one that is
-    not, or the last. The others keep their order.
-
-    Args:
-        ranked: Item ids, best first, each once.
-        norms: Those that hold for the user.
-        attributes_of: Of an item; None for one that is not offered (unknown,
-            undescribed or retired).
-        limit: ≥ 0.
-    """
-    effects = {norm.id: NormEffect(norm) for norm in norms.norms}
-
-    def is_allowed(item_id: str) -> bool:
-        attributes = attributes_of(item_id)
-        if attributes is None:
-            return False
-        forbidding = norms.forbidding(item_id, attributes)
-        for norm in forbidding:
-            effects[norm.id].removed.append(item_id)
-        return not forbidding
-
-    asked_for = _wanted(norms)
-    asked_ids = {one.item_id for one in asked_for}
-    wanted = [one for one in asked_for if is_allowed(one.item_id)][:limit]
-    ordinary = (one for one in ranked if one not in asked_ids and is_allowed(one))
-    others = list(islice(ordinary, limit - len(wanted)))
-    for one in wanted:
-        effects[one.norm.id].added.append(one.item_id)
-    return Governed(tuple(_merged(wanted, others)), tuple(effects.values()))
-
-
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    item_id: str
-    norm: Norm
-    place: int
-
-
-def _wanted(norms: Norms) -> list[_Wanted]:
-    """What `always` norms ask for, in file order; of an item the first asks."""
-    found: dict[str, _Wanted] = {}
-    for norm in norms.norms:
-        if norm.kind is Kind.ALWAYS:
-            for offset, item_id in enumerate(norm.items.ids):
-                found.setdefault(item_id, _Wanted(item_id, norm, norm.place + offset))
-    return list(found.values())
-
-
-def _merged(wanted: Sequence[_Wanted], others: Sequence[str]) -> list[Placed]:
-    places: list[Placed | None] = [None] * (len(wanted) + len(others))
-    for one in wanted:
-        free = [index for index, taken in enumerate(places) if taken is None]
-        place = next((index for index in free if index >= one.place - 1), free[-1])
-        places[place] = Placed(one.item_id, one.norm)
-    rest = iter(others)
-    return [taken or Placed(next(rest), None) for taken in places]
 
 
 def load_norms(text: str) -> Norms:

@@ -5,17 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from profiles.norms import (
-    NO_NORMS,
-    Governed,
-    ItemRule,
-    Kind,
-    Norm,
-    NormEffect,
-    Norms,
-    govern,
-    load_norms,
-)
+from profiles.governing import Governed, NormEffect, govern
+from profiles.norms import NO_NORMS, ItemRule, Kind, Norm, Norms, load_norms
 from profiles.rules import Condition, DeclarationError, Rule, Value
 
 ADULT = '{ attribute = "rating", is = "adult" }'
