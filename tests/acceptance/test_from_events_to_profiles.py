@@ -70,6 +70,7 @@ async def test_what_is_stored_equals_the_oracles_account(
             assert verdict.compared["assignments"] > 0
             assert verdict.compared["overall pairs"] > 0
             assert verdict.compared["per persona positive"] > 0
+            assert verdict.compared["per declared persona positive"] > 0
 
             rebuilt = await rebuilt_counters(ground, opened, timeout_s=60)
             for partition, table in noted.trimmed:

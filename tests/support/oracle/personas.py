@@ -35,12 +35,11 @@ def nearest_persona(user: OracleUser, centroids: Mapping[str, Sequence[float]]) 
 
 
 def members_of(
-    users: Iterable[OracleUser], memberships: Mapping[tuple[str, str], str | None]
+    users: Iterable[OracleUser], memberships: Mapping[tuple[str, str], Iterable[str]]
 ) -> dict[str, list[OracleUser]]:
-    """Users grouped by persona; `memberships` is by (tenant, user id)."""
+    """Users grouped by persona; `memberships` are ids by (tenant, user id)."""
     groups: dict[str, list[OracleUser]] = {}
     for user in users:
-        persona = memberships.get((user.tenant, user.user_id))
-        if persona is not None:
+        for persona in memberships.get((user.tenant, user.user_id), ()):
             groups.setdefault(persona, []).append(user)
     return groups

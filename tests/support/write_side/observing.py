@@ -19,6 +19,7 @@ from schemas.snapshots import (
     statistics_name,
 )
 from stores.blobs import get_blob
+from write_side.declared import DECLARED
 from write_side.ground import Ground, Opened
 from write_side.waiting import eventually
 
@@ -126,7 +127,7 @@ async def read_counters(ground: Ground, opened: Opened) -> Counters:
 async def rebuilt_counters(ground: Ground, opened: Opened, *, timeout_s: float) -> Counters:
     """Counters after the running worker has summed its stored users afresh."""
     aggregates = opened.live.aggregates
-    wanted = await aggregates.want_rebuild()
+    wanted = DECLARED.build(await aggregates.want_rebuild())
 
     async def built() -> bool:
         epochs = [await aggregates.built_epoch(place) for place in range(ground.partitions)]

@@ -24,6 +24,7 @@ from oracle import (
 from profiles.contributions import MEAN_SCALE
 from profiles.ports import CounterTable
 from schemas.snapshots import StatisticsSnapshot
+from write_side.declared import DECLARED, declared_personas_of
 from write_side.ground import DIMENSION
 from write_side.observing import Observed, Table
 
@@ -44,7 +45,7 @@ def different_counters(
     Args:
         newest: Newest event time by tenant, for each partition.
     """
-    memberships = {name: record.persona for name, record in observed.users.items()}
+    memberships = _memberships(observed, told)
     tenants = {tenant for tenant, _ in told}
     for partition in range(len(newest)):
         watermarks = observed.watermarks_ms[partition]
@@ -61,11 +62,20 @@ def different_counters(
                 place = _Scope(partition, tenant, scope, users, newest_ms)
                 yield from _of_scope(observed, place, trimmed, compared)
         known = {("", tenant) for tenant in tenants} | {
-            (persona or "", name[0]) for name, persona in memberships.items()
+            (persona, name[0]) for name, personas in memberships.items() for persona in personas
         }
         for table in observed.counters[partition]:
             if (table.scope, table.tenant) not in known:
                 yield f"counters of partition {partition} in a scope nobody is in: {table}"
+
+
+def _memberships(observed: Observed, told: Oracle) -> dict[tuple[str, str], set[str]]:
+    """The discovered persona as it is stored, and the declared ones as the oracle has it."""
+    found = {name: declared_personas_of(user.attributes) for name, user in told.items()}
+    for name, record in observed.users.items():
+        if record.persona is not None:
+            found[name].add(record.persona)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +143,8 @@ def _of_scope(
 
 
 def _sizes(expected: Population, scope: str) -> Counter[str]:
-    kind = "overall" if scope == "" else "per persona"
+    declared = "per declared persona" if scope in DECLARED.by_id else "per persona"
+    kind = "overall" if scope == "" else declared
     return Counter(
         {
             f"{kind} {series}": len(getattr(expected, series))
@@ -176,7 +187,7 @@ def different_snapshots(
     observed: Observed, told: Oracle, newest: Sequence[Mapping[str, int]], compared: Counter[str]
 ) -> Iterator[str]:
     """What the leader published for lookups, overall and per persona."""
-    memberships = {name: record.persona for name, record in observed.users.items()}
+    memberships = _memberships(observed, told)
     for tenant in {tenant for tenant, _ in told}:
         everyone = [user for name, user in told.items() if name[0] == tenant]
         for scope, users in {"": everyone, **members_of(everyone, memberships)}.items():

@@ -20,6 +20,7 @@ from schemas.snapshots import StatisticsSnapshot, decode_statistics, statistics_
 from streams.knowledge import ITEMS_MARK, PERSONAS_MARK
 from streams.learning import LearningOptions
 from streams.merging import mean_vector
+from write_side.declared import DECLARED
 from write_side.ground import DIMENSION, Ground, Opened
 from write_side.offsets import Offsets, read_offsets
 
@@ -88,7 +89,7 @@ async def _left_of_stores(
     ground: Ground, opened: Opened, offsets: Offsets, *, learned: bool
 ) -> str:
     aggregates, personas = opened.live.aggregates, opened.profiles.personas
-    wanted = await aggregates.wanted_epoch()
+    wanted = DECLARED.build(await aggregates.wanted_epoch())
     marks = {
         f"{ITEMS_MARK}{partition}": end
         for (topic, partition), end in offsets.ends.items()

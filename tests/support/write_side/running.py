@@ -12,6 +12,7 @@ import sklearn.metrics  # noqa: F401
 
 from profiles.nextitem.settings import Settings
 from streams.worker import Stores, Worker, WorkerOptions
+from write_side.declared import DECLARED
 from write_side.ground import Ground, Opened, embedder
 from write_side.offsets import Offsets
 from write_side.quiet import until_quiet
@@ -40,6 +41,7 @@ def options_of(ground: Ground) -> WorkerOptions:
         group=ground.namespace,
         partitions=ground.partitions,
         publish_interval_s=0.3,
+        declared=DECLARED,
         # How many are best is not the question here, and trying many takes its time.
         next_item=Settings(most_personas=4),
     )

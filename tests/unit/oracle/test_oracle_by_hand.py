@@ -265,8 +265,8 @@ def test_the_nearest_persona_and_how_sure_that_is() -> None:
 
 def test_members_are_grouped_by_persona() -> None:
     user = alone(like(0, "e1", "a"))
-    assert members_of([user], {("default", "u"): "p1"}) == {"p1": [user]}
-    assert members_of([user], {("default", "u"): None}) == {}
+    assert members_of([user], {("default", "u"): ["p1", "x"]}) == {"p1": [user], "x": [user]}
+    assert members_of([user], {("default", "u"): []}) == {}
 
 
 @pytest.mark.parametrize(
