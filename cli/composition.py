@@ -18,9 +18,15 @@ from local.kafka import KafkaServer
 from local.redis import RedisServer
 from local.server import Server
 from local.stack import EmbeddedStack
-from lookup.errors import PortInUse
+from lookup.contexts import Contexts
+from lookup.errors import PortInUse, TokenizerMissing
 from lookup.options import LookupOptions
 from lookup.queries import Lookup
+from lookup.retrieval import EmbedQuery, Retrieval
+from lookup.routes_documents import Documents
+from lookup.templates import Templates
+from lookup.tokenizing import PACKAGED_TOKENIZER, open_tokenizer
+from profiles.documents.context import TokenCounter, UpperBound
 from stores.connect import ProfileStores, RedisStores, open_profile_stores, open_redis
 from streams.embedding import DEFAULT_MODEL, Embedder, open_embedder
 from streams.learners import LearnerSpec
@@ -29,6 +35,7 @@ from streams.worker import Stores, Worker, WorkerOptions
 __all__ = [
     "Addresses",
     "OpenStores",
+    "compose_documents",
     "compose_lookup",
     "compose_worker",
     "load_embedder",
@@ -259,3 +266,43 @@ def compose_lookup(settings: Settings, stores: OpenStores, *, declarations: Decl
         norms=declarations.norms,
         options=LookupOptions(minimum_size=settings.minimum_persona_size),
     )
+
+
+def compose_documents(
+    settings: Settings,
+    stores: OpenStores,
+    lookup: Lookup,
+    *,
+    declarations: Declarations,
+    embed: EmbedQuery,
+) -> Documents:
+    """What users wrote, over open stores; reads tokenizer and templates, so it blocks.
+
+    Raises:
+        TokenizerMissing, TemplateUnusable: what the settings name cannot be used.
+    """
+    retrieval = Retrieval(
+        lookup=lookup,
+        users=stores.profiles.users,
+        items=stores.profiles.items,
+        passages=stores.profiles.passages,
+        embed=embed,
+    )
+    contexts = Contexts(
+        lookup=lookup,
+        retrieval=retrieval,
+        counter=_token_counter(settings),
+        templates=Templates.from_directory(settings.context_templates),
+        norms=declarations.norms,
+    )
+    return Documents(retrieval=retrieval, contexts=contexts)
+
+
+def _token_counter(settings: Settings) -> TokenCounter:
+    if settings.tokenizer is not None:
+        return open_tokenizer(settings.tokenizer)
+    try:
+        return open_tokenizer(PACKAGED_TOKENIZER)
+    except TokenizerMissing:
+        # Answers say what they were counted with.
+        return UpperBound()

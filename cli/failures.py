@@ -5,7 +5,7 @@ from aiokafka.errors import KafkaError
 
 from cli.logs import configure_quiet
 from local.errors import LocalStackError
-from lookup.errors import PortInUse
+from lookup.errors import PortInUse, TemplateUnusable, TokenizerMissing
 from profiles.policy import PolicyError
 from profiles.ports import Fenced, StoreUnavailable
 from profiles.rules import DeclarationError
@@ -30,6 +30,8 @@ def line_of(error: BaseException) -> str | None:
         case (
             LocalStackError()
             | PortInUse()
+            | TemplateUnusable()
+            | TokenizerMissing()
             | PolicyError()
             | DeclarationError()
             | StoreUnavailable()

@@ -9,6 +9,7 @@ import typer
 from typer.exceptions import TyperException
 
 from cli.commands import (
+    context,
     dead_letters,
     demo,
     doctor,
@@ -57,7 +58,18 @@ def _strata(
     pass
 
 
-for part in (init, serving, demo, publish, reading, dead_letters, doctor, evaluate, report):
+for part in (
+    init,
+    serving,
+    demo,
+    publish,
+    reading,
+    context,
+    dead_letters,
+    doctor,
+    evaluate,
+    report,
+):
     part.register(app)
 
 

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any, Final
@@ -14,6 +15,7 @@ from typing import Any, Final
 from cli.composition import (
     Addresses,
     LocalServers,
+    compose_documents,
     compose_lookup,
     compose_worker,
     load_embedder,
@@ -22,6 +24,7 @@ from cli.composition import (
 )
 from cli.declarations import read_declarations
 from cli.errors import CommandFailed
+from cli.query_vectors import QueryVectors, already_loaded
 from cli.running import RunningStack, announce, withdraw
 from cli.service import service_opened
 from cli.settings import Settings
@@ -124,7 +127,15 @@ async def everything_running(
             directory=servers.directory / "worker",
         )
         lookup = compose_lookup(settings, stores, declarations=declarations)
-        async with service_opened(settings, addresses, stores, lookup) as app:
+        documents = await asyncio.to_thread(
+            compose_documents,
+            settings,
+            stores,
+            lookup,
+            declarations=declarations,
+            embed=QueryVectors(already_loaded(embedder)),
+        )
+        async with service_opened(settings, addresses, stores, lookup, documents=documents) as app:
             serving = await serve(app, settings.http_host, settings.http_port)
             stack = RunningStack(
                 pid=os.getpid(),
@@ -180,7 +191,15 @@ async def run_lookup(
     dimension = await vector_dimension(settings.embedding_model)
     async with stores_opened(settings, addresses, dimension=dimension) as stores:
         lookup = compose_lookup(settings, stores, declarations=declarations)
-        async with service_opened(settings, addresses, stores, lookup) as app:
+        documents = await asyncio.to_thread(
+            compose_documents,
+            settings,
+            stores,
+            lookup,
+            declarations=declarations,
+            embed=QueryVectors(partial(load_embedder, settings.embedding_model)),
+        )
+        async with service_opened(settings, addresses, stores, lookup, documents=documents) as app:
             serving: Serving = await serve(app, settings.http_host, settings.http_port)
             try:
                 ready(serving.url)

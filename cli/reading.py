@@ -36,9 +36,17 @@ def asked(url: str | None, *, tenant: str) -> Iterator[Asker]:
 
 
 def show(
-    answer: str, kind: type[_View], render: Callable[[_View], RenderableType], *, as_json: bool
+    answer: str,
+    kind: type[_View],
+    render: Callable[[_View], RenderableType],
+    *,
+    as_json: bool,
+    unbroken: bool = False,
 ) -> None:
     """Print an answer, as it came or for people.
+
+    Args:
+        unbroken: Lines longer than the screen are neither broken nor cut.
 
     Raises:
         CommandFailed: the service speaks another version.
@@ -53,4 +61,4 @@ def show(
             "the service answers in a form that this version cannot read: "
             f"{error.errors()[0]['msg']}"
         ) from error
-    stdout().print(render(view))
+    stdout().print(render(view), soft_wrap=unbroken)

@@ -14,6 +14,7 @@ from lookup.ingest import Ingest
 from lookup.ingest_kafka import KafkaEventLog
 from lookup.own_writes import OwnWrites
 from lookup.queries import Lookup
+from lookup.routes_documents import Documents
 from lookup.service import create_app
 
 __all__ = ["service_opened"]
@@ -21,9 +22,14 @@ __all__ = ["service_opened"]
 
 @asynccontextmanager
 async def service_opened(
-    settings: Settings, addresses: Addresses, stores: OpenStores, lookup: Lookup
+    settings: Settings,
+    addresses: Addresses,
+    stores: OpenStores,
+    lookup: Lookup,
+    *,
+    documents: Documents,
 ) -> AsyncIterator[FastAPI]:
-    """The app over `lookup`. Without a Kafka among the addresses it only reads.
+    """The app over `lookup` and `documents`. Without a Kafka among the addresses it only reads.
 
     Raises:
         CommandFailed: Kafka is named and cannot be reached.
@@ -43,7 +49,7 @@ async def service_opened(
                 partitions=settings.partitions,
                 now_ms=lambda: time.time_ns() // 1_000_000,
             )
-        yield create_app(lookup, own_writes=own_writes, ingest=ingest)
+        yield create_app(lookup, own_writes=own_writes, ingest=ingest, documents=documents)
 
 
 async def _log_opened(opened: AsyncExitStack, bootstrap: str) -> KafkaEventLog:

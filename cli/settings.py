@@ -49,6 +49,9 @@ class Settings(BaseSettings):
         policy: TOML file; unset for the built-in policy.
         personas: TOML file of declared personas; workers and lookups need the same.
         norms: TOML file of norms over rankings.
+        tokenizer: What context budgets are counted with: `bytes`, or the path of a model's
+            `tokenizer.json`; unset for the text model's where it is installed, else bytes.
+        context_templates: Directory of Jinja templates, `NAME.j2`, beside the built-in ones.
         group: Consumer group of the workers; unset for one named after the namespace.
         minimum_persona_size: Personas with fewer members are shown to nobody.
         url: Of the lookup service, for commands that read.
@@ -72,6 +75,8 @@ class Settings(BaseSettings):
     policy: Place | None = None
     personas: Place | None = None
     norms: Place | None = None
+    tokenizer: str | None = None
+    context_templates: Place | None = None
     http_host: str = "127.0.0.1"
     http_port: Annotated[int, Field(ge=0, le=65_535)] = 8700
     group: str | None = None

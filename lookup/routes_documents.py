@@ -1,5 +1,6 @@
 """`POST /v1/retrieve` and `POST /v1/context`, mounted where there are documents to ask."""
 
+from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter
@@ -16,7 +17,14 @@ from profiles.documents.passages import PassageFilter
 from schemas.document_views import ContextView, RetrievalView
 from schemas.instants import instant_ms
 
-__all__ = ["CONTEXT_PATH", "RETRIEVE_PATH", "ContextRequest", "RetrieveRequest", "document_routes"]
+__all__ = [
+    "CONTEXT_PATH",
+    "RETRIEVE_PATH",
+    "ContextRequest",
+    "Documents",
+    "RetrieveRequest",
+    "document_routes",
+]
 
 RETRIEVE_PATH: Final = "/v1/retrieve"
 CONTEXT_PATH: Final = "/v1/context"
@@ -79,15 +87,23 @@ class ContextRequest(_Request):
     template: str = DEFAULT_TEMPLATE
 
 
-def document_routes(retrieval: Retrieval, contexts: Contexts) -> APIRouter:
-    """The routes; both parts stay the caller's to close."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Documents:
+    """What the routes ask."""
+
+    retrieval: Retrieval
+    contexts: Contexts
+
+
+def document_routes(documents: Documents) -> APIRouter:
+    """The routes over what users wrote."""
     routes = APIRouter(tags=["documents"])
 
     @routes.post(RETRIEVE_PATH, response_model=RetrievalView, responses=_problems)
     async def retrieve(tenant: Tenant, asked: RetrieveRequest, seen: AtLeast) -> Response:
         """Passages of the user's own documents that answer a query; else items, and why."""
         await seen.of(asked.user_id)
-        view = await retrieval.retrieve(
+        view = await documents.retrieval.retrieve(
             tenant,
             asked.user_id,
             asked.query,
@@ -102,7 +118,7 @@ def document_routes(retrieval: Retrieval, contexts: Contexts) -> APIRouter:
     async def context(tenant: Tenant, asked: ContextRequest, seen: AtLeast) -> Response:
         """A block of text about the user for a language model, within a budget of tokens."""
         await seen.of(asked.user_id)
-        view = await contexts.context(
+        view = await documents.contexts.context(
             tenant,
             asked.user_id,
             token_budget=asked.token_budget,

@@ -25,6 +25,7 @@ from lookup.paging import page_of_personas
 from lookup.problems import answer_with_problems
 from lookup.queries import Lookup
 from lookup.request_ids import RequestIds
+from lookup.routes_documents import Documents, document_routes
 from schemas.views import (
     PersonasView,
     PersonaView,
@@ -172,7 +173,11 @@ def _json(view: BaseModel, *, status_code: int = 200) -> Response:
 
 
 def create_app(
-    lookup: Lookup, *, own_writes: OwnWrites | None = None, ingest: Ingest | None = None
+    lookup: Lookup,
+    *,
+    own_writes: OwnWrites | None = None,
+    ingest: Ingest | None = None,
+    documents: Documents | None = None,
 ) -> FastAPI:
     """The HTTP service over `lookup`, which stays the caller's to close.
 
@@ -181,6 +186,7 @@ def create_app(
     (RFC 9457).
 
     Args:
+        documents: Answers what users wrote; without them there are no routes for it.
         own_writes: Lets reads wait for a position token; without it they are refused one.
     """
     app = FastAPI(
@@ -199,6 +205,8 @@ def create_app(
     app.state.metrics = metrics
     app.include_router(_questions)
     app.include_router(_probes)
+    if documents is not None:
+        app.include_router(document_routes(documents))
     if ingest is not None:
         app.include_router(ingest_routes(ingest, counted=metrics.count_ingested))
     # The last one added is the first to see a request.

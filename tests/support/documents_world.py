@@ -4,13 +4,26 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from lookup.contexts import Contexts
+from lookup.queries import Lookup
+from lookup.retrieval import Retrieval
+from lookup.routes_documents import Documents
+from lookup.templates import Templates
 from profiles.documents.chunking import Cut
-from profiles.documents.passages import DocumentPassages, document_passages, with_vectors
+from profiles.documents.context import TokenCounter, UpperBound
+from profiles.documents.passages import (
+    DocumentPassages,
+    PassageStore,
+    document_passages,
+    with_vectors,
+)
 from profiles.ids import user_key
-from profiles.ports import Vector
+from profiles.norms import NO_NORMS, Norms
+from profiles.ports import ItemStore, UserStore, Vector
 from schemas.decoded import Document
+from streams.embedding import HashingEmbedder
 
-__all__ = ["NOON_MS", "document", "passages_of", "unit"]
+__all__ = ["NOON_MS", "document", "documents_over", "passages_of", "unit"]
 
 NOON_MS = 1_700_000_000_000
 
@@ -49,3 +62,38 @@ def passages_of(
     passages, _ = document_passages(event, user, cut=cut or Cut())
     rows = list(vectors) or [np.eye(1, dimension, dtype=np.float32)[0]] * len(passages)
     return with_vectors(passages, np.array(rows, np.float32), model=model)
+
+
+def documents_over(
+    lookup: Lookup,
+    *,
+    users: UserStore,
+    items: ItemStore,
+    passages: PassageStore,
+    embedder: HashingEmbedder | None = None,
+    norms: Norms = NO_NORMS,
+    counter: TokenCounter | None = None,
+    templates: Templates | None = None,
+) -> Documents:
+    """What the routes ask, composed as the service composes it; without a model, by words."""
+
+    async def embed(text: str) -> Vector:
+        assert embedder is not None
+        vector: Vector = embedder.embed([text])[0]
+        return vector
+
+    retrieval = Retrieval(
+        lookup=lookup,
+        users=users,
+        items=items,
+        passages=passages,
+        embed=None if embedder is None else embed,
+    )
+    contexts = Contexts(
+        lookup=lookup,
+        retrieval=retrieval,
+        counter=counter or UpperBound(),
+        templates=templates or Templates(),
+        norms=norms,
+    )
+    return Documents(retrieval=retrieval, contexts=contexts)

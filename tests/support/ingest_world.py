@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import httpx
+from documents_world import documents_over
 from fastapi import FastAPI
-from lookup_world import NOON_MS, World
+from lookup_world import DIMENSION, NOON_MS, World
 
 from lookup.errors import EventsNotTaken
 from lookup.ingest import EventLog, Ingest
@@ -20,6 +21,7 @@ from schemas.topics import USER_TOPICS
 from stores.answers import AnswerStore, MemoryAnswerStore
 from stores.control import CONTROL_COLLECTION, PointControlStore
 from stores.memory import MemoryPoints
+from stores.passages import PointPassageStore, passage_collection
 
 PARTITIONS: Final = 4
 
@@ -84,8 +86,15 @@ class Publishing:
             )
 
     def app(self) -> FastAPI:
+        lookup = self.world.lookup()
         return create_app(
-            self.world.lookup(),
+            lookup,
+            documents=documents_over(
+                lookup,
+                users=self.world.users,
+                items=self.world.items,
+                passages=PointPassageStore(MemoryPoints(passage_collection(DIMENSION))),
+            ),
             own_writes=OwnWrites(
                 control=self.control,
                 users=self.world.users,

@@ -14,7 +14,7 @@ from lookup.routes_documents import Documents
 from lookup.service import create_app
 from profiles.catalogue import ItemCatalogue
 from profiles.declared import NOTHING_DECLARED, DeclaredPersonas
-from profiles.effects import effects_of
+from profiles.effects import UserEvent, effects_of
 from profiles.fold import Sourced, fold
 from profiles.ids import item_key, user_key
 from profiles.norms import NO_NORMS, Norms
@@ -203,7 +203,7 @@ class World:
     async def add_user(
         self,
         user_id: str,
-        happened: Sequence[events.Interaction | events.Preference | events.Attributes],
+        happened: Sequence[UserEvent],
         *,
         persona: str | None = None,
         cached: bool = True,

@@ -9,12 +9,15 @@ from pathlib import Path
 import pytest
 import structlog
 from command_line import Command, Outcome
-from lookup_world import LIBRARY, World, like
+from documents_world import documents_over
+from lookup_world import DIMENSION, LIBRARY, World, like
 
 from cli.main import run
 from lookup.server import serve
 from lookup.service import create_app
 from profiles.personas import Label, Persona
+from stores.memory import MemoryPoints
+from stores.passages import PointPassageStore, passage_collection
 
 
 @pytest.fixture(autouse=True)
@@ -56,7 +59,15 @@ def lookup_url() -> Iterator[str]:
     ready, stop = threading.Event(), threading.Event()
 
     async def serving() -> None:
-        running = await serve(create_app((await _library()).lookup()), port=0)
+        world = await _library()
+        lookup = world.lookup()
+        documents = documents_over(
+            lookup,
+            users=world.users,
+            items=world.items,
+            passages=PointPassageStore(MemoryPoints(passage_collection(DIMENSION))),
+        )
+        running = await serve(create_app(lookup, documents=documents), port=0)
         urls.append(running.url)
         ready.set()
         await asyncio.to_thread(stop.wait)

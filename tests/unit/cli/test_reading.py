@@ -24,6 +24,28 @@ def test_json_is_exactly_the_services_answer(
     assert (outcome.code, outcome.out) == (0, answer + "\n")
 
 
+def test_a_context_is_the_services_block_line_by_line(lookup_url: str, strata: Command) -> None:
+    asked = {"user_id": "ish/mael", "token_budget": 900, "query": "the sea"}
+    answer = httpx.post(f"{lookup_url}/v1/context", json=asked, trust_env=False).text
+    arguments = ("context", "ish/mael", "--tokens", "900", "--query", "the sea")
+    outcome = strata(*arguments, "--url", lookup_url, "--json")
+    assert (outcome.code, outcome.out) == (0, answer + "\n")
+    # However narrow the screen is: a line broken for it would be another line for a model.
+    shown = strata(*arguments, "--url", lookup_url)
+    block = json.loads(answer)["text"]
+    assert shown.out.startswith(block + "\n")
+    assert max(map(len, block.split("\n"))) > 100
+    assert "of 900 tokens (bytes)" in shown.out
+
+
+def test_a_context_by_an_unknown_template_is_one_clear_line(
+    lookup_url: str, strata: Command
+) -> None:
+    outcome = strata("context", "ish/mael", "--template", "mine", "--url", lookup_url)
+    assert (outcome.code, outcome.out) == (1, "")
+    assert "must be one of plain, sections" in outcome.err
+
+
 def test_the_address_may_come_from_the_environment(
     lookup_url: str, strata: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
