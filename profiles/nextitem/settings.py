@@ -30,7 +30,7 @@ class Settings:
     neighbours: int = 256
     taste_dimension: int = 96
     text_dimension: int = 32
-    occasion_dimension: int = 64
+    occasion_dimension: int = 128
     text_weight: float = 0.1
     shrinkage: float = 200.0
     cold_likes: float = 0.0
@@ -38,5 +38,5 @@ class Settings:
     sampled_users: int = 20_000
     most_items: int = 200_000
     folds: int = 5
-    fitted_predictions: int = 6_000
+    fitted_predictions: int = 12_000
     left_out: frozenset[str] = frozenset()
