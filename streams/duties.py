@@ -22,6 +22,7 @@ from profiles.ports import (
     ProfileCache,
     UserStore,
 )
+from profiles.silencing import DEFAULT_SETTINGS, SilencingSettings
 from schemas import topics
 from schemas.limits import DEFAULT_LIMITS, Limits
 from streams.batches import RecordBatch
@@ -82,6 +83,7 @@ class DutyOptions:
         partitions: Of every topic but those about personas.
         learner: How models are learned, on the policy that events are folded by.
         learning: When, and from how many users.
+        silencing: When a persona counts as silenced by the average.
         seam: Called between durable steps; tests crash there.
     """
 
@@ -92,6 +94,7 @@ class DutyOptions:
     declared: DeclaredPersonas = NOTHING_DECLARED
     limits: Limits = DEFAULT_LIMITS
     personas: PersonaOptions = field(default_factory=PersonaOptions)
+    silencing: SilencingSettings = DEFAULT_SETTINGS
     users_in_memory: int = 50_000
     seam: Seam = lambda _: None
 
@@ -193,6 +196,7 @@ class Duties:
                 partitions=options.partitions,
                 dimension=dimension,
                 clock_ms=clocks.now_ms,
+                silencing=options.silencing,
             ),
             learning=self.learning,
             ownerships=self.ownerships,

@@ -11,6 +11,7 @@ from typing import Final
 from profiles.declared import NOTHING_DECLARED, DeclaredPersonas
 from profiles.nextitem.settings import Settings
 from profiles.policy import DEFAULT_POLICY, Policy
+from profiles.silencing import DEFAULT_SETTINGS, SilencingSettings
 from schemas.limits import DEFAULT_LIMITS, Limits
 from streams.app import Handlers, StrataApp, build_app
 from streams.duties import Clocks, Duties, DutyOptions, Stores
@@ -45,6 +46,7 @@ class WorkerOptions:
     Attributes:
         directory: For the worker's own files.
         next_item: Sizes of the learned models; the same for all workers and lookups.
+        silencing: When a persona counts as silenced by the average.
         flush_interval_s: Longest time between an event's fold and its visibility.
         publish_interval_s: Between two rounds of merging statistics and personas.
         stall_s: With lag and no progress for so long, the worker ends itself.
@@ -62,6 +64,7 @@ class WorkerOptions:
     next_item: Settings = field(default_factory=Settings)
     learning: LearningOptions = field(default_factory=LearningOptions)
     personas: PersonaOptions = field(default_factory=PersonaOptions)
+    silencing: SilencingSettings = DEFAULT_SETTINGS
     flush_interval_s: float = 0.25
     publish_interval_s: float = 1.0
     session_timeout_s: float = 8.0
@@ -102,6 +105,7 @@ class Worker:
                 declared=options.declared,
                 limits=options.limits,
                 personas=options.personas,
+                silencing=options.silencing,
                 users_in_memory=options.users_in_memory,
                 seam=options.seam,
             ),
