@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from evaluation.choices import StreamedChoices
 from evaluation.nextitem import StreamedPredictor
 from evaluation.texts import TextVectors, default_folder
-from profiles.choices.predictor import ChoiceModel
+from profiles.choices.learner import ChoiceLearner
 from profiles.nextitem.learner import NextItemLearner
 from profiles.nextitem.settings import Settings
 from profiles.policy import DEFAULT_POLICY
@@ -36,7 +37,7 @@ class Options:
 
 def choice_predictor() -> ChoicePredictor:
     """The model of signed choices and pairs; it has one configuration and reads no vectors."""
-    return ChoiceModel()
+    return StreamedChoices(ChoiceLearner(policy=DEFAULT_POLICY), policy=DEFAULT_POLICY)
 
 
 def next_item_predictor(known: Sequence[Item], options: Options) -> StreamedPredictor:

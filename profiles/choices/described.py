@@ -1,84 +1,69 @@
-"""What items and users say of themselves, ready for the models."""
+"""What items say of themselves, ready for the models."""
 
-from collections.abc import Mapping
 from hashlib import blake2b
 
 import numpy as np
+from scipy import sparse
 
-from profiles.choices.bounded import Bounded
 from profiles.choices.logistic import Floats
 from profiles.choices.wording import (
     MEASURES,
+    TEXT_WIDTH,
     Sparse,
     attribute_names,
-    crossed,
     measures,
-    words,
+    wording,
 )
-from schemas.decoded import Attributes, Item
+from profiles.learning import KnownItem
 
-__all__ = ["Described"]
+__all__ = ["NO_MEASURES", "Described"]
 
-_UNKNOWN = words("", ())
-_NO_MEASURES = np.zeros(MEASURES)
-_NO_CROSS = crossed((), ())
+NO_MEASURES = np.zeros(MEASURES)
+_UNKNOWN = wording("", ())
 
 
 class Described:
-    """Features of items and attributes of users, each bounded.
+    """Features of the items that were put, by key; about 6 KB for a text of a page."""
 
-    Item attributes with a unique value per item are harmless: a hashed weight that is seen
-    once stays near its prior.
-    """
+    def __init__(self) -> None:
+        self._wording: dict[int, Sparse] = {}
+        self._measures: dict[int, Floats] = {}
+        self._names: dict[int, tuple[str, ...]] = {}
+        self._content: dict[int, bytes] = {}
 
-    def __init__(self, *, items: int, users: int) -> None:
-        self._words: Bounded[str, Sparse] = Bounded(items)
-        self._measures: Bounded[str, Floats] = Bounded(items)
-        self._item_names: Bounded[str, tuple[str, ...]] = Bounded(items)
-        self._user_names: Bounded[str, tuple[str, ...]] = Bounded(users)
-        self._crossed: Bounded[tuple[tuple[str, ...], tuple[str, ...]], Sparse] = Bounded(10_000)
+    def put(self, item: KnownItem) -> bool:
+        """Whether anything changed."""
+        names = attribute_names(item.attributes)
+        title = item.title or ""
+        content = blake2b(repr((title, item.text, names)).encode(), digest_size=16).digest()
+        if self._content.get(item.key) == content:
+            return False
+        self._content[item.key] = content
+        self._wording[item.key] = wording(f"{title} {item.text}", names)
+        self._measures[item.key] = measures(title, item.text)
+        self._names[item.key] = names
+        return True
 
-    def learn_item(self, event: Item) -> None:
-        names = attribute_names(event.attributes)
-        title = event.title or ""
-        self._words.put(event.item_id, words(f"{title} {event.text}", names))
-        self._measures.put(event.item_id, measures(title, event.text))
-        self._item_names.put(event.item_id, names)
+    def items(self) -> list[int]:
+        """Keys of all items that were put."""
+        return list(self._content)
 
-    def text(self, text: str) -> str:
-        """Name of a free text as an item; its measures are kept.
+    def names(self, item: int) -> tuple[str, ...]:
+        """Of an item's attributes; none if it is unknown."""
+        return self._names.get(item, ())
 
-        No item id starts with a null character.
-        """
-        name = "\0" + blake2b(text.encode(), digest_size=16).hexdigest()
-        self._measures.use(name, lambda: measures("", text))
-        return name
+    def measures(self, item: int) -> Floats:
+        """Shape (12,); zeros for an item nothing is known of."""
+        return self._measures.get(item, NO_MEASURES)
 
-    def learn_user(self, event: Attributes) -> None:
-        """Later attributes replace earlier ones of the same name."""
-        told: Mapping[str, object] = dict(
-            name.split("=", 1) for name in self._user_names.get(event.user_id) or ()
-        )
-        fresh = dict(name.split("=", 1) for name in attribute_names(event.attributes))
-        names = tuple(f"{name}={value}" for name, value in sorted({**told, **fresh}.items()))
-        self._user_names.put(event.user_id, names)
+    def table(self, items: list[int]) -> sparse.csr_matrix:
+        """Wording of the items, shape (len(items), 2**16); the constant alone of an unknown one."""
+        parts = [self._wording.get(item, _UNKNOWN) for item in items]
+        starts = np.cumsum([0, *(len(part.places) for part in parts)])
+        places = np.concatenate([part.places for part in parts]) if parts else np.zeros(0, np.int64)
+        values = np.concatenate([part.values for part in parts]) if parts else np.zeros(0)
+        return sparse.csr_matrix((values, places, starts), shape=(len(items), TEXT_WIDTH))
 
-    def forget(self, user: str) -> None:
-        self._user_names.pop(user)
-
-    def words(self, item: str) -> Sparse:
-        """Of an item nothing is known of: the constant alone."""
-        return self._words.get(item) or _UNKNOWN
-
-    def measures(self, item: str) -> Floats:
-        """Zeros for an item nothing is known of."""
-        found = self._measures.get(item)
-        return _NO_MEASURES if found is None else found
-
-    def crossed(self, user: str, item: str) -> Sparse:
-        """A user's attributes, alone and with the item's; empty without any."""
-        names = self._user_names.get(user)
-        if not names:
-            return _NO_CROSS
-        pair = (names, self._item_names.get(item) or ())
-        return self._crossed.use(pair, lambda: crossed(*pair))
+    def wording(self, item: int) -> Sparse:
+        """The constant alone of an unknown item."""
+        return self._wording.get(item, _UNKNOWN)

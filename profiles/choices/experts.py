@@ -13,14 +13,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from profiles.choices.bounded import Bounded
 from profiles.choices.logistic import Floats, bounded_log_odds
 from profiles.choices.wording import MEASURES
 
 __all__ = ["ExpertAnswer", "Experts"]
 
 _LEAST_CURVATURE = 0.02
+_LEAST_PROBABILITY = 1e-3
 _WEIGHT_STRENGTH = 50.0
+_FORGETTING = 0.99
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,73 +35,71 @@ class ExpertAnswer:
     members: float
 
 
+@dataclass(slots=True)
 class Experts:
-    """`size` personas, and how well each explains the users seen last.
+    """`k` personas.
 
-    Args:
-        users: Most users remembered.
-        variance: Prior variance of each persona's weights; they start apart by chance.
-        forgetting: A user's evidence is multiplied by this at each comparison, in (0, 1].
+    Attributes:
+        mean, covariance: Of each persona's weights, shapes (k, 13) and (k, 13, 13).
+        mass: Comparisons that each has learned from, shape (k,).
     """
 
-    def __init__(
-        self,
-        *,
-        size: int = 4,
-        users: int = 200_000,
-        variance: float = 0.05,
-        forgetting: float = 0.99,
-        seed: int = 0,
-    ) -> None:
-        rng = np.random.default_rng(seed)
-        width = 1 + MEASURES
-        self._size = size
-        self._mean = rng.normal(0.0, 0.2, (size, width))
-        self._covariance = np.tile(np.eye(width) * variance, (size, 1, 1))
-        self._mass = np.full(size, _WEIGHT_STRENGTH / size)
-        self._forgetting = forgetting
-        self._fit: Bounded[str, Floats] = Bounded(users)
+    mean: Floats
+    covariance: Floats
+    mass: Floats
 
-    def _probabilities(self, x: Floats, log_odds: float) -> Floats:
-        z = log_odds + self._mean @ x
+    @classmethod
+    def start(cls, size: int, *, variance: float = 0.05, seed: int = 0) -> "Experts":
+        """Personas that differ by chance."""
+        width = 1 + MEASURES
+        return cls(
+            np.random.default_rng(seed).normal(0.0, 0.2, (size, width)),
+            np.tile(np.eye(width) * variance, (size, 1, 1)),
+            np.full(size, _WEIGHT_STRENGTH / size),
+        )
+
+    def probabilities(self, x: Floats, log_odds: Floats) -> Floats:
+        """Of each comparison by each persona; x has shape (n, 13), the result (n, k)."""
+        z = log_odds[:, None] + x @ self.mean.T
         p: Floats = 1.0 / (1.0 + np.exp(-np.clip(z, -30.0, 30.0)))
         return p
 
+    def fit_of(self, x: Floats, log_odds: Floats) -> Floats:
+        """How well each persona explains a user's comparisons, oldest first; shape (k,)."""
+        p = np.log(np.maximum(self.probabilities(x, log_odds), _LEAST_PROBABILITY))
+        fading = _FORGETTING ** np.arange(len(x) - 1, -1, -1, dtype=np.float64)
+        return np.asarray(fading @ p, np.float64)
+
+    def later(self, fit: Floats, x: Floats, log_odds: float) -> Floats:
+        """`fit_of` with one comparison more."""
+        p = self.probabilities(x[None], np.array([log_odds]))[0]
+        later: Floats = fit * _FORGETTING + np.log(np.maximum(p, _LEAST_PROBABILITY))
+        return later
+
     def _shares(self, fit: Floats) -> Floats:
-        z = fit + np.log(self._mass)
+        z = fit + np.log(self.mass)
         shares: Floats = np.exp(z - z.max())
         shares /= shares.sum()
         return shares
 
-    def predict(self, user: str, difference: Floats, *, log_odds: float) -> ExpertAnswer:
-        """Changes nothing."""
-        fit = self._fit.get(user)
-        if fit is None:
-            return ExpertAnswer(0.0, 0.0)
-        x = np.concatenate(([log_odds], difference))
-        p = self._probabilities(x, log_odds)
+    def answer(self, fit: Floats, x: Floats, log_odds: float) -> ExpertAnswer:
+        """For a user explained so."""
+        p = self.probabilities(x[None], np.array([log_odds]))[0]
         shares = self._shares(fit)
         shift = bounded_log_odds(float(shares @ p)) - bounded_log_odds(
-            float(self._mass @ p / self._mass.sum())
+            float(self.mass @ p / self.mass.sum())
         )
-        return ExpertAnswer(shift, float(shares @ self._mass))
+        return ExpertAnswer(shift, float(shares @ self.mass))
 
-    def learn(self, user: str, difference: Floats, *, log_odds: float) -> None:
-        """The user preferred the first side."""
-        fit = self._fit.use(user, lambda: np.zeros(self._size))
-        x = np.concatenate(([log_odds], difference))
-        p = self._probabilities(x, log_odds)
-        fit *= self._forgetting
-        fit += np.log(np.maximum(p, 1e-3))
+    def learn(self, fit: Floats, x: Floats, log_odds: float) -> None:
+        """A user explained so, this comparison included, preferred the first side."""
+        p = self.probabilities(x[None], np.array([log_odds]))[0]
         shares = self._shares(fit)
-        spread = self._covariance @ x  # (k, width)
+        spread = self.covariance @ x  # (k, 13)
         curvature = shares * np.maximum(p * (1.0 - p), _LEAST_CURVATURE)
         step = 1.0 / (1.0 + curvature * (spread @ x))
-        self._mean += spread * (shares * (1.0 - p) * step)[:, None]
-        self._covariance -= (
+        self.mean = self.mean + spread * (shares * (1.0 - p) * step)[:, None]
+        self.covariance = self.covariance - (
             spread[:, :, None] * spread[:, None, :] * (curvature * step)[:, None, None]
         )
-        self._mass += shares
-
-    def forget(self, user: str) -> None:
-        self._fit.pop(user)
+        self.mass = self.mass + shares

@@ -1,16 +1,19 @@
 """What a model of choices says, layer by layer, and how its mixers are fitted."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from profiles.choices.logistic import Floats, sigmoid
 from profiles.choices.mixer import Mixer
 from profiles.queries import Level
 
-__all__ = ["ChoiceAnswer", "Evidence", "Layout", "LevelMixers"]
+__all__ = ["ChoiceAnswer", "Evidence", "Example", "Layout", "LevelMixers"]
+
+Groups = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +88,28 @@ class Layout:
                 return upper + personas + mine
 
 
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A prediction made before its answer was known.
+
+    Attributes:
+        target: 1 for, or the first side; 0 against.
+        group: Number of the person, ≥ 0.
+    """
+
+    evidence: Evidence
+    target: float
+    group: int
+
+
 _LEVELS: Final = tuple(Level)
+_PARTS: Final = 4
+_SIMPLER: Final[Mapping[Level, tuple[Level, ...]]] = {
+    Level.GLOBAL: (),
+    Level.PERSONA: (Level.GLOBAL,),
+    Level.USER: (Level.GLOBAL,),
+    Level.BLEND: (Level.GLOBAL, Level.PERSONA, Level.USER),
+}
 _SILENT: Final = 1e-9
 
 
@@ -97,7 +121,9 @@ class LevelMixers:
     """One mixer per level; a level whose layers say nothing answers as the level above.
 
     A layer says nothing when all its features are 0 up to rounding: the persona and user levels
-    then answer as the global one, the blend as the level whose layer does speak.
+    then answer as the global one, the blend as the level whose layer does speak. And a level
+    abstains for good where predictions of people left out showed that another, with less to go
+    by, predicts better: `stands_for` names it.
     """
 
     def __init__(self, layout: Layout, *, prior_variance: float) -> None:
@@ -105,19 +131,18 @@ class LevelMixers:
         self._personas = np.array(layout.personas())
         self._mine = np.array(layout.mine())
         width = len(layout.prior) + layout.persona + layout.user
-        prior = np.zeros(width)
-        prior[: len(layout.prior)] = layout.prior
-        self._mixers = {
-            level: Mixer(prior[columns].tolist(), prior_variance=prior_variance)
-            for level, columns in self._columns.items()
-        }
+        self._prior = np.zeros(width)
+        self._prior[: len(layout.prior)] = layout.prior
+        self._prior_variance = prior_variance
+        self.mixers = {level: self._new(level) for level in _LEVELS}
+        self.stands_for = {level: level for level in _LEVELS}
 
-    def weights(self, level: Level) -> Floats:
-        """Of the level's features, in the order of the layout."""
-        return self._mixers[level].weights
+    def _new(self, level: Level) -> Mixer:
+        prior = self._prior[self._columns[level]].tolist()
+        return Mixer(prior, prior_variance=self._prior_variance)
 
     def _speaking(self, features: Floats) -> dict[Level, Level]:
-        """Whose mixer answers for each level."""
+        """Whose mixer is concerned at each level, abstention apart."""
         persona = _speaks(features[self._personas])
         user = _speaks(features[self._mine])
         of_persona = Level.PERSONA if persona else Level.GLOBAL
@@ -134,9 +159,10 @@ class LevelMixers:
         """An answer for every level."""
         features = evidence.features
         answers: dict[Level, ChoiceAnswer] = {}
-        for level, speaker in self._speaking(features).items():
-            log_odds, variance = self._mixers[speaker].predict(features[self._columns[speaker]])
-            if level in {Level.USER, Level.BLEND}:
+        for level, speaking in self._speaking(features).items():
+            speaker = self.stands_for[speaking]
+            log_odds, variance = self.mixers[speaker].predict(features[self._columns[speaker]])
+            if speaker in {Level.USER, Level.BLEND}:
                 variance += evidence.variance
             answers[level] = ChoiceAnswer(log_odds, evidence.sizes[level], variance)
         return answers
@@ -145,17 +171,17 @@ class LevelMixers:
         """After it was predicted; mixers whose layers said nothing learn nothing."""
         features = evidence.features
         speaking = self._speaking(features)
-        for level, mixer in self._mixers.items():
+        for level, mixer in self.mixers.items():
             if speaking[level] is level:
                 mixer.learn(features[self._columns[level]], target)
 
-    def fit(self, rows: Iterable[tuple[Evidence, float]]) -> None:
+    def fit(self, examples: Sequence[Example]) -> None:
         """Replace all weights by those that fit predictions made before their answers."""
-        pairs = list(rows)
-        if not pairs:
+        if not examples:
             return
-        table = np.stack([evidence.features for evidence, _ in pairs])
-        targets = np.array([target for _, target in pairs])
+        table = np.stack([example.evidence.features for example in examples])
+        targets = np.array([example.target for example in examples])
+        groups = np.array([example.group for example in examples])
         persona = (np.abs(table[:, self._personas]) > _SILENT).any(1)
         user = (np.abs(table[:, self._mine]) > _SILENT).any(1)
         spoken = {
@@ -164,6 +190,38 @@ class LevelMixers:
             Level.USER: user,
             Level.BLEND: persona & user,
         }
-        for level, mixer in self._mixers.items():
+        losses: dict[Level, Floats] = {}
+        for level, mixer in self.mixers.items():
             used = spoken[level]
-            mixer.fit(table[used][:, self._columns[level]], targets[used])
+            columns = self._columns[level]
+            losses[level] = np.full(len(table), np.nan)
+            for part in range(_PARTS):
+                own = used & (groups % _PARTS == part)
+                trial = self._new(level)
+                trial.fit(table[used & ~own][:, columns], targets[used & ~own])
+                losses[level][own] = trial.losses(table[own][:, columns], targets[own])
+            mixer.fit(table[used][:, columns], targets[used])
+        self.stands_for = {level: self._best(level, losses, groups) for level in _LEVELS}
+
+    def _best(self, level: Level, losses: Mapping[Level, Floats], groups: Groups) -> Level:
+        """Itself, unless one with fewer features predicts people left out better."""
+        best, ahead = level, 0.0
+        for other in _SIMPLER[level]:
+            both = np.isfinite(losses[level]) & np.isfinite(losses[other])
+            if not both.any():
+                continue
+            differences = losses[level][both] - losses[other][both]
+            mean = float(differences.mean())
+            if level is not Level.BLEND:
+                # A layer has to show that it helps; the blend only that it does no harm.
+                mean += _standard_error(differences, groups[both])
+            if mean > ahead:
+                best, ahead = other, mean
+        return best
+
+
+def _standard_error(differences: Floats, groups: Groups) -> float:
+    """Of the mean, people being the units."""
+    _, place = np.unique(groups, return_inverse=True)
+    sums = np.bincount(place, differences - differences.mean())
+    return float(np.sqrt((sums**2).sum()) / len(differences))

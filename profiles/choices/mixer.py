@@ -37,29 +37,30 @@ class Mixer:
         self._prior_precision = 1.0 / np.broadcast_to(
             np.asarray(prior_variance, np.float64), self._prior_mean.shape
         )
-        self._mean = self._prior_mean.copy()
-        self._covariance = np.diag(1.0 / self._prior_precision)
-
-    @property
-    def weights(self) -> Floats:
-        """Shape (features,)."""
-        return self._mean.copy()
+        self.mean = self._prior_mean.copy()
+        self.covariance = np.diag(1.0 / self._prior_precision)
 
     def predict(self, features: Floats) -> tuple[float, float]:
         """Moderated log-odds, and the variance that is due to uncertain weights."""
         x = np.clip(features, -_LARGEST_FEATURE, _LARGEST_FEATURE)
-        variance = float(x @ self._covariance @ x)
-        return moderated(float(x @ self._mean), variance), variance
+        variance = float(x @ self.covariance @ x)
+        return moderated(float(x @ self.mean), variance), variance
+
+    def losses(self, rows: Floats, targets: Floats) -> Floats:
+        """Nats that each answer was wrong by, shape (n,)."""
+        x = np.clip(rows, -_LARGEST_FEATURE, _LARGEST_FEATURE)
+        found: Floats = np.logaddexp(0.0, -(2.0 * targets - 1.0) * (x @ self.mean))
+        return found
 
     def learn(self, features: Floats, target: float) -> None:
         """One observation, after it was predicted."""
         x = np.clip(features, -_LARGEST_FEATURE, _LARGEST_FEATURE)
-        spread = self._covariance @ x
+        spread = self.covariance @ x
         variance = float(x @ spread)
-        residual, curvature = slope(float(x @ self._mean), variance, target)
+        residual, curvature = slope(float(x @ self.mean), variance, target)
         step = gain(curvature, variance)
-        self._mean = self._mean + spread * (residual * step)
-        self._covariance = self._covariance - np.outer(spread, spread) * (curvature * step)
+        self.mean = self.mean + spread * (residual * step)
+        self.covariance = self.covariance - np.outer(spread, spread) * (curvature * step)
 
     def fit(self, rows: Floats, targets: Floats) -> None:
         """Most probable weights given all rows (Newton), replacing what was learned.
@@ -78,8 +79,8 @@ class Mixer:
             if float(np.abs(step).max()) < _SETTLED:
                 break
         p = 1.0 / (1.0 + np.exp(-np.clip(x @ mean, -30.0, 30.0)))
-        self._mean = mean
-        self._covariance = np.asarray(np.linalg.inv(self._curvature(x, p)), np.float64)
+        self.mean = mean
+        self.covariance = np.asarray(np.linalg.inv(self._curvature(x, p)), np.float64)
 
     def _curvature(self, x: Floats, p: Floats) -> Floats:
         of_data: Floats = (x * (p * (1.0 - p))[:, None]).T @ x

@@ -12,12 +12,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
-from profiles.choices.communities import Community
 from profiles.choices.logistic import Floats, bounded_log_odds
-from profiles.choices.votes import Vote
 
-__all__ = ["Mixtures", "PersonaAnswer"]
+__all__ = ["Mixture", "PersonaAnswer", "fit_mixture"]
+
+Columns = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,70 +35,57 @@ class PersonaAnswer:
 
 
 @dataclass(frozen=True, slots=True)
-class _Block:
-    log_weights: Floats  # (k,)
-    log_theta: Floats  # (3, k, items): for, against, neither
-    members: Floats  # (k,)
+class Mixture:
+    """Of one community, k personas of all sizes together.
+
+    Attributes:
+        log_weights: Shape (k,).
+        log_theta: Shape (3, k, items): for, against, neither; float32.
+        members: Fitted users in each, shape (k,).
+    """
+
+    log_weights: Floats
+    log_theta: npt.NDArray[np.float32]
+    members: Floats
+
+    def predict(self, columns: Columns, values: npt.NDArray[np.int8], target: int) -> PersonaAnswer:
+        """From a user's earlier votes in the community, passes included."""
+        if not len(columns):
+            return _NONE
+        rows = np.where(values == 0, 2, (1 - values) // 2)
+        evidence = self.log_weights + self.log_theta[rows, :, columns].sum(0, dtype=np.float64)
+        share = np.exp(evidence - evidence.max())
+        share /= share.sum()
+        ayes, noes = np.exp(self.log_theta[:2, :, target].astype(np.float64))
+        theta = ayes / (ayes + noes)
+        average = float(np.exp(self.log_weights) @ theta)
+        shift = bounded_log_odds(float(share @ theta)) - bounded_log_odds(average)
+        return PersonaAnswer(shift, float(1.0 / (share @ share)), float(share @ self.members))
 
 
 _NONE = PersonaAnswer(0.0, 0.0, 0.0)
-_ROW = {1: 0, -1: 1, 0: 2}
 
 
-class Mixtures:
-    """Fitted whole; abstains for items that were not there."""
-
-    def __init__(
-        self,
-        communities: Sequence[Community] = (),
-        *,
-        sizes: Sequence[int] = (2, 4, 8, 16),
-        strength: float = 3.0,
-        rounds: int = 40,
-        seed: int = 0,
-    ) -> None:
-        self._place: dict[str, tuple[int, int]] = {}
-        self._blocks: list[_Block] = []
-        for number, community in enumerate(communities):
-            for column, item in enumerate(community.items):
-                self._place[item] = (number, column)
-            parts = [_fit(community, size, strength, rounds, seed) for size in sizes]
-            self._blocks.append(
-                _Block(
-                    np.concatenate([part.log_weights for part in parts]) - np.log(len(sizes)),
-                    np.concatenate([part.log_theta for part in parts], 1),
-                    np.concatenate([part.members for part in parts]),
-                )
-            )
-
-    def predict(self, votes: Sequence[Vote], item: str) -> PersonaAnswer:
-        """From a user's earlier votes in the item's community, passes included."""
-        place = self._place.get(item)
-        if place is None:
-            return _NONE
-        number, target = place
-        block = self._blocks[number]
-        rows: list[int] = []
-        columns: list[int] = []
-        for vote in votes:
-            found = self._place.get(vote.item)
-            if found is not None and found[0] == number and found[1] != target:
-                rows.append(_ROW[vote.value])
-                columns.append(found[1])
-        if not columns:
-            return _NONE
-        evidence = block.log_weights + block.log_theta[rows, :, columns].sum(0)
-        share = np.exp(evidence - evidence.max())
-        share /= share.sum()
-        ayes, noes = np.exp(block.log_theta[0, :, target]), np.exp(block.log_theta[1, :, target])
-        theta = ayes / (ayes + noes)
-        average = float(np.exp(block.log_weights) @ theta)
-        shift = bounded_log_odds(float(share @ theta)) - bounded_log_odds(average)
-        return PersonaAnswer(shift, float(1.0 / (share @ share)), float(share @ block.members))
+def fit_mixture(
+    votes: npt.NDArray[np.int8],
+    *,
+    sizes: Sequence[int] = (2, 4, 8, 16),
+    strength: float = 3.0,
+    rounds: int = 40,
+    seed: int = 0,
+) -> Mixture:
+    """Expectation–maximisation for each size; see `Community` for `votes`."""
+    parts = [_fit(votes, size, strength, rounds, seed) for size in sizes]
+    return Mixture(
+        np.concatenate([part.log_weights for part in parts]) - np.log(len(sizes)),
+        np.concatenate([part.log_theta for part in parts], 1),
+        np.concatenate([part.members for part in parts]),
+    )
 
 
-def _fit(community: Community, size: int, strength: float, rounds: int, seed: int) -> _Block:
-    votes = community.votes
+def _fit(
+    votes: npt.NDArray[np.int8], size: int, strength: float, rounds: int, seed: int
+) -> Mixture:
     seen = np.stack([votes == 1, votes == -1, votes == 0]).astype(np.float32)
     users, items = votes.shape
     flat = np.ascontiguousarray(seen.transpose(1, 0, 2).reshape(users, 3 * items))
@@ -117,8 +105,8 @@ def _fit(community: Community, size: int, strength: float, rounds: int, seed: in
         fit -= fit.max(1, keepdims=True)
         share = np.exp(fit).astype(np.float32)
         share /= share.sum(1, keepdims=True)
-    shaped = log_theta.reshape(size, 3, items).transpose(1, 0, 2).astype(np.float64)
-    return _Block(log_weights, shaped, share.sum(0).astype(np.float64))
+    shaped = log_theta.reshape(size, 3, items).transpose(1, 0, 2)
+    return Mixture(log_weights, shaped, share.sum(0).astype(np.float64))
 
 
 _WEIGHT_STRENGTH = 5.0

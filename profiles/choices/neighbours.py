@@ -11,17 +11,16 @@ References:
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from profiles.choices.communities import Community
 from profiles.choices.logistic import Floats
-from profiles.choices.votes import Vote
 
-__all__ = ["NeighbourAnswer", "Neighbours"]
+__all__ = ["NeighbourAnswer", "Neighbourhood", "fit_neighbourhood"]
+
+Columns = npt.NDArray[np.int64]
 
 _DAMPING = 5.0
 _SPREAD_FLOOR = 0.1
@@ -36,60 +35,44 @@ class NeighbourAnswer:
 
 
 @dataclass(frozen=True, slots=True)
-class _Block:
+class Neighbourhood:
+    """Of one community.
+
+    Attributes:
+        weights: Shape (items, items), from columns to rows.
+        means: Mean vote on each item, in (-1, 1).
+    """
+
     weights: npt.NDArray[np.float32]
     means: Floats
 
-
-class Neighbours:
-    """Fitted whole; abstains for items that were not there.
-
-    Args:
-        penalty: λ, in squared residual votes divided by votes per user.
-        fewest_votes: An item with fewer gets no regression.
-        most_votes: Voters per item that are regressed on.
-    """
-
-    def __init__(
-        self,
-        communities: Sequence[Community] = (),
-        *,
-        penalty: float = 2.0,
-        fewest_votes: int = 8,
-        most_votes: int = 600,
-    ) -> None:
-        self._place: dict[str, tuple[int, int]] = {}
-        self._blocks: list[_Block] = []
-        for number, community in enumerate(communities):
-            for column, item in enumerate(community.items):
-                self._place[item] = (number, column)
-            self._blocks.append(_fit(community.votes, penalty, fewest_votes, most_votes))
-
-    def predict(self, votes: Sequence[Vote], item: str) -> NeighbourAnswer:
-        """From a user's earlier votes, the one on `item` itself left out."""
-        place = self._place.get(item)
-        if place is None:
+    def predict(self, columns: Columns, values: Floats, target: int) -> NeighbourAnswer:
+        """From a user's earlier votes in the community, none of them on the target."""
+        if not len(columns):
             return NeighbourAnswer(0.0, 0)
-        number, target = place
-        block = self._blocks[number]
-        columns: list[int] = []
-        values: list[int] = []
-        for vote in votes:
-            found = self._place.get(vote.item)
-            if found is not None and found[0] == number and found[1] != target:
-                columns.append(found[1])
-                values.append(vote.value)
-        if not columns:
-            return NeighbourAnswer(0.0, 0)
-        residuals = np.array(values) - block.means[columns]
-        expected = float(block.weights[target, columns] @ residuals)
+        residuals = values - self.means[columns]
+        expected = float(self.weights[target, columns] @ residuals)
         expected /= math.sqrt(len(columns) + _DAMPING)
-        mean = float(block.means[target])
+        mean = float(self.means[target])
         # d log-odds / d mean of a ±1 vote is 2 / (1 − mean²)
         return NeighbourAnswer(2.0 * expected / (1.0 - mean * mean + _SPREAD_FLOOR), len(columns))
 
 
-def _fit(votes: npt.NDArray[np.int8], penalty: float, fewest_votes: int, most_votes: int) -> _Block:
+def fit_neighbourhood(
+    votes: npt.NDArray[np.int8],
+    *,
+    penalty: float = 2.0,
+    fewest_votes: int = 8,
+    most_votes: int = 600,
+) -> Neighbourhood:
+    """Ridge of every item on all others.
+
+    Args:
+        votes: As in `Community`.
+        penalty: λ, in squared residual votes divided by votes per user.
+        fewest_votes: An item with fewer gets no regression.
+        most_votes: Voters per item that are regressed on.
+    """
     there = votes != 2
     ayes, noes = (votes == 1).sum(0), (votes == -1).sum(0)
     means = (ayes - noes + 1.0) / (ayes + noes + 2.0)
@@ -112,4 +95,4 @@ def _fit(votes: npt.NDArray[np.int8], penalty: float, fewest_votes: int, most_vo
             gram = known.T @ known + penalty * np.eye(len(used))
             solved = np.linalg.solve(gram, known.T @ residuals[rows, target])
         weights[target, used] = solved
-    return _Block(weights, means)
+    return Neighbourhood(weights, means)

@@ -21,20 +21,20 @@ class SparseRegression:
     """
 
     def __init__(self, *, prior_variance: float) -> None:
-        self._mean = np.zeros(WIDTH)
-        self._variance = np.full(WIDTH, prior_variance)
+        self.mean = np.zeros(WIDTH)
+        self.variance = np.full(WIDTH, prior_variance)
 
     def predict(self, features: Sparse) -> tuple[float, float]:
         """Mean and variance of the log-odds; zeros without features."""
         x = features.values
-        mean = float(self._mean[features.places] @ x)
-        return mean, float(self._variance[features.places] @ (x * x))
+        mean = float(self.mean[features.places] @ x)
+        return mean, float(self.variance[features.places] @ (x * x))
 
     def learn(self, features: Sparse, target: float, *, offset: float = 0.0) -> None:
         """Move towards `target` in [0, 1], given log-odds `offset` known from elsewhere."""
         mean, variance = self.predict(features)
         residual, curvature = slope(offset + mean, variance, target)
         step = gain(curvature, variance)
-        spread = self._variance[features.places] * features.values
-        self._mean[features.places] += spread * (residual * step)
-        self._variance[features.places] -= spread * spread * (curvature * step)
+        spread = self.variance[features.places] * features.values
+        self.mean[features.places] += spread * (residual * step)
+        self.variance[features.places] -= spread * spread * (curvature * step)

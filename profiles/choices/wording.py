@@ -15,15 +15,28 @@ import numpy as np
 import numpy.typing as npt
 
 from profiles.choices.logistic import Floats
-from schemas.json_values import Scalar
 
-__all__ = ["MEASURES", "Sparse", "attribute_names", "crossed", "measures", "words"]
+__all__ = [
+    "CONSTANT",
+    "MEASURES",
+    "TEXT_WIDTH",
+    "WIDTH",
+    "Sparse",
+    "attribute_names",
+    "crossed",
+    "measures",
+    "wording",
+]
 
 WIDTH: Final = 1 << 14
+TEXT_WIDTH: Final = 1 << 16
+CONSTANT: Final = zlib.crc32(b"")  # 0: the place of what every text has
 MEASURES: Final = 12
 _WORD: Final = re.compile(r"\w+")
 _END: Final = re.compile(r"[.!?]+")
 _MOST_WORDS: Final = 200
+_MOST_LETTERS: Final = 2_000
+_LETTERS: Final = (2, 3, 4)
 _LONGEST_NAME: Final = 64
 _MOST_NAMES: Final = 32
 _LONG_WORD: Final = 7
@@ -31,27 +44,21 @@ _LONG_WORD: Final = 7
 
 @dataclass(frozen=True, slots=True)
 class Sparse:
-    """A sparse vector: distinct places in [0, 2**14), and what stands there."""
+    """A sparse vector: distinct places, and what stands there."""
 
     places: npt.NDArray[np.int64]
     values: Floats
 
 
-def _place(name: str) -> int:
-    return zlib.crc32(name.encode()) % WIDTH
-
-
-def _gather(parts: list[tuple[str, float]]) -> Sparse:
+def _gather(parts: list[tuple[str, float]], width: int) -> Sparse:
     table: dict[int, float] = {}
     for name, value in parts:
-        place = _place(name)
+        place = zlib.crc32(name.encode()) % width
         table[place] = table.get(place, 0.0) + value
     return Sparse(np.fromiter(table, np.int64, len(table)), np.array(list(table.values())))
 
 
-def attribute_names(
-    attributes: Mapping[str, Scalar | tuple[Scalar, ...]] | None,
-) -> tuple[str, ...]:
+def attribute_names(attributes: Mapping[str, object]) -> tuple[str, ...]:
     """`name=value` of each value that can be shared: no numbers, addresses or long texts.
 
     >>> attribute_names({"lang": "en", "url": "https://a.example", "size": 3})
@@ -59,7 +66,7 @@ def attribute_names(
     """
     parts = (
         (name, part)
-        for name, value in sorted((attributes or {}).items())
+        for name, value in sorted(attributes.items())
         for part in (value if isinstance(value, tuple) else (value,))
     )
     names = [
@@ -71,12 +78,32 @@ def attribute_names(
     return tuple(names[:_MOST_NAMES])
 
 
-def words(text: str, names: tuple[str, ...]) -> Sparse:
-    """One for the constant and each attribute; distinct words share one unit of length."""
-    found = sorted(set(_WORD.findall(text.lower()[:8_000])[:_MOST_WORDS]))
-    share = 1.0 / math.sqrt(len(found)) if found else 0.0
+def wording(text: str, names: tuple[str, ...]) -> Sparse:
+    """One for the constant and each attribute; words, and runs of letters, one unit of length each.
+
+    Runs of 2 to 4 letters within words reach languages and spellings that words do not.
+    Places in [0, 2**16).
+    """
+    read = text.lower()[:8_000]
+    found = _WORD.findall(read)[:_MOST_WORDS]
     parts = [("", 1.0), *((name, 1.0) for name in names)]
-    return _gather(parts + [("w:" + word, share) for word in found])
+    parts += _shared("w:", set(found))
+    padded = (f" {word} " for word in _WORD.findall(read[:_MOST_LETTERS]))
+    parts += _shared(
+        "c:",
+        {
+            word[start : start + size]
+            for word in padded
+            for size in _LETTERS
+            for start in range(len(word) - size + 1)
+        },
+    )
+    return _gather(parts, TEXT_WIDTH)
+
+
+def _shared(prefix: str, names: set[str]) -> list[tuple[str, float]]:
+    share = 1.0 / math.sqrt(len(names)) if names else 0.0
+    return [(prefix + name, share) for name in sorted(names)]
 
 
 def crossed(of_user: tuple[str, ...], of_item: tuple[str, ...]) -> Sparse:
@@ -86,7 +113,7 @@ def crossed(of_user: tuple[str, ...], of_item: tuple[str, ...]) -> Sparse:
     """
     parts = [(name, 1.0) for name in of_user]
     parts += [(f"{name}\0{other}", 1.0) for name in of_user for other in of_item]
-    return _gather(parts)
+    return _gather(parts, WIDTH)
 
 
 def measures(title: str, text: str) -> Floats:

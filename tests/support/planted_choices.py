@@ -1,11 +1,49 @@
-"""Populations whose tastes are known, for tests of recovery."""
+"""Populations whose tastes are known, and learners that were given them as stored states."""
+
+from collections.abc import Iterable
 
 import numpy as np
 
-from profiles.choices.sign_layers import SignOptions
-from schemas.decoded import Attributes, Choice, Interaction, Item, Preference
+from evaluation.choices import StreamedChoices
+from profiles.choices.learner import ChoiceLearner
+from profiles.choices.pair_tables import PairOptions
+from profiles.choices.sign_tables import SignOptions
+from profiles.policy import DEFAULT_POLICY
+from profiles.queries import PairQuery, SignQuery
+from schemas.decoded import Attributes, Choice, FastEvent, Interaction, Item, Preference
 
-OPTIONS = SignOptions(parts=3, calibration=2_000, passes=2)
+SIGNS = SignOptions(parts=3, calibration=2_000)
+PAIRS = PairOptions(parts=3, calibration=4_000)
+
+
+def learner(signs: SignOptions = SIGNS, pairs: PairOptions = PAIRS) -> ChoiceLearner:
+    return ChoiceLearner(policy=DEFAULT_POLICY, signs=signs, pairs=pairs)
+
+
+def streamed(events: Iterable[FastEvent], *, warm: bool = True) -> StreamedChoices:
+    """What the protocol makes of events: given at once, or one by one."""
+    made = StreamedChoices(learner(), policy=DEFAULT_POLICY)
+    if not warm:
+        made.end_warm()
+    for event in events:
+        made.learn(event)
+    if warm:
+        made.end_warm()
+    return made
+
+
+def sign(user: str, item_id: str) -> SignQuery:
+    return SignQuery(user_id=user, item_id=item_id, action="vote", occurred_at_ms=0)
+
+
+def pair(user: str, a: str, b: str) -> PairQuery:
+    return PairQuery(
+        user_id=user,
+        a=Choice(item_id=a),
+        b=Choice(item_id=b),
+        prompt=None,
+        occurred_at_ms=0,
+    )
 
 
 def item(item_id: str, text: str = "", **attributes: str) -> Item:
@@ -17,12 +55,12 @@ def attributes(user: str, **told: str) -> Attributes:
 
 
 def vote(user: str, item_id: str, value: float, number: int = 0) -> Interaction:
-    return Interaction("t", f"v{number}", number, user, item_id, "vote", value)
+    return Interaction("t", f"v-{user}-{item_id}-{number}", number, user, item_id, "vote", value)
 
 
 def prefer(user: str, chosen: str, rejected: str, number: int = 0) -> Preference:
     return Preference(
-        "t", f"p{number}", number, user, Choice(item_id=chosen), Choice(item_id=rejected)
+        "t", f"p-{user}-{number}", number, user, Choice(item_id=chosen), Choice(item_id=rejected)
     )
 
 
