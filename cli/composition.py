@@ -27,6 +27,7 @@ from lookup.routes_documents import Documents
 from lookup.templates import Templates
 from lookup.tokenizing import PACKAGED_TOKENIZER, open_tokenizer
 from profiles.documents.context import TokenCounter, UpperBound
+from profiles.silencing import SilencingSettings
 from stores.connect import ProfileStores, RedisStores, open_profile_stores, open_redis
 from streams.embedding import DEFAULT_MODEL, Embedder, open_embedder
 from streams.learners import LearnerSpec
@@ -249,6 +250,9 @@ def compose_worker(
             partitions=settings.partitions,
             policy=declarations.policy,
             declared=declarations.personas,
+            silencing=SilencingSettings(
+                fraction=settings.silenced_fraction, floor=settings.minority_floor
+            ),
         ),
     )
 

@@ -54,6 +54,9 @@ class Settings(BaseSettings):
         context_templates: Directory of Jinja templates, `NAME.j2`, beside the built-in ones.
         group: Consumer group of the workers; unset for one named after the namespace.
         minimum_persona_size: Personas with fewer members are shown to nobody.
+        silenced_fraction: A persona that what is best on average satisfies less than this part of
+            the largest persona's satisfaction is silenced.
+        minority_floor: Least weight of a persona where minorities are protected.
         url: Of the lookup service, for commands that read.
     """
 
@@ -81,6 +84,8 @@ class Settings(BaseSettings):
     http_port: Annotated[int, Field(ge=0, le=65_535)] = 8700
     group: str | None = None
     minimum_persona_size: Annotated[int, Field(ge=1)] = 5
+    silenced_fraction: Annotated[float, Field(ge=0.0, le=1.0)] = 0.8
+    minority_floor: Annotated[float, Field(ge=0.0, le=1.0)] = 0.1
     url: str | None = None
     log_level: LogLevel | None = None
     log_format: LogFormat = "text"

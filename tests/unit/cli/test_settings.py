@@ -50,6 +50,8 @@ def test_data_lie_where_the_platform_keeps_them(monkeypatch: pytest.MonkeyPatch)
         ("NAMESPACE", "ends-in-newline\n"),
         ("HTTP_PORT", "65536"),
         ("MINIMUM_PERSONA_SIZE", "0"),
+        ("SILENCED_FRACTION", "1.5"),
+        ("MINORITY_FLOOR", "-0.1"),
         ("LOG_LEVEL", "loud"),
         ("LOG_FORMAT", "xml"),
     ],
