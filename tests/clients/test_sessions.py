@@ -1,12 +1,16 @@
 """A session reads what it has written; others need not wait for it."""
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 from ingest_world import PARTITIONS, RATED, Publishing
 
+from lookup.errors import EventsNotTaken
+from lookup.ingest_checking import EventRecord
 from schemas.positions import decode_token
 from strata_client import AsyncStrata
+from strata_client.errors import EventsNotTaken as ClientEventsNotTaken
 from strata_client.errors import NotYet
 from strata_client.quick import QuickProfile
 
@@ -62,6 +66,25 @@ async def test_a_session_joins_what_it_published_in_several_steps(
     assert session._session.token is not None
     assert decode_token(session._session.token) == latest
     assert len(latest) == PARTITIONS
+
+
+async def test_what_was_sent_before_a_failure_is_the_sessions_too(
+    strata: AsyncStrata, publishing: Publishing
+) -> None:
+    session = strata.session()
+    many = [{**RATED, "event_id": f"e{n}"} for n in range(1_500)]
+    taken = publishing.log.append
+
+    async def append(records: Sequence[EventRecord]) -> list[int]:
+        if len(records) < 1_000:
+            raise EventsNotTaken
+        return await taken(records)
+
+    publishing.log.append = append  # type: ignore[method-assign]
+    with pytest.raises(ClientEventsNotTaken):
+        await session.publish(many)
+    with pytest.raises(NotYet):
+        await session.profile("anna")
 
 
 async def test_a_token_given_counts_instead(strata: AsyncStrata) -> None:

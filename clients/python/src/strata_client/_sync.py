@@ -194,18 +194,22 @@ class Strata:
         if not records:
             return Published(0, "")
         reached = self._sent(records, idempotency_key)
-        if self._session is not None:
-            self._session.add(reached)
         return Published(len(records), token_of(reached))
 
     def _sent(self, records: Sequence[Record], idempotency_key: str | None) -> Positions:
         if self._publisher is not None:
-            return self._publisher.send(records)
+            return self._noted(self._publisher.send(records))
         reached: Positions = {}
         for call in _calls.publishing(_calls.batches_of(records), idempotency_key):
             accepted = self._ask(call)
-            reached = joined(reached, positions_of(accepted.token))
+            # One by one: what was sent before a failure is the session's too.
+            reached = joined(reached, self._noted(positions_of(accepted.token)))
         return reached
+
+    def _noted(self, positions: Positions) -> Positions:
+        if self._session is not None:
+            self._session.add(positions)
+        return positions
 
     def _ask(self, call: Call[T]) -> T:
         answer: T = Retrying(
