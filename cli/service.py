@@ -27,7 +27,7 @@ async def service_opened(
     stores: OpenStores,
     lookup: Lookup,
     *,
-    documents: Documents,
+    documents: Documents | None = None,
 ) -> AsyncIterator[FastAPI]:
     """The app over `lookup` and `documents`. Without a Kafka among the addresses it only reads.
 
