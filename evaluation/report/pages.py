@@ -13,6 +13,7 @@ from evaluation.report.charts import (
     price_chart,
     protection_chart,
 )
+from evaluation.report.crossover import Verdict
 from evaluation.report.document import (
     Block,
     Bullets,
@@ -88,13 +89,17 @@ def _summary(report: Report) -> Table:
                 _count(task.users),
                 *(_number(task.overall[level].mean) for level in Level),
                 task.headline.verdict.value,
-                events_in_words(task.headline),
-                interval_in_words(task.headline),
+                events_in_words(task.headline) if _gains(task.headline) else _ABSENT,
+                interval_in_words(task.headline) if _gains(task.headline) else _ABSENT,
             )
             for one in report.sets
             for task in one.tasks
         ],
     )
+
+
+def _gains(found: CrossoverResult) -> bool:
+    return found.verdict in {Verdict.PAYS, Verdict.LITTLE}
 
 
 def _set_blocks(result: SetResult, report: Report) -> Iterator[Block]:
@@ -189,7 +194,7 @@ def _crossover_table(task: TaskResult) -> Table:
         (
             "layers",
             "verdict",
-            "from",
+            "best rule from",
             "95 %",
             "gain",
             "at least",
