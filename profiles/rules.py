@@ -72,7 +72,8 @@ class Condition:
 
     def _passes(self, value: Scalar) -> bool | None:
         if self.among is not None:
-            comparable = [one for one in self.among if _kind(one) is _kind(value)]
+            kind = _kind(value)
+            comparable = [one for one in self.among if _kind(one) is kind]
             return value in comparable if comparable else None
         if isinstance(value, str | bool):
             return None
@@ -120,9 +121,23 @@ def holds(rule: Rule, stated: Mapping[str, Value]) -> bool | None:
     >>> holds(adult, {"age": 40}), holds(adult, {"age": 3}), holds(adult, {})
     (True, False, None)
     """
-    if _may_be(rule, stated, left_open=False, truth=True):
-        return True
-    return False if _may_be(rule, stated, left_open=False, truth=False) else None
+    match rule:
+        case Condition():
+            return rule.holds_of(stated.get(rule.attribute))
+        case Not():
+            found = holds(rule.rule, stated)
+            return None if found is None else not found
+        case AllOf() | AnyOf():
+            decisive = isinstance(rule, AnyOf)
+            is_unknown = False
+            for part in rule.rules:
+                found = holds(part, stated)
+                if found is decisive:
+                    return decisive
+                is_unknown = is_unknown or found is None
+            return None if is_unknown else not decisive
+        case _:
+            assert_never(rule)
 
 
 def conditions(rule: Rule) -> Iterator[Condition]:
@@ -159,7 +174,7 @@ def _satisfiable(
     candidates: Mapping[str, Sequence[Scalar | None]],
     chosen: Mapping[str, Scalar | None],
 ) -> bool:
-    if not _may_be(rule, chosen, left_open=True, truth=True):
+    if not _may_be(rule, chosen, truth=True):
         return False
     left = candidates.keys() - chosen.keys()
     if not left:
@@ -168,23 +183,16 @@ def _satisfiable(
     return any(_satisfiable(rule, candidates, {**chosen, name: one}) for one in candidates[name])
 
 
-def _may_be(
-    rule: Rule, values: Mapping[str, Value | None], *, left_open: bool, truth: bool
-) -> bool:
-    """Whether the rule is `truth`, or can still become it.
-
-    Args:
-        left_open: What has no value here may have any; else it was not stated.
-    """
+def _may_be(rule: Rule, chosen: Mapping[str, Scalar | None], *, truth: bool) -> bool:
+    """Whether the rule is `truth`, or can still become it by what has not been chosen."""
     match rule:
         case Condition():
-            if left_open and rule.attribute not in values:
-                return True
-            return rule.holds_of(values.get(rule.attribute)) is truth
+            name = rule.attribute
+            return name not in chosen or rule.holds_of(chosen[name]) is truth
         case Not():
-            return _may_be(rule.rule, values, left_open=left_open, truth=not truth)
+            return _may_be(rule.rule, chosen, truth=not truth)
         case AllOf() | AnyOf():
-            parts = (_may_be(part, values, left_open=left_open, truth=truth) for part in rule.rules)
+            parts = (_may_be(part, chosen, truth=truth) for part in rule.rules)
             return all(parts) if isinstance(rule, AllOf) is truth else any(parts)
         case _:
             assert_never(rule)
