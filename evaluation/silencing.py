@@ -18,7 +18,7 @@ from evaluation.report.groups import (
     Grouping,
     declared_groupings,
     descriptions,
-    discovered_grouping,
+    discovered_groupings,
     titles,
 )
 from evaluation.report.opinions import Opinion, choices_of, judgements_of, tally_of
@@ -103,7 +103,7 @@ def silenced_groups(
     settings: SilencingSettings,
     seed: int,
 ) -> tuple[GroupingResult, ...]:
-    """All groupings of a set's users, the discovered one first.
+    """All groupings of a set's users, the discovered ones first.
 
     Args:
         sample: What was predicted of users of the set.
@@ -118,7 +118,7 @@ def silenced_groups(
         interest, _ = judgements_of(events, looks=True)
     words = descriptions([*items, *events])
     minimum = settings.minimum_size
-    found = discovered_grouping(
+    found = discovered_groupings(
         interest,
         words,
         kind,
@@ -127,21 +127,22 @@ def silenced_groups(
         by_item=task is TaskName.PAIRWISE,
     )
     groupings = [
-        *([] if found is None else [found]),
+        *found,
         *declared_groupings(events, minimum_size=minimum),
     ]
     second = np.array([half_of.get(one, 1) for one in sample.event_ids], np.int64) == 1
     gaps = {
         (row, group): find_gap(
-            sample.quality[Level.GLOBAL][second if one.discovered else slice(None)],
-            sample.owner[second if one.discovered else slice(None)],
+            sample.quality[Level.GLOBAL][asked],
+            sample.owner[asked],
             np.array([one.group_of.get(user) == group for user in sample.users], np.bool_),
             draws,
             seed=seed,
         )
         for row, one in enumerate(groupings)
-        for group in one.sizes()
-        if one.sizes()[group] >= minimum
+        for asked in (_asked(one, sample, second),)
+        for group, size in one.sizes().items()
+        if size >= minimum
     }
     q_values = _corrected({key: gap for key, gap in gaps.items() if gap is not None})
     names = titles([*items, *events])
@@ -157,6 +158,17 @@ def silenced_groups(
         )
         for row, one in enumerate(groupings)
     )
+
+
+def _asked(
+    grouping: Grouping, sample: Sample, second: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.bool_]:
+    """Predictions by which the groups are compared, shape (n,)."""
+    if not grouping.discovered:
+        return np.ones(len(sample), np.bool_)
+    among = grouping.among
+    inside = np.array([among is None or user in among for user in sample.users], np.bool_)
+    return np.asarray(second & inside[sample.owner], np.bool_)
 
 
 def _corrected(gaps: Mapping[tuple[int, str], Gap]) -> dict[tuple[int, str], float]:
@@ -200,14 +212,16 @@ def _standings(
     settings: SilencingSettings,
 ) -> Standings[str]:
     by_group: dict[str, list[Opinion]] = {group: [] for group in grouping.sizes()}
-    for one in opinions:
+    among = grouping.among
+    everybody = [one for one in opinions if among is None or one.user_id in among]
+    for one in everybody:
         group = grouping.group_of.get(one.user_id)
         if group is not None and (one.half == 1 or not grouping.discovered):
             by_group[group].append(one)
     groups = [
         Group(group, size, tally_of(by_group[group])) for group, size in grouping.sizes().items()
     ]
-    return standings(tally_of(opinions), groups, kind, settings=settings)
+    return standings(tally_of(everybody), groups, kind, settings=settings)
 
 
 def _grouping_result(

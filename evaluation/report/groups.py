@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -17,7 +17,7 @@ from profiles.ports import Vector
 from profiles.silencing import Satisfaction
 from schemas.decoded import Attributes, FastEvent, Item
 
-__all__ = ["Grouping", "declared_groupings", "descriptions", "discovered_grouping", "titles"]
+__all__ = ["Grouping", "declared_groupings", "descriptions", "discovered_groupings", "titles"]
 
 _DIMENSION: Final = 8
 _DENSE: Final = 500
@@ -38,12 +38,14 @@ class Grouping:
         discovered: From the opinions of half 0; compare its groups on half 1.
         group_of: User id → group.
         labels: Group → what its members like more than others do; empty for declared groups.
+        among: Users who are everybody here; None for all.
     """
 
     name: str
     discovered: bool
     group_of: Mapping[str, str]
     labels: Mapping[str, tuple[str, ...]]
+    among: frozenset[str] | None = None
 
     def sizes(self) -> Counter[str]:
         """Users in each group."""
@@ -100,7 +102,7 @@ def descriptions(items: Iterable[FastEvent]) -> dict[str, tuple[str, ...]]:
     return {item: tuple(one for one in found if shared[one] > 1) for item, found in values.items()}
 
 
-def discovered_grouping(
+def discovered_groupings(
     opinions: Sequence[Opinion],
     texts: Mapping[str, tuple[str, ...]],
     kind: Satisfaction,
@@ -108,13 +110,13 @@ def discovered_grouping(
     minimum_size: int,
     seed: int,
     by_item: bool = False,
-) -> Grouping | None:
-    """Users who think alike, from half 0 of the opinions; None if nobody can be parted.
+) -> list[Grouping]:
+    """Users who think alike, from half 0 of the opinions.
 
     Users who share no item with each other cannot be compared, so each connected part (a
-    conversation, a language) is parted by itself: users as their opinions less the mean, in the
-    leading singular directions, clustered on the sphere, the number chosen by silhouette (as Polis
-    does: Small et al. 2021, "Polis: scaling deliberation by mapping high dimensional opinion
+    conversation, a language) has a grouping of its own: users as their opinions less the mean, in
+    the leading singular directions, clustered on the sphere, the number chosen by silhouette (as
+    Polis does: Small et al. 2021, "Polis: scaling deliberation by mapping high dimensional opinion
     spaces"). Opinions are on what items are, where items are described, else on single items.
 
     Args:
@@ -123,18 +125,43 @@ def discovered_grouping(
         minimum_size: Parts with fewer than four times as many users stay whole.
         by_item: Never look at what items are: the two sides of a comparison are often the same.
     """
-    seen = [one for one in opinions if one.half == 0]
-    group_of: dict[str, str] = {}
+    groupings: list[Grouping] = []
     groups = 0
-    for part in _connected(seen):
+    for part in _connected(opinions):
+        seen = [one for one in part if one.half == 0]
         found = _clusters(
-            _places(part, {} if by_item else texts, kind), minimum_size=minimum_size, seed=seed
+            _places(seen, {} if by_item else texts, kind), minimum_size=minimum_size, seed=seed
         )
-        group_of |= {user: f"p{groups + cluster + 1}" for user, cluster in found.items()}
+        if not found:
+            continue
+        group_of = {user: f"p{groups + cluster + 1}" for user, cluster in found.items()}
         groups += len(set(found.values()))
-    if not group_of:
-        return None
-    return Grouping("persona", True, group_of, _labels(opinions, texts, group_of))
+        groupings.append(
+            Grouping(
+                f"persona in {_part_name(part, opinions, texts) or f'part {len(groupings) + 1}'}",
+                True,
+                group_of,
+                _labels(part, texts, group_of),
+                frozenset(one.user_id for one in part),
+            )
+        )
+    return [replace(groupings[0], name="persona")] if len(groupings) == 1 else groupings
+
+
+def _part_name(
+    part: Sequence[Opinion], opinions: Sequence[Opinion], texts: Mapping[str, tuple[str, ...]]
+) -> str | None:
+    """A word that nearly all items of the part share, and hardly any other item."""
+    inside = {one.item_id for one in part}
+    own = Counter(word for item in inside for word in texts.get(item, ()))
+    all_items = {one.item_id for one in opinions}
+    everywhere = Counter(word for item in all_items for word in texts.get(item, ()))
+    telling = [
+        (-number, word)
+        for word, number in own.items()
+        if number >= _DESCRIBED * len(inside) and number >= _DESCRIBED * everywhere[word]
+    ]
+    return min(telling)[1] if telling else None
 
 
 def _connected(opinions: Sequence[Opinion]) -> list[list[Opinion]]:

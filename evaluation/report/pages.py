@@ -234,10 +234,9 @@ def _silenced(name: str, task: TaskResult, report: Report) -> Iterator[Block]:
     gaps = gap_chart(f"{name}-groups", task.groupings)
     if gaps is not None:
         yield gaps
-    for grouping in task.groupings:
-        slug = _NAME.sub("-", grouping.name.lower()).strip("-") or "groups"
+    for number, grouping in enumerate(task.groupings, 1):
         if len(grouping.groups) > 1:
-            yield protection_chart(f"{name}-protecting-{slug}", grouping)
+            yield protection_chart(f"{name}-protecting-{number}", grouping)
         yield _groups_table(grouping)
         reversals = _reversals_table(grouping)
         if reversals is not None:

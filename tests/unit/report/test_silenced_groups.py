@@ -13,7 +13,7 @@ from bookshop.simulator import simulate
 from evaluation.report.groups import (
     declared_groupings,
     descriptions,
-    discovered_grouping,
+    discovered_groupings,
     titles,
 )
 from evaluation.report.opinions import choices_of, judgements_of, tally_of
@@ -62,14 +62,13 @@ def test_the_planted_minority_is_a_group_named_after_what_it_likes(
     bookshop: tuple[list[FastEvent], list[FastEvent], frozenset[str]],
 ) -> None:
     items, events, minority = bookshop
-    found = discovered_grouping(
+    (found,) = discovered_groupings(
         judgements_of(events, looks=True)[0],
         descriptions(items),
         Satisfaction.COVERAGE,
         minimum_size=20,
         seed=0,
     )
-    assert found is not None
     theirs = Counter(found.group_of[user] for user in minority if user in found.group_of)
     (group, members), *_ = theirs.most_common()
     assert members >= 0.9 * theirs.total()
@@ -97,6 +96,40 @@ def test_attributes_that_mean_nothing_for_taste_turn_nothing_round(
     countries = next(one for one in groupings if one.name == "country")
     assert len(countries.groups) >= 5
     assert sum(group.reversed for group in countries.groups) == 0
+
+
+def test_each_conversation_is_parted_by_itself_and_has_its_own_everybody() -> None:
+    """In each, eight of ten are for even statements; the conversations share nobody."""
+    events: list[FastEvent] = [
+        voted(f"{name}-{user}", f"{name}-{number}", 1.0 if (number % 2 == 0) == even else -1.0)
+        for name, users in (("roads", 150), ("parks", 100))
+        for user in range(users)
+        for even in (user % 10 < 8,)
+        for number in range(20)
+    ]
+    statements: list[FastEvent] = [
+        Item("default", f"{n}-{i}", 0, f"{n}-{i}", "text", attributes={"about": n})
+        for n in ("roads", "parks")
+        for i in range(20)
+    ]
+    settings = SilencingSettings(minimum_size=20, shown=5)
+    found = silenced_groups(
+        TaskName.SIGN,
+        EMPTY,
+        draw_users(0, resamples=200, seed=0),
+        items=statements,
+        events=events,
+        settings=settings,
+        seed=0,
+    )
+    assert {one.name for one in found} == {"persona in roads", "persona in parks"}
+    for grouping in found:
+        few, many = sorted(grouping.groups, key=lambda group: group.size)
+        assert few.size * 4 == many.size
+        assert (few.silenced, many.silenced) == (True, False)
+        assert grouping.silenced_share == 0.2
+        assert few.reversed >= 10
+    assert {group.group for one in found for group in one.groups} == {"p1", "p2", "p3", "p4"}
 
 
 def test_groups_need_enough_people_and_two_values() -> None:
