@@ -36,6 +36,15 @@ _EVIDENCE: Final[dict[str, Json]] = {
     "newest_at": "2025-03-01T12:00:00.000Z",
 }
 _POPULAR: Final[dict[str, Json]] = {**_EMMA, "score": 31.5, "positive": 40, "negative": 2}
+_LEVELS: Final[dict[str, Json]] = {
+    level: {
+        "log_odds": 1.1,
+        "probability": 0.75,
+        "standard_error": 0.4,
+        "effective_sample_size": 12.0,
+    }
+    for level in ("global", "persona", "user", "blend")
+}
 _FRESH: Final[dict[str, Json]] = {"stale": False, "stale_because": []}
 
 _PROFILE: Final[dict[str, Json]] = {
@@ -171,6 +180,29 @@ EXAMPLES: Final[Mapping[tuple[str, str], Example]] = {
     ),
     ("post", "/v1/rank"): Example(
         request={"user_id": "anna", "limit": 1, "exclude_seen": True}, response=_RANKING
+    ),
+    ("post", "/v1/score"): Example(
+        request={
+            "user_id": "anna",
+            "items": ["emma"],
+            "pairs": [{"a": {"item_id": "emma"}, "b": {"text": "a quiet village"}}],
+        },
+        response={
+            "tenant": "default",
+            "user_id": "anna",
+            "known": True,
+            "version": 41,
+            "items": [{"item_id": "emma", "levels": _LEVELS}],
+            "pairs": [
+                {
+                    "a": {"item_id": "emma", "text": None},
+                    "b": {"item_id": None, "text": "a quiet village"},
+                    "levels": _LEVELS,
+                }
+            ],
+            "absent": None,
+            **_FRESH,
+        },
     ),
     ("post", "/v1/retrieve"): Example(
         request={"user_id": "anna", "query": "village life", "limit": 1},

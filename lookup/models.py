@@ -8,6 +8,7 @@ import structlog
 
 from lookup.published import PublishedReader
 from lookup.remembered import Clock
+from profiles.choices.model import ChoiceModel
 from profiles.nextitem.model import NextItemModel
 from profiles.nextitem.packing import BlobFormatError
 from profiles.personas import PersonaSet
@@ -28,12 +29,14 @@ class Models:
 
     Attributes:
         personas: As published with this version, or since without another one.
+        choices: None while nobody has voted or compared.
         trouble: Why a newer version is not in use, if there is one that could not be read.
     """
 
     pointer: ModelPointer
     personas: PersonaSet
     next_item: NextItemModel
+    choices: ChoiceModel | None
     trouble: str | None = None
 
 
@@ -109,10 +112,9 @@ class ModelReader:
 
     async def _load(self, tenant: str, personas: PersonaSet, pointer: ModelPointer) -> None:
         try:
-            body = await get_blob(self._aggregates, tenant, pointer.next_item)
-            if body is not None:
-                model = await asyncio.to_thread(NextItemModel.from_bytes, body, policy=self._policy)
-                self._held[tenant] = Models(pointer=pointer, personas=personas, next_item=model)
+            models = await self._read(tenant, personas, pointer)
+            if models is not None:
+                self._held[tenant] = models
                 while len(self._held) > self._most:
                     del self._held[next(iter(self._held))]
                 return
@@ -122,3 +124,19 @@ class ModelReader:
         # The version before is as good as it was; without one, rankings do without.
         _log.warning("a model cannot be loaded", tenant=tenant, reason=reason)
         self._not_before_s[tenant] = self._clock() + _TRY_AGAIN_S
+
+    async def _read(
+        self, tenant: str, personas: PersonaSet, pointer: ModelPointer
+    ) -> Models | None:
+        """All of a version, or None if a part of it is not there."""
+        body = await get_blob(self._aggregates, tenant, pointer.next_item)
+        if body is None:
+            return None
+        next_item = await asyncio.to_thread(NextItemModel.from_bytes, body, policy=self._policy)
+        choices = None
+        if pointer.choices is not None:
+            body = await get_blob(self._aggregates, tenant, pointer.choices)
+            if body is None:
+                return None
+            choices = await asyncio.to_thread(ChoiceModel.from_bytes, body, policy=self._policy)
+        return Models(pointer=pointer, personas=personas, next_item=next_item, choices=choices)

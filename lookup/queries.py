@@ -20,6 +20,7 @@ from lookup.presenting import (
 from lookup.published import PublishedReader
 from lookup.rankings import Rankings, RankQuestion
 from lookup.remembered import Clock
+from lookup.scoring import Pair, Scores
 from lookup.similarity import Similarity
 from lookup.users import UserReader
 from profiles.declared import NOTHING_DECLARED, DeclaredPersonas
@@ -34,6 +35,7 @@ from profiles.ports import (
     UserStore,
 )
 from profiles.queries import Level
+from schemas.decoded import Choice
 from schemas.snapshots import CachedProfile
 from schemas.views import (
     PersonasView,
@@ -42,6 +44,7 @@ from schemas.views import (
     ProfileView,
     RankingView,
     ReadinessView,
+    ScoresView,
     SimilarItemsView,
     SimilarUsersView,
     StatisticsView,
@@ -115,6 +118,7 @@ class Lookup:
             first_wait_s=options.first_model_wait_s,
             clock=clock,
         )
+        self._scores = Scores(users=self._users, models=self._models)
         self._rankings = Rankings(
             users=self._users,
             items=self._items,
@@ -193,6 +197,29 @@ class Lookup:
                 at_ms=at_ms,
             )
         )
+
+    async def score(
+        self,
+        tenant: str,
+        user_id: str,
+        *,
+        items: Sequence[str] = (),
+        pairs: Sequence[Pair] = (),
+    ) -> ScoresView:
+        """Whether a user is for each item, and which side of each pair they prefer."""
+        require_name("tenant", tenant)
+        require_name("user_id", user_id)
+        for item_id in items:
+            require_name("items", item_id)
+        return await self._scores.answer(tenant, user_id, items=items, pairs=pairs)
+
+    async def sign(self, tenant: str, user_id: str, item_id: str) -> ScoresView:
+        """Whether a user is for an item."""
+        return await self.score(tenant, user_id, items=[item_id])
+
+    async def pair(self, tenant: str, user_id: str, a: Choice, b: Choice) -> ScoresView:
+        """Which of two a user prefers."""
+        return await self.score(tenant, user_id, pairs=[(a, b)])
 
     async def close(self) -> None:
         """End what is being loaded; the stores stay the caller's to close."""

@@ -4,10 +4,10 @@ Every id in a path may be percent-encoded, and has to be where it holds `?`, `#`
 or `%`; a slash may stand as it is, unless a longer route begins with it.
 """
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final, Self
 
 from fastapi import APIRouter, FastAPI, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -26,6 +26,7 @@ from lookup.problems import answer_with_problems
 from lookup.queries import Lookup
 from lookup.request_ids import RequestIds
 from lookup.routes_documents import Documents, document_routes
+from schemas.decoded import Choice
 from schemas.views import (
     PersonasView,
     PersonaView,
@@ -33,12 +34,15 @@ from schemas.views import (
     ProfileView,
     RankingView,
     ReadinessView,
+    ScoresView,
     SimilarItemsView,
     SimilarUsersView,
     StatisticsView,
 )
 
-__all__ = ["BatchRequest", "RankRequest", "create_app"]
+__all__ = ["BatchRequest", "RankRequest", "ScoreRequest", "create_app"]
+
+_LONGEST_TEXT: Final = 10_000
 
 
 class _Request(BaseModel):
@@ -57,6 +61,34 @@ class RankRequest(_Request):
     user_id: str
     limit: Annotated[int, Field(ge=1, le=MOST_LISTED)] = 10
     exclude_seen: bool = True
+
+
+class SideRequest(_Request):
+    """One side of a comparison: an item, or a text; exactly one of them."""
+
+    item_id: str | None = None
+    text: Annotated[str, Field(max_length=_LONGEST_TEXT)] | None = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.item_id is None) == (self.text is None):
+            raise ValueError("a side has either an item_id or a text")
+        return self
+
+
+class PairRequest(_Request):
+    """Two sides."""
+
+    a: SideRequest
+    b: SideRequest
+
+
+class ScoreRequest(_Request):
+    """Items that the user may be for or against, and pairs of which they may prefer one."""
+
+    user_id: str
+    items: Annotated[tuple[str, ...], Field(max_length=MOST_LISTED)] = ()
+    pairs: Annotated[tuple[PairRequest, ...], Field(max_length=MOST_LISTED)] = ()
 
 
 _problems: dict[int | str, dict[str, Any]] = {422: PROBLEM_CONTENT, 503: PROBLEM_CONTENT}
@@ -95,6 +127,16 @@ async def _rank(lookup: AskedLookup, tenant: Tenant, asked: RankRequest, seen: A
     return _json(
         await lookup.rank(tenant, asked.user_id, limit=asked.limit, exclude_seen=asked.exclude_seen)
     )
+
+
+@_questions.post("/score", response_model=ScoresView)
+async def _score(
+    lookup: AskedLookup, tenant: Tenant, asked: ScoreRequest, seen: AtLeast
+) -> Response:
+    """Whether a user is for items, and which of two they prefer, by level of evidence."""
+    await seen.of(asked.user_id)
+    pairs = [(_choice(pair.a), _choice(pair.b)) for pair in asked.pairs]
+    return _json(await lookup.score(tenant, asked.user_id, items=asked.items, pairs=pairs))
 
 
 @_questions.get("/personas", response_model=PersonasView)
@@ -165,6 +207,10 @@ async def _metrics(request: Request) -> Response:
     """Counters and histograms for Prometheus."""
     metrics: HttpMetrics = request.app.state.metrics
     return metrics.exposed()
+
+
+def _choice(side: SideRequest) -> Choice:
+    return Choice(item_id=side.item_id, text=side.text)
 
 
 def _json(view: BaseModel, *, status_code: int = 200) -> Response:

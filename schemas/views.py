@@ -14,6 +14,7 @@ __all__ = [
     "AcceptedView",
     "AdvantageView",
     "AppliedNormView",
+    "ChoiceView",
     "DeclaredMembershipView",
     "EvidenceByLayerView",
     "EvidenceView",
@@ -25,6 +26,7 @@ __all__ = [
     "MembershipView",
     "NamedItemView",
     "NormView",
+    "PairScoreView",
     "PersonaView",
     "PersonasView",
     "PopularItemView",
@@ -36,6 +38,9 @@ __all__ = [
     "RankingView",
     "ReadinessView",
     "ReasonView",
+    "ScoresView",
+    "SideView",
+    "SignScoreView",
     "SilencedPersonaView",
     "SilencedReversalView",
     "SilencedView",
@@ -323,6 +328,64 @@ class RankingView(_View):
     stale_because: tuple[str, ...]
     norms: tuple[AppliedNormView, ...] = ()
     learned: LearnedView | None = None
+
+
+class ChoiceView(_View):
+    """What one level of evidence says of a choice.
+
+    Attributes:
+        log_odds: That the user is for the item, or prefers the first side; 0 is a tie.
+        probability: The same as a chance.
+        standard_error: Of `log_odds`.
+        effective_sample_size: How many observations it rests on.
+    """
+
+    log_odds: FiniteFloat
+    probability: Fraction
+    standard_error: Annotated[FiniteFloat, Field(ge=0.0)]
+    effective_sample_size: Annotated[FiniteFloat, Field(ge=0.0)]
+
+
+class SignScoreView(_View):
+    """Whether the user is for an item: "global", "persona", "user" and "blend"."""
+
+    item_id: str
+    levels: dict[str, ChoiceView]
+
+
+class SideView(_View):
+    """One side of a comparison: an item, or a text."""
+
+    item_id: str | None
+    text: str | None
+
+
+class PairScoreView(_View):
+    """Which of two the user prefers: towards `a`, by level."""
+
+    a: SideView
+    b: SideView
+    levels: dict[str, ChoiceView]
+
+
+class ScoresView(_View):
+    """Signed choices and comparisons, each in the order asked, by one version of the models.
+
+    Attributes:
+        known: False if no event of this user was ever folded.
+        version: Of the models.
+        absent: Why there are no scores; null if there are.
+    """
+
+    tenant: str
+    user_id: str
+    known: bool
+    version: Count | None
+    items: tuple[SignScoreView, ...]
+    pairs: tuple[PairScoreView, ...]
+    absent: AbsenceView | None
+    stale: bool
+    stale_because: tuple[str, ...]
 
 
 class AdvantageView(_View):

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
 from profiles.catalogue import ItemCatalogue
+from profiles.choices.learner import ChoiceLearner
 from profiles.learning import KnownItem
 from profiles.nextitem.histories import about_items
 from profiles.nextitem.itemspace import ItemSpace
@@ -99,15 +100,22 @@ class Fitted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Encoded:
-    """Models as they are published: `ItemSpace` and `NextItemModel`."""
+    """Models as they are published: `ItemSpace`, `NextItemModel` and `ChoiceModel`.
+
+    Attributes:
+        choices: None while nobody of the sample has voted or compared.
+    """
 
     item_space: bytes
     next_item: bytes
+    choices: bytes | None
 
 
 @dataclass(slots=True)
 class _Tenant:
     next_item: NextItemLearner
+    choices: ChoiceLearner
+    chose: bool = False
     texts: dict[int, Vector] = field(default_factory=dict)
     states: dict[bytes, bytes] = field(default_factory=dict)
     placed: frozenset[int] = frozenset()
@@ -132,20 +140,28 @@ class Learners:
         if own is None:
             spec = self._spec
             own = self._tenants[tenant] = _Tenant(
-                NextItemLearner(policy=spec.policy, settings=spec.next_item, seed=spec.seed)
+                NextItemLearner(policy=spec.policy, settings=spec.next_item, seed=spec.seed),
+                ChoiceLearner(
+                    policy=spec.policy,
+                    seed=spec.seed,
+                    sampled_users=spec.next_item.sampled_users,
+                ),
             )
         for item in delta.items:
             own.next_item.put_item(item)
+            own.choices.put_item(item)
             if item.vector is not None:
                 own.texts[item.key] = item.vector
         for key in delta.forgotten:
             own.next_item.forget(key)
+            own.choices.forget(key)
             own.states.pop(key, None)
         likes = strangers = 0
         for key, encoded in delta.users:
             state = decode_state(encoded)
             own.states[key] = encoded
             new = own.next_item.fold(key, state)
+            own.chose = bool(own.choices.fold(key, state)) or own.chose
             if new:
                 rows = about_items(state)[-new:]
                 liked = rows["item"][liked_entries(rows, self._spec.policy)].tolist()
@@ -158,6 +174,8 @@ class Learners:
         own = self._tenants[tenant]
         with threadpool_limits(limits=1):
             own.next_item.refit()
+            if own.chose:
+                own.choices.refit()
             model = own.next_item.current()
         space = model.space
         own.placed = frozenset(space.keys[space.likes > 0].tolist())
@@ -172,9 +190,13 @@ class Learners:
 
     def encoded(self, tenant: str) -> Encoded:
         """The models with everything taken so far."""
+        own = self._tenants[tenant]
         with threadpool_limits(limits=1):
-            model = self._tenants[tenant].next_item.current()
-        return Encoded(item_space=model.space.to_bytes(), next_item=model.to_bytes())
+            model = own.next_item.current()
+            choices = own.choices.current().to_bytes() if own.chose else None
+        return Encoded(
+            item_space=model.space.to_bytes(), next_item=model.to_bytes(), choices=choices
+        )
 
     def forget(self, tenant: str) -> None:
         """Let go of a tenant's learner, if there is one."""

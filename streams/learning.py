@@ -95,6 +95,7 @@ class Learned:
     occasion: Occasion
     next_item: Blob
     item_space: Blob
+    choices: Blob | None
     fitted: Fitted | None
     before: Sequence[str | None]
 
@@ -366,7 +367,8 @@ class Learning:
     ) -> Learned:
         """Store what is not in force already; the index first, so that nothing is left unnamed."""
         tenant = occasion.tenant
-        bodies = {blob_of(body): body for body in (encoded.item_space, encoded.next_item)}
+        made = (encoded.item_space, encoded.next_item, encoded.choices)
+        bodies = {blob_of(body): body for body in made if body is not None}
         stored = await self._stored(tenant)
         in_force = () if stored is None or occasion.model is None else occasion.model.blobs()
         held = stored or []
@@ -379,6 +381,7 @@ class Learning:
             occasion=occasion,
             item_space=blob_of(encoded.item_space),
             next_item=blob_of(encoded.next_item),
+            choices=None if encoded.choices is None else blob_of(encoded.choices),
             fitted=fitted,
             before=[sample.personas.get(key) for key in fitted.users] if fitted else (),
         )

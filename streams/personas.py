@@ -355,6 +355,7 @@ def _pointer(before: ModelPointer | None, learned: Learned) -> ModelPointer:
         space=(before.space if before else 0) + (not same),
         item_space=learned.item_space,
         next_item=learned.next_item,
+        choices=learned.choices,
     )
 
 

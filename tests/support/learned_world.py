@@ -5,11 +5,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from lookup_world import NOON_MS, TOKEN, World
-from nextitem_world import learner, population, rated, states_of, text_vector
+from nextitem_world import known_item, learner, population, rated, states_of, text_vector
 
+from profiles.choices.learner import ChoiceLearner
+from profiles.choices.model import ChoiceModel
 from profiles.nextitem.learner import NextItemLearner
 from profiles.nextitem.model import NextItemModel
 from profiles.personas import Advantage, Persona, PersonaSet, encode_personas
+from profiles.policy import DEFAULT_POLICY
 from profiles.ports import PersonaDocument
 from schemas.decoded import Interaction
 from schemas.snapshots import ModelPointer
@@ -25,6 +28,7 @@ class Published:
 
     pointer: ModelPointer
     model: NextItemModel
+    choices: ChoiceModel
 
 
 @dataclass
@@ -33,6 +37,7 @@ class LearnedWorld:
 
     world: World = field(default_factory=World)
     learner: NextItemLearner = field(default_factory=learner)
+    choices: ChoiceLearner = field(default_factory=lambda: choice_learner())
     versions: list[Published] = field(default_factory=list)
 
     async def fill(self) -> None:
@@ -50,15 +55,16 @@ class LearnedWorld:
         """Events of users that nothing was known of."""
         for key, state in states_of(list(events)).items():
             self.learner.fold(key, state)
+            self.choices.fold(key, state)
 
     async def publish(self, *, store: bool = True) -> Published:
         """The learner's present model as the next version; without `store`, only its pointer."""
-        model = self.learner.model()
-        space, body = model.space.to_bytes(), model.to_bytes()
-        pointer = ModelPointer(len(self.versions) + 1, 1, blob_of(space), blob_of(body))
+        model, choices = self.learner.model(), self.choices.model()
+        bodies = (model.space.to_bytes(), model.to_bytes(), choices.to_bytes())
+        pointer = ModelPointer(len(self.versions) + 1, 1, *map(blob_of, bodies))
         if store:
-            await put_blob(self.world.aggregates, "default", space)
-            await put_blob(self.world.aggregates, "default", body)
+            for body in bodies:
+                await put_blob(self.world.aggregates, "default", body)
         personas = PersonaSet(
             "default",
             pointer.version,
@@ -77,8 +83,18 @@ class LearnedWorld:
                 {one.id: np.ones(4, np.float32) for one in personas.personas},
             )
         )
-        self.versions.append(Published(pointer, model))
+        self.versions.append(Published(pointer, model, choices))
         return self.versions[-1]
+
+
+def choice_learner() -> ChoiceLearner:
+    made = ChoiceLearner(policy=DEFAULT_POLICY)
+    for number in range(20):
+        made.put_item(known_item(number))
+    for key, state in states_of(population()).items():
+        made.fold(key, state)
+    made.refit()
+    return made
 
 
 def newcomers(number: int) -> list[Interaction]:

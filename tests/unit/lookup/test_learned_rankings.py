@@ -10,9 +10,12 @@ from nextitem_world import key_of, population, rated, state_of
 
 from lookup.options import LookupOptions
 from lookup.queries import Lookup
+from profiles.choices.model import text_side
+from profiles.choices.pair_tables import Side
 from profiles.queries import Level
 from profiles.state import EMPTY_STATE, UserState
-from schemas.views import Layer, RankingView
+from schemas.decoded import Choice
+from schemas.views import Layer, RankingView, ScoresView
 from stores.blobs import put_blob
 
 pytestmark = pytest.mark.anyio
@@ -128,8 +131,9 @@ async def test_the_version_before_answers_until_the_next_is_complete(
 
 
 async def put_back(learned: LearnedWorld) -> None:
-    model = learned.versions[-1].model
-    await put_blob(learned.world.aggregates, "default", model.to_bytes())
+    version = learned.versions[-1]
+    for body in (version.model.to_bytes(), version.choices.to_bytes()):
+        await put_blob(learned.world.aggregates, "default", body)
 
 
 async def in_force(lookup: Lookup, version: int) -> None:
@@ -224,3 +228,54 @@ async def test_personas_say_how_well_they_predict(learned: LearnedWorld) -> None
 async def test_a_profile_says_which_space_the_user_stands_in(learned: LearnedWorld) -> None:
     view = await learned.world.lookup(AT_ONCE).profile("default", "w3")
     assert view.space == 0
+
+
+async def test_choices_are_scored_over_the_stored_state(learned: LearnedWorld) -> None:
+    version = await learned.publish()
+    lookup = learned.world.lookup(AT_ONCE)
+    state = state_of_user("w3")
+    (one,) = (await lookup.sign("default", "w3", "i4")).items
+    assert one.item_id == "i4"
+    answers = version.choices.sign(state, key_of(4))
+    assert {level: score.log_odds for level, score in one.levels.items()} == {
+        level.value: answer.log_odds for level, answer in answers.items()
+    }
+    assert {level.value for level in Level} == set(one.levels)
+    text = Choice(text="a quiet village")
+    view = await lookup.pair("default", "w3", Choice(item_id="i4"), text)
+    assert view.version == 1
+    (pair,) = view.pairs
+    compared = version.choices.pair(state, Side(key_of(4)), text_side("default", "a quiet village"))
+    for level, answer in compared.items():
+        score = pair.levels[level.value]
+        assert score.log_odds == answer.log_odds
+        assert score.probability == pytest.approx(answer.probability)
+        assert score.standard_error**2 == pytest.approx(answer.variance)
+        assert score.effective_sample_size == answer.effective_sample_size
+    (turned,) = (await lookup.pair("default", "w3", text, Choice(item_id="i4"))).pairs
+    assert turned.levels["blend"].log_odds == pytest.approx(-pair.levels["blend"].log_odds)
+
+
+async def test_scores_over_http_keep_the_order_asked(learned: LearnedWorld) -> None:
+    await learned.publish()
+    sides = [{"a": {"item_id": "i1"}, "b": {"text": "sea"}}]
+    async with client_of(learned.world.lookup(AT_ONCE)) as client:
+        answer = await client.post(
+            "/v1/score", json={"user_id": "w3", "items": ["i9", "i2"], "pairs": sides}
+        )
+        wrong = await client.post(
+            "/v1/score",
+            json={"user_id": "w3", "pairs": [{"a": {"item_id": "i1", "text": "x"}, "b": {}}]},
+        )
+    assert answer.status_code == 200, answer.text
+    view = ScoresView.model_validate_json(answer.content)
+    assert [item.item_id for item in view.items] == ["i9", "i2"]
+    assert [pair.b.text for pair in view.pairs] == ["sea"]
+    assert wrong.status_code == 422
+
+
+async def test_before_anything_is_learned_there_are_no_scores(learned: LearnedWorld) -> None:
+    view = await learned.world.lookup(AT_ONCE).sign("default", "w3", "i4")
+    assert view.items == ()
+    assert view.absent is not None
+    assert view.absent.code == "nothing-learned"
