@@ -11,11 +11,12 @@ from profiles.choices.learner import ChoiceLearner
 from profiles.nextitem.learner import NextItemLearner
 from profiles.nextitem.settings import Settings
 from profiles.policy import DEFAULT_POLICY
+from profiles.ports import Vector
 from profiles.queries import ChoicePredictor
 from schemas.decoded import Item
 from streams.embedding import DEFAULT_MODEL, open_embedder
 
-__all__ = ["Options", "choice_predictor", "next_item_predictor"]
+__all__ = ["Options", "choice_predictor", "item_vectors", "next_item_predictor"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +50,16 @@ def next_item_predictor(known: Sequence[Item], options: Options) -> StreamedPred
     learner = NextItemLearner(policy=DEFAULT_POLICY, settings=options.next_item, seed=options.seed)
     vectors = _text_vectors(known, options)
     return StreamedPredictor(learner, vectors.of, policy=DEFAULT_POLICY)
+
+
+def item_vectors(known: Sequence[Item], options: Options) -> list[Vector | None]:
+    """The text vector of each item, None where there is no text.
+
+    Raises:
+        EmbeddingModelMissing: the text model is not installed.
+    """
+    vectors = _text_vectors(known, options)
+    return [vectors.of(item) for item in known]
 
 
 def _text_vectors(known: Sequence[Item], options: Options) -> TextVectors:

@@ -61,7 +61,6 @@ class _Header(msgspec.Struct, frozen=True, array_like=True):
     format: int
     seed: int
     settings: Settings
-    half_rank: float
     silhouette: float
     advantages: list[Advantage]
     space: bytes
@@ -170,7 +169,6 @@ class NextItemModel:
             _FORMAT,
             self._seed,
             self._settings,
-            population.half_rank,
             population.personas.silhouette,
             list(population.personas.advantages),
             population.space.to_bytes(),
@@ -221,7 +219,7 @@ class NextItemModel:
                 tuple(read.advantages),
             ),
             settings.recent,
-            read.half_rank,
+            settings.half_rank,
         )
         keys = arrays["keys"].tolist()
         return cls(

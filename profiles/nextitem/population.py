@@ -27,7 +27,6 @@ _LAG_FADE: Final = 0.7
 _SESSION_FADE: Final = 0.9
 _SESSION_S: Final = 60.0
 _SESSION_LEAST: Final = 1e-6
-HALF_RANK: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +66,7 @@ class Population:
     occasion: _Floats
     personas: Personas
     recent: int
-    half_rank: float = HALF_RANK
+    half_rank: float
 
     @classmethod
     def empty(cls, settings: Settings, space: ItemSpace) -> "Population":
@@ -81,6 +80,7 @@ class Population:
             np.zeros((0, settings.occasion_dimension), np.float32),
             Personas.none(space.dimension),
             settings.recent,
+            settings.half_rank,
         )
 
     @classmethod
@@ -120,6 +120,7 @@ class Population:
             occasion,
             Personas.none(space.dimension),
             settings.recent,
+            settings.half_rank,
         )
         vectors = np.stack([made.vector(history) for history in histories]) if histories else None
         if vectors is not None:

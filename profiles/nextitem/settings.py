@@ -16,6 +16,7 @@ class Settings:
             for all its versions.
         occasion_dimension: Of the space of occasions, ≥ 2.
         text_weight: Length of an item's text part beside its taste part; > 0.
+        half_rank: Later liked acts after which a liked act counts half in tastes; > 0.
         shrinkage: ρ of the taste part: directions with an eigenvalue below it fade.
         cold_likes: Likes after which an item's own place weighs as much as its text's.
         most_personas: Largest number of discovered personas, ≥ 2.
@@ -32,6 +33,7 @@ class Settings:
     text_dimension: int = 32
     occasion_dimension: int = 128
     text_weight: float = 0.1
+    half_rank: float = 10.0
     shrinkage: float = 200.0
     cold_likes: float = 0.0
     most_personas: int = 12
