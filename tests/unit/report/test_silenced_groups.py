@@ -1,11 +1,14 @@
 """Groups of a data set: the bookshop's planted minority is found, named and seen to be silenced."""
 
 import json
+import re
 from collections import Counter
 
 import numpy as np
 import pytest
 from evaluation_world import chose, item, rated, voted
+from msgspec.structs import replace
+from report_world import report
 
 from bookshop.catalogue import item_events, load_books
 from bookshop.personas import MINORITY, PERSONA_BY_NAME, VERSE
@@ -88,6 +91,22 @@ def test_what_the_planted_minority_loves_is_seen_to_be_turned_round(
     assert reversal.q_value <= 0.05
     assert minority.silenced
     assert personas.silenced_share > 0
+
+
+def test_the_page_names_the_minority_and_what_it_loves(
+    groupings: tuple[GroupingResult, ...],
+) -> None:
+    pytest.importorskip("matplotlib")
+    from evaluation.report.markdown import markdown_of
+    from evaluation.report.pages import document_of
+
+    whole = report()
+    (found,) = whole.sets
+    (task,) = found.tasks
+    shown = replace(found, tasks=(replace(task, groupings=groupings),))
+    page = markdown_of(document_of(replace(whole, sets=(shown,))))
+    alarm = next(line for line in page.splitlines() if line.startswith("- persona: "))
+    assert re.search(rf"\(p\d+ \({VERSE}, .*everybody's preference is opposite", alarm)
 
 
 def test_attributes_that_mean_nothing_for_taste_turn_nothing_round(
