@@ -15,15 +15,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from lookup.contexts import Contexts
 from lookup.ingest import EventLog, Ingest
 from lookup.ingest_checking import EventRecord
 from lookup.queries import Lookup
+from lookup.retrieval import Retrieval
+from lookup.routes_documents import Documents
 from lookup.service import create_app
+from lookup.templates import Templates
+from profiles.documents.context import UpperBound
+from profiles.norms import NO_NORMS
 from stores.answers import MemoryAnswerStore
 from stores.items import PointItemStore, item_collection
 from stores.memory import MemoryPoints
 from stores.memory_aggregates import MemoryAggregateStore
 from stores.memory_cache import MemoryProfileCache
+from stores.passages import PointPassageStore, passage_collection
 from stores.personas import PERSONA_COLLECTION, PointPersonaStore
 from stores.users import PointUserStore, user_collection
 
@@ -75,16 +82,32 @@ class _Nowhere(EventLog):
 
 
 def openapi_document() -> _Schema:
-    """The document of the whole service, publishing included."""
+    """The document of the whole service, publishing and documents included."""
+    users = PointUserStore(MemoryPoints(user_collection(1)))
+    items = PointItemStore(MemoryPoints(item_collection(1)))
     lookup = Lookup(
-        users=PointUserStore(MemoryPoints(user_collection(1))),
-        items=PointItemStore(MemoryPoints(item_collection(1))),
+        users=users,
+        items=items,
         personas=PointPersonaStore(MemoryPoints(PERSONA_COLLECTION)),
         cache=MemoryProfileCache(),
         aggregates=MemoryAggregateStore(partitions=1),
     )
     ingest = Ingest(log=_Nowhere(), answers=MemoryAnswerStore(), partitions=1, now_ms=lambda: 0)
-    return create_app(lookup, ingest=ingest).openapi()
+    retrieval = Retrieval(
+        lookup=lookup,
+        users=users,
+        items=items,
+        passages=PointPassageStore(MemoryPoints(passage_collection(1))),
+    )
+    contexts = Contexts(
+        lookup=lookup,
+        retrieval=retrieval,
+        counter=UpperBound(),
+        templates=Templates(),
+        norms=NO_NORMS,
+    )
+    documents = Documents(retrieval=retrieval, contexts=contexts)
+    return create_app(lookup, documents=documents, ingest=ingest).openapi()
 
 
 def answers_module(document: _Schema) -> str:

@@ -13,7 +13,7 @@ from ingest_world import RATED, Publishing
 
 from lookup.examples import EXAMPLES
 from schemas.json_values import Json
-from strata_client import AsyncStrata, RetryPolicy, Strata, _calls, answers
+from strata_client import AsyncStrata, Filters, RetryPolicy, Strata, _calls, answers
 from strata_client.positions import token_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,6 +21,10 @@ CALLS: dict[tuple[str, str], _calls.Call[Any]] = {
     ("get", "/v1/profiles/{user_id}"): _calls.profile("anna"),
     ("post", "/v1/profiles:batchGet"): _calls.profiles(["anna"]),
     ("post", "/v1/rank"): _calls.rank("anna", limit=1, exclude_seen=True),
+    ("post", "/v1/retrieve"): _calls.retrieve(
+        "anna", "q", limit=1, filters=None, half_life_s=None, diversity=0.3
+    ),
+    ("post", "/v1/context"): _calls.context("anna", token_budget=9, query=None, template=None),
     ("get", "/v1/personas"): _calls.personas(limit=1, cursor=None),
     ("get", "/v1/personas/{persona_id}"): _calls.persona("p7"),
     ("get", "/v1/statistics"): _calls.statistics(None, most=1),
@@ -106,6 +110,12 @@ def test_a_client_without_an_event_loop_asks_everything(service_url: str) -> Non
         assert strata.statistics("p1").persona == "p1"
         assert strata.similar_items("moby", limit=2).items[0].item_id == "typee"
         assert strata.similar_users("ishmael").known
+        assert strata.retrieve("ishmael", "whales", limit=2, half_life_s=60.0).passages == ()
+        filters = Filters(kind="review", since="2024-01-01T00:00:00Z")
+        assert strata.retrieve("ishmael", "whales", filters=filters).known
+        context = strata.context("ishmael", token_budget=400, query="whales")
+        assert 0 < context.tokens <= 400
+        assert strata.context("ishmael", token_budget=400, template="plain").text
         assert strata.quick_profile("ishmael").worth("moby")
         published = strata.publish(RATED)
         assert published.events == 1
@@ -126,6 +136,8 @@ async def test_a_client_with_an_event_loop_asks_everything(strata: AsyncStrata) 
         strata.statistics,
         lambda: strata.rank("ishmael"),
         lambda: strata.persona("p1"),
+        lambda: strata.retrieve("ishmael", "whales"),
+        lambda: strata.context("ishmael", token_budget=100),
         lambda: strata.similar_items("moby"),
         lambda: strata.similar_users("ishmael"),
         lambda: strata.quick_profile("ishmael"),

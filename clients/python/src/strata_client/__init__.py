@@ -2,6 +2,7 @@
 
 from strata_client._asking import Published
 from strata_client._async import AsyncStrata
+from strata_client._calls import Filters
 from strata_client._sync import Strata
 from strata_client.errors import StrataError
 from strata_client.events import (
@@ -30,6 +31,7 @@ __all__ = [
     "Erasure",
     "Event",
     "EventLike",
+    "Filters",
     "Identity",
     "Interaction",
     "Item",

@@ -20,7 +20,7 @@ from strata_client._asking import (
     is_loopback,
     knowing,
 )
-from strata_client._calls import MOST_LISTED, Call
+from strata_client._calls import MOST_LISTED, Call, Filters
 from strata_client.events import EventLike, Record
 from strata_client.keys import DEFAULT_TENANT
 from strata_client.positions import Positions, joined, positions_of, token_of
@@ -130,6 +130,47 @@ class AsyncStrata:
     ) -> answers.Ranking:
         """Items for a user, best first, with reasons; `limit` in [1, 100]."""
         call = _calls.rank(user_id, limit=limit, exclude_seen=exclude_seen)
+        return await self._ask(knowing(call, at_least, self._session))
+
+    async def retrieve(
+        self,
+        user_id: str,
+        query: str,
+        *,
+        limit: int = 10,
+        filters: Filters | None = None,
+        half_life_s: float | None = None,
+        diversity: float = 0.3,
+        at_least: str | None = None,
+    ) -> answers.Retrieval:
+        """Passages of the user's own documents that answer a query, best first.
+
+        Args:
+            limit: In [1, 100].
+            half_life_s: Of event time before the user's newest document; None for no decay.
+            diversity: In [0, 1]: from the best to what differs most from what is taken.
+        """
+        call = _calls.retrieve(
+            user_id,
+            query,
+            limit=limit,
+            filters=filters,
+            half_life_s=half_life_s,
+            diversity=diversity,
+        )
+        return await self._ask(knowing(call, at_least, self._session))
+
+    async def context(
+        self,
+        user_id: str,
+        *,
+        token_budget: int,
+        query: str | None = None,
+        template: str | None = None,
+        at_least: str | None = None,
+    ) -> answers.Context:
+        """A block of text about the user for a language model, of at most so many tokens."""
+        call = _calls.context(user_id, token_budget=token_budget, query=query, template=template)
         return await self._ask(knowing(call, at_least, self._session))
 
     async def personas(

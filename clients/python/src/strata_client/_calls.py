@@ -27,8 +27,10 @@ from strata_client.events import Event, EventLike, NotAnEvent, Record, record_of
 __all__ = [
     "MOST_LISTED",
     "Call",
+    "Filters",
     "answer_of",
     "batches_of",
+    "context",
     "listed",
     "live",
     "persona",
@@ -39,6 +41,7 @@ __all__ = [
     "rank",
     "ready",
     "records_of",
+    "retrieve",
     "similar_items",
     "similar_users",
     "statistics",
@@ -154,6 +157,50 @@ def profiles(user_ids: Sequence[str]) -> Call[answers.Profiles]:
 def rank(user_id: str, *, limit: int, exclude_seen: bool) -> Call[answers.Ranking]:
     asked = {"user_id": user_id, "limit": limit, "exclude_seen": exclude_seen}
     return _posted("rank", asked, kind=answers.Ranking)
+
+
+class Filters(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Which documents; each that is given must hold.
+
+    Attributes:
+        about: An item id that the document names.
+        since, until: RFC 3339, both included.
+    """
+
+    kind: str | None = None
+    document_id: str | None = None
+    about: str | None = None
+    since: str | None = None
+    until: str | None = None
+
+
+def retrieve(
+    user_id: str,
+    query: str,
+    *,
+    limit: int,
+    filters: Filters | None,
+    half_life_s: float | None,
+    diversity: float,
+) -> Call[answers.Retrieval]:
+    asked = {
+        "user_id": user_id,
+        "query": query,
+        "limit": limit,
+        "filters": filters or Filters(),
+        "half_life": half_life_s,
+        "diversity": diversity,
+    }
+    return _posted("retrieve", asked, kind=answers.Retrieval)
+
+
+def context(
+    user_id: str, *, token_budget: int, query: str | None, template: str | None
+) -> Call[answers.Context]:
+    asked: dict[str, object] = {"user_id": user_id, "token_budget": token_budget, "query": query}
+    if template is not None:
+        asked["template"] = template
+    return _posted("context", asked, kind=answers.Context)
 
 
 def personas(*, limit: int, cursor: str | None) -> Call[answers.Personas]:

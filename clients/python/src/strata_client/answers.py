@@ -11,12 +11,16 @@ __all__ = [
     "Accepted",
     "Advantage",
     "AppliedNorm",
+    "Context",
+    "ContextLine",
     "DeclaredMembership",
     "Evidence",
     "EvidenceByLayer",
+    "FoundItem",
     "Interest",
     "ItemTrend",
     "Label",
+    "Language",
     "Learned",
     "Membership",
     "NamedItem",
@@ -32,6 +36,8 @@ __all__ = [
     "Ranking",
     "Readiness",
     "Reason",
+    "Retrieval",
+    "RetrievedPassage",
     "Silenced",
     "SilencedPersona",
     "SilencedReversal",
@@ -41,8 +47,10 @@ __all__ = [
     "SimilarUsers",
     "Statistics",
     "StoreReadiness",
+    "Term",
     "ValueCount",
     "Weights",
+    "Writing",
 ]
 
 
@@ -60,16 +68,74 @@ class Readiness(msgspec.Struct, frozen=True, kw_only=True):
     stores: dict[str, StoreReadiness]
 
 
-class Accepted(msgspec.Struct, frozen=True, kw_only=True):
-    """Events that Kafka has acknowledged: they will be folded, and nothing can lose them.
+class ContextLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of a context.
 
     Attributes:
-        accepted: How many; at least 1.
-        token: Opaque; a read with `at_least=token` answers no older than these events.
+        section: "stated", "inferred", "norms", "persona", "interests" or "passages".
+        texts: As they stand in the context, quoted.
+        source: Where it comes from; `source_id`, quoted, says which one.
     """
 
-    accepted: int
-    token: str
+    section: str
+    level: str
+    says: str
+    texts: str
+    source: str
+    source_id: str | None
+    at: str | None
+
+
+class Language(msgspec.Struct, frozen=True, kw_only=True):
+    """`code` is ISO 639-1; `share` is of the letters looked at."""
+
+    code: str
+    share: float
+
+
+class Term(msgspec.Struct, frozen=True, kw_only=True):
+    """A word that the user uses more than everybody; `score` is a z-score."""
+
+    term: str
+    score: float
+    count: int
+
+
+class Writing(msgspec.Struct, frozen=True, kw_only=True):
+    """What a user writes about, in which language, and how much, of their newest passages."""
+
+    documents: int
+    passages: int
+    words: int
+    mean_words: float
+    languages: tuple[Language, ...]
+    terms: tuple[Term, ...]
+
+
+class Context(msgspec.Struct, frozen=True, kw_only=True):
+    """A block of text about a user for a language model.
+
+    Attributes:
+        text: Empty if the budget has no room for anything.
+        level: What the profile behind it rests on.
+        tokens: Of `text`, as `tokenizer` counts; at most `token_budget`.
+        left_out: Lines for which there was no room.
+    """
+
+    tenant: str
+    user_id: str
+    known: bool
+    level: str
+    template: str
+    tokenizer: str
+    token_budget: int
+    tokens: int
+    text: str
+    lines: tuple[ContextLine, ...]
+    left_out: int
+    writing: Writing | None
+    stale: bool
+    stale_because: tuple[str, ...]
 
 
 class ProblemField(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,6 +166,18 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     instance: str
     fields: tuple[ProblemField, ...] = ()
     request_id: str | None = None
+
+
+class Accepted(msgspec.Struct, frozen=True, kw_only=True):
+    """Events that Kafka has acknowledged: they will be folded, and nothing can lose them.
+
+    Attributes:
+        accepted: How many; at least 1.
+        token: Opaque; a read with `at_least=token` answers no older than these events.
+    """
+
+    accepted: int
+    token: str
 
 
 class SimilarItem(msgspec.Struct, frozen=True, kw_only=True):
@@ -422,6 +500,64 @@ class Ranking(msgspec.Struct, frozen=True, kw_only=True):
     stale_because: tuple[str, ...]
     norms: tuple[AppliedNorm, ...] = ()
     learned: Learned | None = None
+
+
+class RetrievedPassage(msgspec.Struct, frozen=True, kw_only=True):
+    """A piece of one of the user's own documents, and how it was found.
+
+    Attributes:
+        at: Event time of the document's version.
+        passage: Place in the document, from 0.
+        start: First character of it in the document without its control characters.
+        score: Fused rank, decayed with age; 1 for the first of both rankings.
+        by_meaning, by_words: Rank in each ranking, from 1; null where it is not in it.
+    """
+
+    document_id: str
+    title: str | None
+    kind: str | None
+    about: tuple[str, ...]
+    at: str
+    passage: int
+    start: int
+    text: str
+    score: float
+    by_meaning: int | None
+    by_words: int | None
+    level: str
+
+
+class FoundItem(msgspec.Struct, frozen=True, kw_only=True):
+    """An item whose description answers the query; `level` put it forward for this user."""
+
+    item_id: str
+    title: str | None
+    text: str
+    score: float
+    level: str
+
+
+class Retrieval(msgspec.Struct, frozen=True, kw_only=True):
+    """What a user wrote that answers a query; else items, and why.
+
+    Attributes:
+        known: False if no event of this user was ever folded.
+        level: `user` for passages, which are the user's own and nobody else's; else the layer
+            that most of the items come from; null if nothing was found.
+        searched: "meaning" and "words", or what of them could be.
+        passages: In the order in which they were chosen.
+        items: Only without passages.
+        absent: Why there are no passages.
+    """
+
+    tenant: str
+    user_id: str
+    known: bool
+    level: str | None
+    searched: tuple[str, ...]
+    passages: tuple[RetrievedPassage, ...]
+    items: tuple[FoundItem, ...]
+    absent: Absence | None
 
 
 class ItemTrend(msgspec.Struct, frozen=True, kw_only=True):
