@@ -21,6 +21,7 @@ CALLS: dict[tuple[str, str], _calls.Call[Any]] = {
     ("get", "/v1/profiles/{user_id}"): _calls.profile("anna"),
     ("post", "/v1/profiles:batchGet"): _calls.profiles(["anna"]),
     ("post", "/v1/rank"): _calls.rank("anna", limit=1, exclude_seen=True),
+    ("post", "/v1/score"): _calls.score("anna", items=["emma"], pairs=[]),
     ("post", "/v1/retrieve"): _calls.retrieve(
         "anna", "q", limit=1, filters=None, half_life_s=None, diversity=0.3
     ),

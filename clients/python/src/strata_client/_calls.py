@@ -22,7 +22,7 @@ from strata_client.errors import (
     WrongEvent,
     refusal,
 )
-from strata_client.events import Event, EventLike, NotAnEvent, Record, record_of
+from strata_client.events import Choice, Event, EventLike, NotAnEvent, Record, record_of
 
 __all__ = [
     "MOST_LISTED",
@@ -42,6 +42,7 @@ __all__ = [
     "ready",
     "records_of",
     "retrieve",
+    "score",
     "similar_items",
     "similar_users",
     "statistics",
@@ -157,6 +158,17 @@ def profiles(user_ids: Sequence[str]) -> Call[answers.Profiles]:
 def rank(user_id: str, *, limit: int, exclude_seen: bool) -> Call[answers.Ranking]:
     asked = {"user_id": user_id, "limit": limit, "exclude_seen": exclude_seen}
     return _posted("rank", asked, kind=answers.Ranking)
+
+
+def score(
+    user_id: str, *, items: Sequence[str], pairs: Sequence[tuple[Choice, Choice]]
+) -> Call[answers.Scores]:
+    asked = {
+        "user_id": user_id,
+        "items": list(items),
+        "pairs": [{"a": a, "b": b} for a, b in pairs],
+    }
+    return _posted("score", asked, kind=answers.Scores)
 
 
 class Filters(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

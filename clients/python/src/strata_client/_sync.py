@@ -21,7 +21,7 @@ from strata_client._asking import (
     knowing,
 )
 from strata_client._calls import MOST_LISTED, Call, Filters
-from strata_client.events import EventLike, Record
+from strata_client.events import Choice, EventLike, Record
 from strata_client.keys import DEFAULT_TENANT
 from strata_client.positions import Positions, joined, positions_of, token_of
 from strata_client.publishers import Publisher
@@ -130,6 +130,18 @@ class Strata:
     ) -> answers.Ranking:
         """Items for a user, best first, with reasons; `limit` in [1, 100]."""
         call = _calls.rank(user_id, limit=limit, exclude_seen=exclude_seen)
+        return self._ask(knowing(call, at_least, self._session))
+
+    def score(
+        self,
+        user_id: str,
+        *,
+        items: Sequence[str] = (),
+        pairs: Sequence[tuple[Choice, Choice]] = (),
+        at_least: str | None = None,
+    ) -> answers.Scores:
+        """Whether the user is for each item, and which of each pair they prefer; 100 of each."""
+        call = _calls.score(user_id, items=items, pairs=pairs)
         return self._ask(knowing(call, at_least, self._session))
 
     def retrieve(

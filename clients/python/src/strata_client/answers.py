@@ -11,6 +11,7 @@ __all__ = [
     "Accepted",
     "Advantage",
     "AppliedNorm",
+    "Choice",
     "Context",
     "ContextLine",
     "DeclaredMembership",
@@ -25,6 +26,7 @@ __all__ = [
     "Membership",
     "NamedItem",
     "Norm",
+    "PairScore",
     "Persona",
     "Personas",
     "PopularItem",
@@ -38,6 +40,9 @@ __all__ = [
     "Reason",
     "Retrieval",
     "RetrievedPassage",
+    "Scores",
+    "Side",
+    "SignScore",
     "Silenced",
     "SilencedPersona",
     "SilencedReversal",
@@ -558,6 +563,64 @@ class Retrieval(msgspec.Struct, frozen=True, kw_only=True):
     passages: tuple[RetrievedPassage, ...]
     items: tuple[FoundItem, ...]
     absent: Absence | None
+
+
+class Choice(msgspec.Struct, frozen=True, kw_only=True):
+    """What one level of evidence says of a choice.
+
+    Attributes:
+        log_odds: That the user is for the item, or prefers the first side; 0 is a tie.
+        probability: The same as a chance.
+        standard_error: Of `log_odds`.
+        effective_sample_size: How many observations it rests on.
+    """
+
+    log_odds: float
+    probability: float
+    standard_error: float
+    effective_sample_size: float
+
+
+class SignScore(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether the user is for an item: "global", "persona", "user" and "blend"."""
+
+    item_id: str
+    levels: dict[str, Choice]
+
+
+class Side(msgspec.Struct, frozen=True, kw_only=True):
+    """One side of a comparison: an item, or a text."""
+
+    item_id: str | None
+    text: str | None
+
+
+class PairScore(msgspec.Struct, frozen=True, kw_only=True):
+    """Which of two the user prefers: towards `a`, by level."""
+
+    a: Side
+    b: Side
+    levels: dict[str, Choice]
+
+
+class Scores(msgspec.Struct, frozen=True, kw_only=True):
+    """Signed choices and comparisons, each in the order asked, by one version of the models.
+
+    Attributes:
+        known: False if no event of this user was ever folded.
+        version: Of the models.
+        absent: Why there are no scores; null if there are.
+    """
+
+    tenant: str
+    user_id: str
+    known: bool
+    version: int | None
+    items: tuple[SignScore, ...]
+    pairs: tuple[PairScore, ...]
+    absent: Absence | None
+    stale: bool
+    stale_because: tuple[str, ...]
 
 
 class ItemTrend(msgspec.Struct, frozen=True, kw_only=True):
