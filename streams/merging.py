@@ -62,7 +62,7 @@ class Merger:
         self._partitions = range(partitions)
         self._dimension = dimension
         self._clock_ms = clock_ms
-        self._silencing = SilencingWatch(policy, silencing)
+        self._silencing = SilencingWatch(policy, silencing, clock_ms=clock_ms)
         self._published: dict[str, bytes] = {}
 
     async def merge(self) -> list[Merged]:

@@ -1,7 +1,8 @@
 """Who the average silences, from the counters of the discovered personas."""
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from profiles.policy import Policy
@@ -14,31 +15,53 @@ __all__ = ["SilencingWatch", "silenced_of"]
 
 _MOST_ITEMS: Final = 500
 _MOST_REVERSALS: Final = 5
+_NOTABLE: Final = 0.01
+_INTERVAL_MS: Final = 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    counted: object
+    events: int
+    at_ms: int
+    found: SilencedSnapshot | None
 
 
 class SilencingWatch:
-    """Computes it off the event loop, and again only when something was counted since."""
+    """Computes it off the event loop, and again when a hundredth more or less was counted since.
 
-    def __init__(self, policy: Policy, settings: SilencingSettings) -> None:
+    What changes less is looked at after a minute: every item is gone through.
+    """
+
+    def __init__(
+        self, policy: Policy, settings: SilencingSettings, *, clock_ms: Callable[[], int]
+    ) -> None:
         self._policy = policy
         self._settings = settings
-        self._known: dict[str, tuple[object, SilencedSnapshot | None]] = {}
+        self._clock_ms = clock_ms
+        self._looks: dict[str, _Look] = {}
 
     async def look(self, merged: Merged, *, declared: Collection[str]) -> SilencedSnapshot | None:
-        """As `silenced_of`."""
+        """As `silenced_of`, of now or of up to a minute ago."""
         counted = tuple(
             (scope, tuple(sorted(merged.table(scope, series).items())))
             for scope in sorted(merged.scopes)
             for series in ("size", "events")
         )
-        known = self._known.get(merged.tenant)
-        if known is not None and known[0] == counted:
-            return known[1]
+        now_ms = self._clock_ms()
+        last = self._looks.get(merged.tenant)
+        if last is not None and not _due(last, merged, counted, now_ms):
+            return last.found
         found = await asyncio.to_thread(
             silenced_of, merged, self._policy, self._settings, declared=declared
         )
-        self._known[merged.tenant] = (counted, found)
+        self._looks[merged.tenant] = _Look(counted, merged.events, now_ms, found)
         return found
+
+
+def _due(last: _Look, merged: Merged, counted: object, now_ms: int) -> bool:
+    grown = abs(merged.events - last.events) >= _NOTABLE * last.events
+    return counted != last.counted and (grown or now_ms - last.at_ms >= _INTERVAL_MS)
 
 
 def silenced_of(

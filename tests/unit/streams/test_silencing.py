@@ -116,17 +116,27 @@ def test_where_people_vote_approval_counts_and_each_vote_is_an_opinion() -> None
     assert found.groups[0].top == item_key(TENANT, "park")
 
 
-def test_nothing_is_computed_again_while_nothing_is_counted(bookshop: Merged) -> None:
-    watch = SilencingWatch(DEFAULT_POLICY, DEFAULT_SETTINGS)
+def test_it_is_computed_again_when_enough_was_counted_or_a_minute_has_passed(
+    bookshop: Merged,
+) -> None:
+    now_ms = [0]
+    watch = SilencingWatch(DEFAULT_POLICY, DEFAULT_SETTINGS, clock_ms=lambda: now_ms[0])
 
-    async def looks() -> tuple[object, object, object]:
-        first = await watch.look(bookshop, declared=())
-        again = await watch.look(bookshop, declared=())
-        grown = dict(bookshop.scopes)
-        grown[""] = dict(grown[""]) | {("events", ""): {b"interactions/vote": 10**9}}
-        return first, again, await watch.look(counted(grown), declared=())
+    def after(events: int) -> Merged:
+        more = dict(bookshop.table("", "events")) | {b"documents/write": events}
+        everybody = dict(bookshop.scopes[""]) | {("events", ""): more}
+        return counted(dict(bookshop.scopes) | {"": everybody})
 
-    first, again, later = asyncio.run(looks())
+    async def looks() -> list[SilencedSnapshot | None]:
+        seen = [await watch.look(merged, declared=()) for merged in (after(0), after(0), after(1))]
+        now_ms[0] = 60_000
+        seen.append(await watch.look(after(1), declared=()))
+        seen.append(await watch.look(after(bookshop.events), declared=()))
+        return seen
+
+    first, again, one_more, a_minute_later, doubled = asyncio.run(looks())
     assert first is again
-    assert later is not first
+    assert first is one_more
+    assert a_minute_later is not first
+    assert doubled is not a_minute_later
     assert first == told(bookshop)
