@@ -57,6 +57,7 @@ class Population:
             tenant=tenant,
             version=None if published is None else published.version,
             users=0 if published is None else published.users,
+            sought_events=0 if published is None else published.sought_events,
             silhouette=None if published is None else published.silhouette,
             minimum_size=self._options.minimum_size,
             hidden=0 if published is None else len(published.personas) - len(shown),

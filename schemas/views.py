@@ -433,6 +433,7 @@ class PersonasView(_View):
     Attributes:
         version: Of the published set; null if none was published yet.
         users: Users with a direction when it was published.
+        sought_events: Events of users that were counted when personas were last sought.
         hidden: Personas not listed because they have fewer than `minimum_size` members.
         declared: In the order of their file, as far as they are large enough.
         declared_hidden: Those that are not.
@@ -452,6 +453,7 @@ class PersonasView(_View):
     next_cursor: str | None = None
     declared: tuple[PersonaView, ...] = ()
     declared_hidden: Count = 0
+    sought_events: Count = 0
 
 
 class ValueCountView(_View):

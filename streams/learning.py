@@ -58,7 +58,7 @@ class LearningOptions:
     refit_interval_s: float = 3_600.0
     strangers: float = 0.2
     refresh_interval_s: float = 5.0
-    busy: float = 0.2
+    busy: float = 0.5
     kept_s: float = 60.0
     tenants: int = 8
 

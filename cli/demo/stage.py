@@ -17,10 +17,12 @@ from cli.progress import sending_progress, waiting_progress
 from cli.publishing import Publisher, until_effective
 from lookup.queries import Lookup
 from schemas.views import StatisticsView
+from streams.learning import LearningOptions
 
 __all__ = ["TENANT", "Stage", "counted_events"]
 
 TENANT: Final = "default"
+_LEARNED_ANEW: Final = 1.1
 _QUIET_S: Final = 3.0
 _PATIENCE_S: Final = 90.0
 _POLL_S: Final = 0.25
@@ -101,14 +103,17 @@ class Stage:
                 statistics = await self.lookup.statistics(self.tenant)
                 personas = await self.lookup.personas(self.tenant)
                 now = (statistics, personas.version, personas.users)
+                # So many more events make the leader learn anew, if there are users enough.
+                few = statistics.directed < LearningOptions().least_users
+                learned = few or counted_events(statistics) < _LEARNED_ANEW * personas.sought_events
                 if now != before:
                     before, quiet_since = now, time.monotonic()
                 counted = counted_events(statistics)
                 quiet_s = time.monotonic() - quiet_since
                 # A repeat older than what is kept of a user is counted again.
-                if counted >= self.due and quiet_s >= _QUIET_S:
+                if counted >= self.due and learned and quiet_s >= _QUIET_S:
                     return statistics
-                if quiet_s > _PATIENCE_S:
+                if counted < self.due and quiet_s > _PATIENCE_S:
                     raise CommandFailed(
                         f"the stream did not drain: {self.due:,} events were sent and "
                         f"{counted:,} counted"

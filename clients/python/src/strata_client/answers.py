@@ -269,6 +269,7 @@ class Personas(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         version: Of the published set; null if none was published yet.
         users: Users with a direction when it was published.
+        sought_events: Events of users that were counted when personas were last sought.
         hidden: Personas not listed because they have fewer than `minimum_size` members.
         declared: In the order of their file, as far as they are large enough.
         declared_hidden: Those that are not.
@@ -288,6 +289,7 @@ class Personas(msgspec.Struct, frozen=True, kw_only=True):
     next_cursor: str | None = None
     declared: tuple[Persona, ...] = ()
     declared_hidden: int = 0
+    sought_events: int = 0
 
 
 class Membership(msgspec.Struct, frozen=True, kw_only=True):
