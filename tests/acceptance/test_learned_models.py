@@ -1,16 +1,21 @@
 """What is learned through Kafka and the stores equals what is computed offline."""
 
 import json
+import signal
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 import pytest
+from oracle import first_ten
+from write_side.equality import differences
 from write_side.ground import Ground, Opened
+from write_side.observing import observe
+from write_side.processes import Fate, WorkerProcess, expel_the_dead
 from write_side.publishing import Event, publish
 from write_side.running import options_of, running
-from write_side.stories import bookshop
+from write_side.stories import bookshop, village
 from write_side.waiting import eventually
 
 from evaluation.predictors import Options
@@ -23,6 +28,7 @@ from profiles.personas import PersonaSet, decode_personas
 from profiles.queries import Level
 from schemas.decoded import Interaction
 from schemas.fast import decode
+from stores.blobs import get_blob
 from streams.learning import LearningOptions
 
 pytestmark = [pytest.mark.anyio, pytest.mark.stack, pytest.mark.timeout(900)]
@@ -153,3 +159,41 @@ async def test_rankings_through_kafka_equal_those_computed_offline(
             await lookup.close()
     assert compared >= 3 * len(Level)
     assert compared == len(expected)
+
+
+@pytest.mark.parametrize(
+    ("point", "occasion"),
+    [
+        ("personas.publish", 1),
+        ("aggregates.put_snapshot", 2),
+        pytest.param("aggregates.put_snapshot", 4, marks=pytest.mark.slow),
+        pytest.param("aggregates.put_snapshot", 6, marks=pytest.mark.slow),
+        pytest.param("personas.publish", 2, marks=pytest.mark.slow),
+    ],
+)
+async def test_a_leader_killed_while_it_publishes_leaves_one_version_and_the_next_goes_on(
+    ground: Ground, point: str, occasion: int
+) -> None:
+    """Every stored user, cached view and persona is of the space that the document names."""
+    story = village()
+    events = [*story.items, *story.events]
+    await publish(ground.bootstrap, events, partitions=ground.partitions)
+    leader = WorkerProcess.start(ground, fate=Fate(point=point, occasion=occasion))
+    try:
+        assert await leader.ended() == -signal.SIGKILL
+    finally:
+        leader.kill()
+    await expel_the_dead(ground)
+    async with ground.opened() as opened:
+        personas = await published(opened)
+        if personas is not None and personas.model is not None:
+            for blob in personas.model.blobs():
+                body = await get_blob(opened.live.aggregates, "default", blob)
+                assert body is not None
+        async with running(ground, opened) as work:
+            await work.until_quiet()
+            observed = await observe(ground, opened)
+    verdict = differences(observed, events, partitions=ground.partitions)
+    assert not verdict.lines, first_ten(iter(verdict.lines))
+    assert verdict.compared["assignments"] > 0
+    assert observed.spaces["default"][0] >= 1
