@@ -86,6 +86,25 @@ async def test_the_model_ranks_over_the_stored_state(
         assert view.level == Layer(level.value)
 
 
+async def test_scores_are_chances_and_their_entropy_the_uncertainty(
+    learned: LearnedWorld,
+) -> None:
+    version = await learned.publish()
+    view = await learned.world.lookup(AT_ONCE).rank("default", "w3", limit=100, at_ms=NOON_MS)
+    state = state_of_user("w3")
+    met = {int(item) for rows in state.sets.values() for item in rows["item"]}
+    answer = version.model.answer(state, NOON_MS)
+    left = np.array([key not in met for key in answer.items])
+    chances = np.exp(answer.scores[Level.BLEND].astype(float)) * left
+    chances /= chances.sum()
+    assert sorted((item.score or 0.0 for item in view.items), reverse=True) == pytest.approx(
+        sorted(chances[left].tolist(), reverse=True)
+    )
+    assert view.learned is not None
+    entropy = -float((chances[left] * np.log(chances[left])).sum())
+    assert view.learned.uncertainty == pytest.approx(entropy / np.log(left.sum()))
+
+
 async def test_an_unknown_user_is_answered_by_the_layers_above(learned: LearnedWorld) -> None:
     version = await learned.publish()
     view = await learned.world.lookup(AT_ONCE).rank("default", "stranger", at_ms=NOON_MS)
