@@ -50,6 +50,7 @@ from profiles.documents.words import (
 )
 from profiles.ids import user_key
 from profiles.ports import Vector
+from profiles.queries import Level
 from schemas.decoded import Document, FastEvent, Item
 from stores.memory import MemoryPoints
 from stores.passages import PointPassageStore, passage_collection
@@ -66,6 +67,7 @@ _SHOWN: Final = 10
 _DEEP: Final = 200
 _RESAMPLES: Final = 1_000
 _YEAR_S: Final = 365 * 86_400.0
+_SERVED: Final = "hybrid, diversity 0.3"
 _ALL: Final = Choosing(limit=_DEEP, diversity=0.0)
 
 
@@ -301,7 +303,7 @@ def _ways(rankings: Rankings, shelf: _Shelf, weighted: Mapping[int, float]) -> d
         ),
         "meaning": chosen(Rankings(rankings.dense, []), _ALL),
         "hybrid": chosen(rankings, _ALL),
-        "hybrid, diversity 0.3": chosen(rankings, Choosing(limit=_DEEP, diversity=0.3)),
+        _SERVED: chosen(rankings, Choosing(limit=_DEEP)),
         "hybrid, half-life a year": chosen(
             rankings, Choosing(limit=_DEEP, diversity=0.0, half_life_s=_YEAR_S)
         ),
@@ -316,9 +318,22 @@ def _dot(weights: Mapping[int, float], words: SparseVector) -> float:
 
 
 def report(judged: Sequence[Judged], *, seed: int = 0) -> dict[str, object]:
-    """Means with 95 % intervals over users, by history, and each way against words alone."""
+    """The form of every task, with `user` as a service ranks by default; then all ways.
+
+    `relevance` holds for each definition means with 95 % intervals over users, by history,
+    and each way against words alone.
+    """
+    leaned = [one for one in judged if one.relevance == _LEANED]
+    by_history = [
+        {"from": bucket.first, "to": bucket.last, **_pair(part)}
+        for number, bucket in enumerate(BUCKETS)
+        if (part := [one for one in leaned if bucket_of(one.history) == number])
+    ]
+    level = {"overall": _pair(leaned), "by_history": by_history}
     return {
         "task": "retrieval",
+        "n": len(leaned),
+        "levels": {Level.USER.value: level} if leaned else {},
         "relevance": {
             name: _figures([one for one in judged if one.relevance == name], seed)
             for name in (_LEANED, _SUBJECT)
@@ -327,9 +342,15 @@ def report(judged: Sequence[Judged], *, seed: int = 0) -> dict[str, object]:
     }
 
 
+def _pair(judged: Sequence[Judged]) -> dict[str, object]:
+    if not judged:
+        return {"n": 0}
+    gains, places = np.mean([one.figures[_SERVED] for one in judged], axis=0)
+    return {"ndcg@10": round(float(gains), 6), "mrr": round(float(places), 6), "n": len(judged)}
+
+
 def _figures(judged: Sequence[Judged], seed: int) -> dict[str, object]:
     ways = list(judged[0].figures)
-    rows = [one for one in judged if one.history > 0]
     return {
         "n": len(judged),
         "users": len({one.user_id for one in judged}),
@@ -345,7 +366,7 @@ def _figures(judged: Sequence[Judged], seed: int) -> dict[str, object]:
                 },
             }
             for number, bucket in enumerate(BUCKETS)
-            if (part := [one for one in rows if bucket_of(one.history) == number])
+            if (part := [one for one in judged if bucket_of(one.history) == number])
         ],
     }
 

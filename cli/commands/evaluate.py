@@ -1,5 +1,6 @@
 """`strata evaluate`."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -23,7 +24,7 @@ def _events(text: str) -> typer.models.OptionInfo:
 
 def evaluate(
     *,
-    task: Annotated[str, typer.Option(help="next-item, sign or pairwise.")],
+    task: Annotated[str, typer.Option(help="next-item, sign, pairwise or retrieval.")],
     items: Annotated[Path, _events("Item events, .jsonl or .jsonl.gz.")],
     warm: Annotated[Path, _events("Events of the users that are known already.")],
     test: Annotated[Path, _events("Events to predict, each before it is applied.")],
@@ -45,6 +46,11 @@ def evaluate(
     from evaluation.run import evaluate as evaluated
     from streams.embedding import EmbeddingModelMissing
 
+    if task == "retrieval":
+        if predictions is not None:
+            raise typer.BadParameter("the task retrieval writes no predictions")
+        _write(_retrieval(items=items, warm=warm, test=test, seed=seed), json)
+        return
     try:
         named = task_named(task)
     except UnknownTask as error:
@@ -67,10 +73,31 @@ def evaluate(
             )
     except (UnreadableEvents, EmbeddingModelMissing, OSError) as error:
         raise CommandFailed(str(error)) from error
-    import json as encoding
+    _write(report_json(named, figures), json)
 
-    report = encoding.dumps(report_json(named, figures), indent=2) + "\n"
-    if json is None:
-        typer.echo(report, nl=False)
+
+def _retrieval(*, items: Path, warm: Path, test: Path, seed: int) -> Mapping[str, object]:
+    import asyncio
+
+    from evaluation.errors import UnreadableEvents
+    from evaluation.retrieval import evaluate_retrieval, report
+    from streams.embedding import DEFAULT_MODEL, EmbeddingModelMissing, open_embedder
+
+    try:
+        embedder = open_embedder(DEFAULT_MODEL)
+        judged = asyncio.run(
+            evaluate_retrieval(items=items, warm=warm, test=test, embedder=embedder)
+        )
+    except (UnreadableEvents, EmbeddingModelMissing, OSError) as error:
+        raise CommandFailed(str(error)) from error
+    return report(judged, seed=seed)
+
+
+def _write(report: Mapping[str, object], out: Path | None) -> None:
+    import json
+
+    text = json.dumps(report, indent=2) + "\n"
+    if out is None:
+        typer.echo(text, nl=False)
     else:
-        json.write_text(report, encoding="utf-8")
+        out.write_text(text, encoding="utf-8")

@@ -91,3 +91,14 @@ def test_a_line_that_is_no_event_is_named(
     (tmp_path / "test.jsonl").write_text("{\n", encoding="utf-8")
     assert run(wrong) == 1
     assert "test.jsonl:1" in capsys.readouterr().err
+
+
+def test_retrieval_has_its_own_report_and_no_predictions(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streams.embedding.DEFAULT_MODEL", "hashing")
+    asked = ["retrieval" if one == "sign" else one for one in arguments(tmp_path)]
+    assert run(asked) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert (report["task"], report["n"], report["levels"]) == ("retrieval", 0, {})
+    assert run([*asked, "--predictions", str(tmp_path / "p.jsonl")]) == 2

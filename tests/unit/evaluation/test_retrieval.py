@@ -101,6 +101,10 @@ def test_an_answer_is_not_seen_before_it_is_asked(tmp_path: Path) -> None:
 
 def test_a_report_sets_each_way_against_words_alone(tmp_path: Path) -> None:
     figures: Any = report(judged(tmp_path, events()[1], filler()))
+    assert (figures["task"], figures["n"]) == ("retrieval", 1)
+    overall = figures["levels"]["user"]["overall"]
+    assert (overall.keys(), overall["n"]) == ({"ndcg@10", "mrr", "n"}, 1)
+    assert [one["from"] for one in figures["levels"]["user"]["by_history"]] == [1]
     leaned = figures["relevance"]["leaned on"]
     assert (leaned["n"], leaned["users"]) == (1, 1)
     assert leaned["ways"]["words"]["ndcg@10 over words"]["mean"] == 0.0
