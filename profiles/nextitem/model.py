@@ -46,7 +46,7 @@ class RankedLevels:
         shares: How much each layer moves the blend's ranking: the spread over items of its part
             of the log-odds, as a share; sums to 1, or all 0 where nothing moves it.
         effective_sample_size: Of each layer, in events; ≥ 0.
-        abstains: The user's personas are all such as do not predict.
+        abstains: The user stands nearest to a persona that does not predict, or to none.
     """
 
     items: Sequence[int]
@@ -136,7 +136,7 @@ class NextItemModel:
                 Level.PERSONA: population.personas.evidence(member) if weights.any() else 0.0,
                 Level.USER: _kish(weights),
             },
-            abstains=not bool(population.personas.speaking.any()),
+            abstains=not (weights.any() and population.personas.speaks(member)),
         )
 
     def ingredients(self, state: UserState, time_ms: int) -> dict[str, _Floats]:

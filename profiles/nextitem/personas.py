@@ -115,6 +115,10 @@ class Personas:
             return np.ones(len(self.centroids), np.float32)
         return np.array([not one.abstains for one in self.advantages], np.float32)
 
+    def speaks(self, member: _Floats) -> bool:
+        """Whether the persona that a user is nearest to, by membership (c,), predicts."""
+        return len(member) > 0 and bool(self.speaking[int(member.argmax())])
+
     def evidence(self, member: _Floats) -> float:
         """Likes that an answer by these personas rests on; ≥ 0."""
         if not len(self.centroids):

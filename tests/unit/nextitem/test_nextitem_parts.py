@@ -234,6 +234,8 @@ def test_planted_groups_become_personas() -> None:
     alone[0, silent] = 1.0
     assert np.abs(personas.advantage(alone, share)).max() < 1e-5
     assert personas.evidence(alone[0]) == 0.0
+    assert not personas.speaks(alone[0])
+    assert personas.speaks(np.roll(alone[0], 1))
 
 
 def test_a_personas_advantage_has_the_error_of_its_users() -> None:
