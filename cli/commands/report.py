@@ -10,7 +10,8 @@ from cli.errors import CommandFailed, WrongUse
 
 if TYPE_CHECKING:
     from evaluation.report.results import Report
-    from evaluation.report.study import SetSource, StudySettings
+    from evaluation.report.sources import SetSource
+    from evaluation.report.study import StudySettings
     from evaluation.run import Progress
 
 __all__ = ["register"]
@@ -111,7 +112,7 @@ def _sources(
     test: Path | None,
     results: list[Path] | None,
 ) -> "list[SetSource]":
-    from evaluation.report.study import EventFiles, FoldedSet
+    from evaluation.report.sources import EventFiles, FoldedSet
 
     files = [one for one in (items, warm, test) if one is not None]
     if sum(map(bool, (data, files, results))) != 1:

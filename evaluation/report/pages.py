@@ -5,14 +5,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from evaluation.report.advice import events_in_words, interval_in_words
-from evaluation.report.charts import (
-    crossover_chart,
-    gap_chart,
-    group_name,
-    history_chart,
-    price_chart,
-    protection_chart,
-)
+from evaluation.report.charts import crossover_chart, history_chart, price_chart
 from evaluation.report.crossover import Verdict
 from evaluation.report.document import (
     Block,
@@ -22,23 +15,23 @@ from evaluation.report.document import (
     Paragraph,
     Table,
 )
-from evaluation.report.results import (
-    Band,
-    CrossoverResult,
-    GroupingResult,
-    GroupResult,
-    Point,
-    Report,
-    SetResult,
-    TaskResult,
+from evaluation.report.figure_text import (
+    ABSENT,
+    band_text,
+    count_text,
+    maybe_text,
+    number_text,
+    span_text,
+    whole_text,
 )
+from evaluation.report.results import CrossoverResult, Report, SetResult, TaskResult
+from evaluation.report.silenced_pages import silenced_blocks
 from profiles.queries import Level
 
 __all__ = ["document_of"]
 
 _TITLE: Final = "When individual data pays"
 _NAME: Final = re.compile(r"[^a-z0-9]+")
-_ABSENT: Final = "none"
 
 
 def document_of(report: Report) -> Document:
@@ -85,12 +78,12 @@ def _summary(report: Report) -> Table:
                 one.name,
                 task.task,
                 task.metric,
-                _count(task.n),
-                _count(task.users),
-                *(_number(task.overall[level].mean) for level in Level),
+                count_text(task.n),
+                count_text(task.users),
+                *(number_text(task.overall[level].mean) for level in Level),
                 task.headline.verdict.value,
-                events_in_words(task.headline) if _gains(task.headline) else _ABSENT,
-                interval_in_words(task.headline) if _gains(task.headline) else _ABSENT,
+                events_in_words(task.headline) if _gains(task.headline) else ABSENT,
+                interval_in_words(task.headline) if _gains(task.headline) else ABSENT,
             )
             for one in report.sets
             for task in one.tasks
@@ -121,7 +114,7 @@ def _set_blocks(result: SetResult, report: Report) -> Iterator[Block]:
         yield _cost_table(task)
         yield crossover_chart(f"{name}-crossovers", task.crossovers)
         yield _crossover_table(task)
-        yield from _silenced(name, task, report)
+        yield from silenced_blocks(name, task, report)
 
 
 def _overall(task: TaskResult) -> Table:
@@ -130,7 +123,7 @@ def _overall(task: TaskResult) -> Table:
         f"(folds {', '.join(map(str, task.folds))}), with 95 % intervals",
         ("layer", "mean", "from", "to"),
         [
-            (level.value, *map(_number, (band.mean, band.low, band.high)))
+            (level.value, *map(number_text, (band.mean, band.low, band.high)))
             for level, band in task.overall.items()
         ],
     )
@@ -142,10 +135,10 @@ def _quality_table(task: TaskResult) -> Table:
         ("events", "n", "users", *(level.value for level in Level)),
         [
             (
-                _span(point),
-                _count(point.n),
-                _count(point.users),
-                *(_band(point.quality[level]) for level in Level),
+                span_text(point),
+                count_text(point.n),
+                count_text(point.users),
+                *(band_text(point.quality[level]) for level in Level),
             )
             for point in task.curve
         ],
@@ -159,9 +152,9 @@ def _held_table(task: TaskResult) -> Table:
         ("events", *(f"{level.value}, bytes" for level in Level), "answer, µs"),
         [
             (
-                _span(point),
-                *(_whole(point.held_bytes[level]) for level in Level),
-                _whole(point.answer_us),
+                span_text(point),
+                *(whole_text(point.held_bytes[level]) for level in Level),
+                whole_text(point.answer_us),
             )
             for point in task.curve
         ],
@@ -174,15 +167,15 @@ def _cost_table(task: TaskResult) -> Table:
         "Cost for everybody, measured in this run on this machine",
         ("what", "how much"),
         [
-            ("data needed by the broader layers: known users", _count(cost.known_users)),
-            ("their events", _count(cost.known_events)),
-            ("items", _count(cost.items)),
-            ("events learned per second", _whole(cost.learned_per_s)),
-            ("fit on the known users, s", _number(cost.fit_s)),
-            ("model in memory, bytes", _count(cost.model_bytes)),
-            ("the same per user, bytes", _whole(cost.model_bytes_per_user)),
-            ("answer of all layers, median, µs", _whole(cost.answer_us)),
-            ("answer of all layers, 95th percentile, µs", _whole(cost.answer_us_95)),
+            ("data needed by the broader layers: known users", count_text(cost.known_users)),
+            ("their events", count_text(cost.known_events)),
+            ("items", count_text(cost.items)),
+            ("events learned per second", whole_text(cost.learned_per_s)),
+            ("fit on the known users, s", number_text(cost.fit_s)),
+            ("model in memory, bytes", count_text(cost.model_bytes)),
+            ("the same per user, bytes", whole_text(cost.model_bytes_per_user)),
+            ("answer of all layers, median, µs", whole_text(cost.answer_us)),
+            ("answer of all layers, 95th percentile, µs", whole_text(cost.answer_us_95)),
         ],
     )
 
@@ -215,125 +208,14 @@ def _crossover_row(one: CrossoverResult) -> tuple[str, ...]:
         one.verdict.value,
         events_in_words(one),
         interval_in_words(one),
-        _number(one.gain),
-        _maybe(one.gain_low),
-        _maybe(one.gain_high),
-        _maybe(one.beyond),
-        _maybe(one.p_value),
-        _maybe(one.one_user),
-        _count(one.n),
-        _count(one.users),
-    )
-
-
-def _silenced(name: str, task: TaskResult, report: Report) -> Iterator[Block]:
-    if not task.groupings:
-        return
-    yield Heading(4, f"Who the average silences ({task.task})")
-    yield Bullets(tuple(_alarm(grouping, report) for grouping in task.groupings))
-    gaps = gap_chart(f"{name}-groups", task.groupings)
-    if gaps is not None:
-        yield gaps
-    for number, grouping in enumerate(task.groupings, 1):
-        if len(grouping.groups) > 1:
-            yield protection_chart(f"{name}-protecting-{number}", grouping)
-        yield _groups_table(grouping)
-        reversals = _reversals_table(grouping)
-        if reversals is not None:
-            yield reversals
-
-
-def _alarm(grouping: GroupingResult, report: Report) -> str:
-    silenced = [group for group in grouping.groups if group.silenced]
-    named = "; ".join(f"{group_name(group)}: {_why(group, report)}" for group in silenced)
-    said = (
-        f"{grouping.name}: {grouping.silenced_share:.4f} of {grouping.users:,} people are in "
-        f"groups that the average silences"
-    )
-    others = (
-        ""
-        if grouping.others is None
-        else f", and the groups that are not raised {grouping.others:.4f}"
-    )
-    price = (
-        f" A floor of {grouping.floor:.4f} of the weight for each group costs {grouping.price:.4f} "
-        f"of satisfaction per person{others}."
-    )
-    return f"{said}{f' ({named})' if named else ''}.{price}"
-
-
-def _why(group: GroupResult, report: Report) -> str:
-    reasons: list[str] = []
-    if group.top_reversed:
-        reasons.append(f"everybody's preference is opposite to its own for {group.top}")
-    if group.ratio is not None and group.ratio < report.fraction:
-        reasons.append(f"its satisfaction is {group.ratio:.4f} of the largest group's")
-    return " and ".join(reasons) or "what it likes most is turned round"
-
-
-def _groups_table(grouping: GroupingResult) -> Table:
-    how = (
-        "found from half of the opinions, compared on the other half"
-        if grouping.discovered
-        else "as stated"
-    )
-    return Table(
-        f"Groups by {grouping.name} ({how}), worst satisfied first; satisfaction: "
-        f"{grouping.satisfaction}",
-        (
-            "group",
-            "people",
-            "predicted",
-            "n",
-            "predicted worse by",
-            "q",
-            "satisfaction",
-            "of the largest's",
-            "protected",
-            "prefers most",
-            "reversals",
-            "silenced",
-        ),
-        [
-            (
-                group_name(group),
-                _count(group.size),
-                _count(group.tested),
-                _count(group.predictions),
-                _ABSENT if group.worse is None else _band(group.worse),
-                _maybe(group.q_value),
-                _number(group.satisfaction),
-                _maybe(group.ratio),
-                _number(group.protected),
-                group.top or _ABSENT,
-                _count(group.reversed),
-                "yes" if group.silenced else "no",
-            )
-            for group in grouping.groups
-        ],
-    )
-
-
-def _reversals_table(grouping: GroupingResult) -> Table | None:
-    rows = [
-        (
-            group_name(group),
-            one.what,
-            one.over or _ABSENT,
-            _number(one.group_margin),
-            _number(one.overall_margin),
-            _count(one.acts),
-            _number(one.q_value),
-        )
-        for group in grouping.groups
-        for one in group.reversals
-    ]
-    if not rows:
-        return None
-    return Table(
-        f"Preferences by {grouping.name} that the average turns round: the surest of each group",
-        ("group", "what", "over", "group's margin", "everybody's", "acts", "q"),
-        rows,
+        number_text(one.gain),
+        maybe_text(one.gain_low),
+        maybe_text(one.gain_high),
+        maybe_text(one.beyond),
+        maybe_text(one.p_value),
+        maybe_text(one.one_user),
+        count_text(one.n),
+        count_text(one.users),
     )
 
 
@@ -366,29 +248,3 @@ def _method(report: Report) -> Iterator[Block]:
         f"{report.floor:g}. Differences between groups are tested by exchanging users; q is the "
         "false discovery rate over all groups of a task (Benjamini & Hochberg 1995)."
     )
-
-
-def _span(point: Point) -> str:
-    if point.last is None:
-        return f"{point.first:,}+"
-    return f"{point.first:,}" if point.first == point.last else f"{point.first:,} to {point.last:,}"
-
-
-def _band(band: Band) -> str:
-    return f"{_number(band.mean)} ({_number(band.low)} to {_number(band.high)})"
-
-
-def _number(number: float) -> str:
-    return f"{number:.4f}"
-
-
-def _maybe(number: float | None) -> str:
-    return _ABSENT if number is None else _number(number)
-
-
-def _count(number: int) -> str:
-    return f"{number:,}"
-
-
-def _whole(number: float) -> str:
-    return f"{number:,.0f}"

@@ -1,14 +1,11 @@
 """From event files to the results that a report shows."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Final
 
 import numpy as np
 
-from evaluation.errors import UnreadableEvents
 from evaluation.predictors import Options
 from evaluation.protocol import Scored
 from evaluation.reading import in_protocol_order
@@ -26,16 +23,16 @@ from evaluation.report.results import (
     rounded,
 )
 from evaluation.report.samples import Floats, Sample, Whole, draw_users
-from evaluation.run import METRICS, Progress, Streams, TaskName, read_streams, score_streams
+from evaluation.report.sources import SetSource
+from evaluation.run import METRICS, Progress, Streams, TaskName, score_streams
 from evaluation.silencing import silenced_groups
-from evaluation.split import split_users
 from profiles.outcomes import is_liked, signed_weight
 from profiles.policy import DEFAULT_POLICY
 from profiles.queries import Level
 from profiles.silencing import SilencingSettings
 from schemas.decoded import FastEvent, Interaction, Item, ItemRetired, Preference
 
-__all__ = ["EventFiles", "FoldedSet", "SetSource", "StudySettings", "study"]
+__all__ = ["StudySettings", "study"]
 
 _COMPARED: Final = (
     (Level.PERSONA, Level.GLOBAL),
@@ -66,49 +63,6 @@ class StudySettings:
     @property
     def seed(self) -> int:
         return self.options.seed
-
-
-@dataclass(frozen=True, slots=True)
-class EventFiles:
-    """A set whose users are split already."""
-
-    name: str
-    items: Path
-    warm: Path
-    test: Path
-
-    def parts(self) -> Iterator[tuple[int, Streams]]:
-        yield 0, read_streams(items=self.items, warm=self.warm, test=self.test)
-
-
-@dataclass(frozen=True, slots=True)
-class FoldedSet:
-    """A folder with `items.jsonl[.gz]` and `events.jsonl[.gz]`, whose users are split by fold."""
-
-    folder: Path
-    folds: tuple[int, ...]
-
-    @property
-    def name(self) -> str:
-        return self.folder.resolve().name
-
-    def parts(self) -> Iterator[tuple[int, Streams]]:
-        items, events = (self._file(name) for name in ("items", "events"))
-        for fold in self.folds:
-            with TemporaryDirectory(prefix="strata-report-") as scratch:
-                split = split_users(events, Path(scratch), test_fold=fold)
-                streams = read_streams(items=items, warm=split.warm, test=split.test)
-            yield fold, streams
-
-    def _file(self, name: str) -> Path:
-        for ending in (".jsonl.gz", ".jsonl"):
-            path = self.folder / f"{name}{ending}"
-            if path.is_file():
-                return path
-        raise UnreadableEvents(f"{self.folder}: no {name}.jsonl or {name}.jsonl.gz")
-
-
-SetSource = EventFiles | FoldedSet
 
 
 def study(
