@@ -215,7 +215,7 @@ class EdgePoints(Points):
                 query=Query.Nearest(vector.tolist()),
                 filter=_filter(where),
                 with_payload=True,
-                with_vector=True,
+                with_vector=[_UNNAMED],
             )
             return [Hit(_stored(point), point.score) for point in self._shard.query(request)]
 
@@ -235,7 +235,7 @@ class EdgePoints(Points):
                 filter=_filter(where),
                 params=SearchParams(idf=IdfParams(corpus=_filter(corpus))),
                 with_payload=True,
-                with_vector=True,
+                with_vector=[_UNNAMED],
             )
             return [Hit(_stored(point), point.score) for point in self._shard.query(request)]
 
