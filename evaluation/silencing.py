@@ -271,7 +271,9 @@ def _group_result(
     q_value: float | None,
     names: Mapping[str, str],
 ) -> GroupResult:
-    top = by_words.top if standing.top is None else names.get(standing.top, standing.top)
+    top = standing.top and names.get(standing.top, standing.top)
+    if by_words.top_reversed:
+        top = by_words.top
     return GroupResult(
         group=standing.group,
         labels=labels,

@@ -55,11 +55,12 @@ class Crossover:
         earliest, latest: Ends of the 95 % confidence set of N; `latest` is None if "never" is in
             it, `earliest` if only "never" is.
         gain: Of the best rule, per prediction on all predictions; 0 for never.
-        gain_low, gain_high: One-sided 95 % bounds, simultaneous over the rules: of the best
-            rule's gain from below, of any rule's from above. None where there is none.
+        gain_low, gain_high: One-sided 95 % bounds of the largest gain of any rule, simultaneous
+            over the rules, the upper one ≥ 0; None without a test.
         beyond: Mean difference on predictions with at least `events`; None without.
         p_value: That no rule gains; None without a test.
-        one_user: Part of the best rule's gain that a single user brings; None without a gain.
+        one_user: Part of the best rule's gain that a single user brings, above 1 where the others
+            lose; None without a gain.
         n, users: Predictions and users behind it.
     """
 
@@ -140,7 +141,7 @@ def find_crossover(
     never = p_values[-1] > _SIGNIFICANT
     # What gains nothing is no better than never.
     best = int(np.argmax(rules.gains)) if rules.gains.max() > _SMALLEST_ERROR else len(apart)
-    low, high = rules.bounds(best)
+    low, high = rules.bounds()
     if best == len(apart):
         verdict = Verdict.NOT if high < worth else Verdict.UNCLEAR
         told = _told(verdict, n=n, users=users)
@@ -211,11 +212,14 @@ class _Rules:
         by_chance = ((again[:, varies] - better[varies]) / errors[varies]).max(axis=1)
         return float((1 + (by_chance >= strongest).sum()) / (1 + len(by_chance)))
 
-    def bounds(self, row: int) -> tuple[float, float]:
-        """Simultaneous bounds: of this rule's gain from below, of any rule's from above."""
-        errors = self.resampled.std(axis=0)
-        safe = np.maximum(errors, _SMALLEST_ERROR)
-        noise = (self.resampled - self.gains) / safe
-        low = self.gains - np.quantile(noise.max(axis=1), 1 - _SIGNIFICANT) * errors
-        high = self.gains + np.quantile((-noise).max(axis=1), 1 - _SIGNIFICANT) * errors
-        return float(low[row]), float(high.max())
+    def bounds(self) -> tuple[float, float]:
+        """Simultaneous bounds of the largest gain of any rule but never.
+
+        The lower one is above 0 where some rule gains significantly.
+        """
+        gains, again = self.gains[:-1], self.resampled[:, :-1]
+        errors = again.std(axis=0)
+        noise = (again - gains) / np.maximum(errors, _SMALLEST_ERROR)
+        low = gains - np.quantile(noise.max(axis=1), 1 - _SIGNIFICANT) * errors
+        high = gains + np.quantile((-noise).max(axis=1), 1 - _SIGNIFICANT) * errors
+        return float(low.max()), max(float(high.max()), 0.0)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.isotonic import IsotonicRegression
 
@@ -58,6 +58,18 @@ def test_noise_is_not_called_a_gain() -> None:
     verdicts = [found(before=0.0, beyond=0.0, at=5, users=60, seed=n).verdict for n in range(40)]
     # At 5 % about two of forty worlds without any difference would be called a gain.
     assert sum(one in {Verdict.PAYS, Verdict.LITTLE} for one in verdicts) <= 5
+
+
+def test_the_lower_bound_is_above_nothing_just_where_the_gain_is_significant() -> None:
+    verdicts = set()
+    for seed in range(25):
+        crossover = found(before=0.0, beyond=0.015, at=5, users=60, seed=seed)
+        assert crossover.p_value is not None
+        if crossover.gain_low is None or 0.04 < crossover.p_value < 0.06:
+            continue
+        assert (crossover.gain_low > 0) == (crossover.p_value < 0.05)
+        verdicts.add(crossover.verdict)
+    assert {Verdict.PAYS, Verdict.UNCLEAR} <= verdicts
 
 
 def test_few_users_are_not_enough_to_say() -> None:
@@ -117,6 +129,7 @@ def test_histories_under_the_least_are_left_out() -> None:
     assert (crossover.n, crossover.gain) == (users * (events - 1), 0.0)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(-3, 3), min_size=1, max_size=5))
 def test_the_crossover_is_where_the_isotonic_regression_crosses_zero(steps: list[int]) -> None:
     users = 30

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 from evaluation_world import FixedOdds, voted
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evaluation.protocol import Scored
@@ -19,6 +19,7 @@ from schemas.decoded import Attributes, FastEvent
 ASKED = SignQuery(user_id="u", item_id="i", action="vote", occurred_at_ms=0)
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.integers(0, 3_000), min_size=1, max_size=300), st.integers(1, 60), st.integers(0, 9)
 )

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from profiles.reversals import Group, Tally, find_reversals, tabulate
@@ -126,6 +126,7 @@ def test_a_floor_that_is_no_share_is_refused(floor: float) -> None:
         protected_weights([5, 5], floor)
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.integers(1, 1_000), min_size=1, max_size=8),
     st.floats(0.0, 1.0),
@@ -160,6 +161,7 @@ def compared(groups: list[Group[str]], kind: Satisfaction, floor: float) -> Prot
     return protect(table, kind, floor=floor / len(groups), shown=3)
 
 
+@settings(deadline=None)
 @given(_groups, st.sampled_from(Satisfaction))
 def test_a_floor_of_zero_is_the_plain_average(groups: list[Group[str]], kind: Satisfaction) -> None:
     same = compared(groups, kind, 0.0)
@@ -168,6 +170,7 @@ def test_a_floor_of_zero_is_the_plain_average(groups: list[Group[str]], kind: Sa
     assert same.price == pytest.approx(0.0)
 
 
+@settings(deadline=None)
 @given(_groups, st.sampled_from(Satisfaction), st.floats(0.0, 1.0))
 def test_protection_has_a_price_and_satisfaction_is_a_share(
     groups: list[Group[str]], kind: Satisfaction, floor: float
@@ -183,6 +186,7 @@ def test_protection_has_a_price_and_satisfaction_is_a_share(
         assert done.others >= -1e-9
 
 
+@settings(deadline=None)
 @given(_groups, st.sampled_from(Satisfaction), st.randoms(use_true_random=False))
 def test_the_order_of_groups_changes_nothing(
     groups: list[Group[str]], kind: Satisfaction, random: object
