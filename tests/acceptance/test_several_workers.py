@@ -25,7 +25,7 @@ def worker(ground: Ground, fate: Fate | None = None) -> WorkerProcess:
 
 async def seen_when_quiet(ground: Ground) -> Observed:
     async with ground.opened() as opened:
-        await until_quiet(ground, opened, timeout_s=60)
+        await until_quiet(ground, opened, timeout_s=150)
         return await observe(ground, opened)
 
 

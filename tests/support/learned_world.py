@@ -22,6 +22,16 @@ from stores.personas import PointPersonaStore
 __all__ = ["LearnedWorld", "Published", "newcomers"]
 
 
+def choice_learner() -> ChoiceLearner:
+    made = ChoiceLearner(policy=DEFAULT_POLICY)
+    for number in range(20):
+        made.put_item(known_item(number))
+    for key, state in states_of(population()).items():
+        made.fold(key, state)
+    made.refit()
+    return made
+
+
 @dataclass(frozen=True, slots=True)
 class Published:
     """One version, and what it should answer."""
@@ -37,7 +47,7 @@ class LearnedWorld:
 
     world: World = field(default_factory=World)
     learner: NextItemLearner = field(default_factory=learner)
-    choices: ChoiceLearner = field(default_factory=lambda: choice_learner())
+    choices: ChoiceLearner = field(default_factory=choice_learner)
     versions: list[Published] = field(default_factory=list)
 
     async def fill(self) -> None:
@@ -85,16 +95,6 @@ class LearnedWorld:
         )
         self.versions.append(Published(pointer, model, choices))
         return self.versions[-1]
-
-
-def choice_learner() -> ChoiceLearner:
-    made = ChoiceLearner(policy=DEFAULT_POLICY)
-    for number in range(20):
-        made.put_item(known_item(number))
-    for key, state in states_of(population()).items():
-        made.fold(key, state)
-    made.refit()
-    return made
 
 
 def newcomers(number: int) -> list[Interaction]:

@@ -23,7 +23,7 @@ from write_side.waiting import eventually
 
 __all__ = ["Fate", "WorkerProcess", "expel_the_dead", "until_members"]
 
-_PATIENCE_S: Final = 60.0
+_PATIENCE_S: Final = 150.0
 
 # Forked from a process that has everything imported, a worker starts in milliseconds.
 _forking = multiprocessing.get_context("forkserver")

@@ -27,7 +27,7 @@ class Running:
     worker: Worker
     task: "asyncio.Task[None]"
 
-    async def until_quiet(self, *, timeout_s: float = 60.0, learned: bool = True) -> Offsets:
+    async def until_quiet(self, *, timeout_s: float = 150.0, learned: bool = True) -> Offsets:
         """Args as of `write_side.quiet.until_quiet`."""
         return await until_quiet(
             self.ground, self.opened, timeout_s=timeout_s, worker=self.task, learned=learned
@@ -42,8 +42,8 @@ def options_of(ground: Ground) -> WorkerOptions:
         partitions=ground.partitions,
         publish_interval_s=0.3,
         declared=DECLARED,
-        # How many are best is not the question here, and trying many takes its time.
-        next_item=Settings(most_personas=4),
+        # How good the models are is not the question here, and making them so takes its time.
+        next_item=Settings(most_personas=4, fitted_predictions=200),
     )
 
 
