@@ -39,7 +39,8 @@ class PairOptions:
         won: Pseudo-comparisons, half of them won, of an item without any.
         following, measure: Prior variances of a user's weight of everybody's log-odds, and of
             each measure.
-        parts, calibration, mixer_variance: As in `SignOptions`.
+        parts, calibration, mixer_variance: As in `SignOptions`; surprises and shifts are small
+            numbers here, whose weights have to be large.
     """
 
     strengths: StrengthOptions = field(default_factory=StrengthOptions)
@@ -49,7 +50,7 @@ class PairOptions:
     measure: float = 0.03
     parts: int = 5
     calibration: int = 30_000
-    mixer_variance: float = 0.1
+    mixer_variance: float = 0.5
 
 
 @dataclass(frozen=True, slots=True)
