@@ -46,6 +46,7 @@ async def test_a_body_that_is_no_question_is_a_problem(
 async def test_deep_nesting_is_a_problem_not_a_crash(client: httpx.AsyncClient) -> None:
     answer = await client.post(
         "/v1/rank",
+        "/v1/score",
         content=b"[" * 200_000,
         headers={"content-type": "application/json"},
     )
@@ -101,6 +102,7 @@ async def test_the_contract_is_served_and_holds_only_what_is_built(
         "/v1/profiles/{user_id}",
         "/v1/profiles:batchGet",
         "/v1/rank",
+        "/v1/score",
         "/v1/personas",
         "/v1/personas/{persona_id}",
         "/v1/statistics",
