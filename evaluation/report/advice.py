@@ -53,9 +53,8 @@ def advise(
     if personas is not None:
         sentences.append(_personas(personas, metric=metric, worth=worth))
     if headline.one_user is not None and headline.one_user > _ONE_USER:
-        sentences.append(
-            f"Careful: a single user brings {headline.one_user:.0%} of the gain of individual data."
-        )
+        part = "more than all" if headline.one_user > 1 else f"{headline.one_user:.0%}"
+        sentences.append(f"Careful: a single user brings {part} of the gain of individual data.")
     return tuple(sentences)
 
 

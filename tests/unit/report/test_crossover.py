@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from sklearn.isotonic import IsotonicRegression
 
 from evaluation.report.advice import advise, crossover_result
@@ -109,6 +110,9 @@ def test_a_gain_of_one_user_is_named() -> None:
     headline = crossover_result(Level.BLEND, Level.GLOBAL, crossover)
     careful = advise(headline, (), metric="accuracy", worth=0.005)[-1]
     assert careful == "Careful: a single user brings 100% of the gain of individual data."
+    losing = replace(headline, one_user=1.5)
+    careful = advise(losing, (), metric="accuracy", worth=0.005)[-1]
+    assert careful == "Careful: a single user brings more than all of the gain of individual data."
 
 
 def test_a_rule_that_gains_as_much_as_it_loses_is_no_better_than_never() -> None:
