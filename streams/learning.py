@@ -173,9 +173,13 @@ class Learning:
 
     async def reset(self) -> None:
         """Leadership was lost or won: whatever was learned is not the leader's any more."""
-        await self._end_job()
-        for tenant in self._samples:
-            await self._workshop.forget(tenant)
+        if self._job is not None:
+            # Not to wait for a refit that nobody wants any more.
+            await self._end_job()
+            await self._workshop.close()
+        else:
+            for tenant in self._samples:
+                await self._workshop.forget(tenant)
         self._samples.clear()
         self._due.clear()
         self._dropping.clear()

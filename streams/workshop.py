@@ -46,7 +46,7 @@ class Workshop(Protocol):
     async def forget(self, tenant: str) -> None: ...
 
     async def close(self) -> None:
-        """Stop, whatever is being computed."""
+        """Stop, whatever is being computed; a later call begins with nothing."""
         ...
 
 
@@ -54,6 +54,7 @@ class InlineWorkshop(Workshop):
     """In this process and thread: for tests, and wherever nobody waits."""
 
     def __init__(self, spec: LearnerSpec) -> None:
+        self._spec = spec
         self._learners = Learners(spec)
 
     async def take(self, tenant: str, delta: Delta) -> Taken:
@@ -69,7 +70,7 @@ class InlineWorkshop(Workshop):
         self._learners.forget(tenant)
 
     async def close(self) -> None:
-        """Nothing runs meanwhile."""
+        self._learners = Learners(self._spec)
 
 
 class ChildWorkshop(Workshop):
