@@ -46,7 +46,6 @@ async def test_a_body_that_is_no_question_is_a_problem(
 async def test_deep_nesting_is_a_problem_not_a_crash(client: httpx.AsyncClient) -> None:
     answer = await client.post(
         "/v1/rank",
-        "/v1/score",
         content=b"[" * 200_000,
         headers={"content-type": "application/json"},
     )
