@@ -130,17 +130,29 @@ class _Vectors:
         return np.zeros(self._embedder.dimension, np.float32) if found is None else found
 
 
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A passage, and what is counted of it again and again."""
+
+    passage: Passage
+    terms: frozenset[str]
+    words: SparseVector
+
+
 class _Shelf:
     """What one user has written so far, in the store that the product uses."""
 
     def __init__(self, dimension: int) -> None:
         self.store = PointPassageStore(MemoryPoints(passage_collection(dimension)))
-        self.passages: dict[str, Passage] = {}
+        self.kept: dict[str, _Kept] = {}
 
     async def add(self, passages: tuple[Passage, ...], vectors: _Vectors) -> None:
         rows = np.array([vectors.of(embedded_text(one)) for one in passages])
         await self.store.replace([with_vectors(passages, rows, model="evaluation")])
-        self.passages.update((one.id, one) for one in passages if one.text)
+        for one in passages:
+            if one.text:
+                words = passage_words(embedded_text(one))
+                self.kept[one.id] = _Kept(one, frozenset(terms_of(one.text)), words)
 
 
 class _Words:
@@ -187,7 +199,8 @@ async def evaluate_retrieval(
     judged: list[Judged] = []
     warm_events, test_events = (_documents(read_events(path)) for path in (warm, test))
     asked = [_query(event, described) for event in test_events]
-    written = [_passages(event) for event in (*warm_events, *test_events)]
+    # What warm users wrote is counted and never searched.
+    written = [_passages(event) for event in test_events]
     vectors.prepare(embedded_text(one) for passages in written for one in passages)
     vectors.prepare(asked)
     for event in warm_events:
@@ -224,9 +237,9 @@ async def _judge(
 ) -> list[Judged]:
     event, query = question.answer, question.query
     candidates = {
-        name: passage
-        for name, passage in shelf.passages.items()
-        if not set(passage.about) & set(event.about) and passage.document_id not in event.about
+        name: kept
+        for name, kept in shelf.kept.items()
+        if not {*kept.passage.about, kept.passage.document_id} & set(event.about)
     }
     relevant = {
         _LEANED: frozenset(_leaned(event, query, candidates, everybody)),
@@ -258,16 +271,16 @@ async def _judge(
 
 
 def _leaned(
-    event: Document, query: str, candidates: Mapping[str, Passage], everybody: _Words
+    event: Document, query: str, candidates: Mapping[str, _Kept], everybody: _Words
 ) -> Iterator[str]:
     own = everybody.particular(event.text) - set(terms_of(query))
-    for name, passage in candidates.items():
-        if len(own & set(terms_of(passage.text))) >= _SHARED:
+    for name, kept in candidates.items():
+        if len(own & kept.terms) >= _SHARED:
             yield name
 
 
 def _same_subject(
-    event: Document, candidates: Mapping[str, Passage], described: Mapping[str, Item]
+    event: Document, candidates: Mapping[str, _Kept], described: Mapping[str, Item]
 ) -> Iterator[str]:
     def tags_of(item_ids: Iterable[str]) -> set[object]:
         found: set[object] = set()
@@ -278,8 +291,8 @@ def _same_subject(
         return found
 
     wanted = tags_of(event.about)
-    for name, passage in candidates.items():
-        if wanted & tags_of((*passage.about, passage.document_id)):
+    for name, kept in candidates.items():
+        if wanted & tags_of((*kept.passage.about, kept.passage.document_id)):
             yield name
 
 
@@ -289,11 +302,9 @@ def _ways(rankings: Rankings, shelf: _Shelf, weighted: Mapping[int, float]) -> d
     def chosen(found: Rankings, choosing: Choosing) -> list[str]:
         return [one.passage.id for one in choose_passages(found, choosing)]
 
-    newest = sorted(shelf.passages.values(), key=lambda one: one.version, reverse=True)
-    scores = {
-        name: _dot(weighted, passage_words(embedded_text(passage)))
-        for name, passage in shelf.passages.items()
-    }
+    passages = [kept.passage for kept in shelf.kept.values()]
+    newest = sorted(passages, key=lambda one: one.version, reverse=True)
+    scores = {name: _dot(weighted, kept.words) for name, kept in shelf.kept.items()}
     return {
         "newest": [passage.id for passage in newest],
         "words": chosen(Rankings([], rankings.words), _ALL),
