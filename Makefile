@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: demo test check lint format types contracts doctests schemas clean
+.PHONY: simulate demo test check lint format types contracts doctests schemas clean
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Strata needs Python 3.11 or later")'
@@ -24,6 +24,11 @@ demo: $(VENV)/.demo
 
 test: $(VENV)/.dev
 	$(BIN)/pytest
+
+# More schedules than CI runs (FROM, SCHEDULES), or one of them in full (SEED).
+simulate: $(VENV)/.dev
+	PYTHONPATH=.:tests/support $(BIN)/python -m simulation \
+	  $(if $(SEED),--seed $(SEED),--from $(or $(FROM),0) --schedules $(or $(SCHEDULES),5000))
 
 check: lint types contracts doctests test
 

@@ -6,6 +6,7 @@ and leave through a `Sender`, so that tests drive the very code that runs in pro
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import structlog
@@ -130,7 +131,9 @@ class Duties:
         self.failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.ready = asyncio.Event()
         self.knowledge = knowledge
-        self.ownerships = Ownerships(control=stores.control, consumer=consumer, nonce=nonce)
+        self.ownerships = Ownerships(
+            control=stores.control, consumer=consumer, nonce=nonce, known=knowledge.marks
+        )
         gate = Gate(partitions=options.partitions, limits=options.limits)
         self.profiles = ProfileEngine(
             users=stores.users,
@@ -259,10 +262,8 @@ class Duties:
 
     async def drain(self) -> None:
         """Finish what has been folded; what has not stays for the next owner."""
-        try:
+        with suppress(PartitionLost, Released, Doubtful):
             await self.profiles.flush()
-        except (PartitionLost, Released, Doubtful):
-            await self.profiles.abandon()
 
     async def close(self) -> None:
         """End what is being learned; whoever leads next begins it again."""
@@ -297,7 +298,7 @@ class Duties:
             await work()
         except (PartitionLost, Released) as lost:
             _log.info("partitions moved on, dropping unfinished work", reason=str(lost))
-            await self.profiles.abandon()
+            await self._start_over()
         except Doubtful as doubt:
             await self._retake(doubt)
 
@@ -307,6 +308,11 @@ class Duties:
         await self.profiles.abandon()
         await self.statistics.release()
         await self.ownerships.release()
+        await self._start_over()
+
+    async def _start_over(self) -> None:
+        """Drop what was not finished, and have it read again from what is committed."""
+        await self.profiles.abandon()
         await self._consumer().rewind({})
 
     async def _handle_events(self, batch: RecordBatch) -> None:

@@ -311,7 +311,8 @@ class Learning:
     async def _give(self, tenant: str, sample: _Sample) -> None:
         """Bring the learner up to the stored users and items."""
         await self._give_items(tenant, sample)
-        now = await self._versions(tenant, sample)
+        # A scan that was interrupted cannot be gone on with: from the beginning.
+        now = await until_available(partial(self._versions, tenant, sample))
         gone = [key for key in sample.versions if key not in now]
         if gone:
             await self._take(tenant, sample, Delta(forgotten=gone))
@@ -356,9 +357,12 @@ class Learning:
                 read = await until_available(partial(self._items.read, part))
                 await self._take_items(tenant, sample, [one for one in read if one is not None])
             return
+        await until_available(partial(self._give_all_items, tenant, sample))
+        sample.items_given = True
+
+    async def _give_all_items(self, tenant: str, sample: _Sample) -> None:
         async for page in self._items.scan(tenant=tenant):
             await self._take_items(tenant, sample, page)
-        sample.items_given = True
 
     async def _take_items(
         self, tenant: str, sample: _Sample, records: Sequence[ItemRecord]

@@ -11,7 +11,7 @@ from profiles.contributions import MEAN_SCALE, TREND_WINDOWS, TrendWindow, is_se
 from profiles.declared import NOTHING_DECLARED, DeclaredPersonas
 from profiles.policy import Policy
 from profiles.popularity import decayed, trends
-from profiles.ports import AggregateStore, CounterTable
+from profiles.ports import AggregateStore, CounterTable, Token
 from profiles.silencing import DEFAULT_SETTINGS, SilencingSettings
 from schemas.snapshots import (
     ItemCount,
@@ -27,6 +27,8 @@ from streams.silencing import SilencingWatch
 
 __all__ = ["Merged", "Merger", "mean_vector"]
 
+_SEAL: Final = "published-by"
+_ROUNDS_TRUSTED: Final = 60
 _MOST_POPULAR: Final = 500
 _MOST_TRENDS: Final = 50
 _MOST_VALUES: Final = 50
@@ -64,9 +66,12 @@ class Merger:
         self._clock_ms = clock_ms
         self._silencing = SilencingWatch(policy, silencing, clock_ms=clock_ms)
         self._published: dict[str, bytes] = {}
+        self._seal = b""
+        self._rounds = 0
 
     async def merge(self) -> list[Merged]:
         """Counters of every tenant."""
+        await self._notice_losses()
         wanted = self._declared.build(await until_available(self._aggregates.wanted_epoch))
         watermarks: dict[str, int] = {}
         scopes: dict[str, dict[str, Tables]] = {}
@@ -87,6 +92,18 @@ class Merger:
             for tenant, mark in sorted(watermarks.items())
         ]
 
+    async def _notice_losses(self) -> None:
+        """Publish everything again if the store was emptied, or another leader wrote to it.
+
+        What a leader wrote that had stood still is not always noticed: now and then
+        everything is published again all the same.
+        """
+        self._rounds += 1
+        (found,) = await until_available(partial(self._aggregates.get_snapshots, [_SEAL]))
+        if found != self._seal or self._rounds % _ROUNDS_TRUSTED == 0:
+            self._published.clear()
+            await until_available(partial(self._aggregates.put_snapshot, _SEAL, self._seal))
+
     async def publish(self, merged: Merged) -> int:
         """Publish the snapshots that changed; how many did."""
         changed = 0
@@ -102,9 +119,10 @@ class Merger:
                 changed += 1
         return changed
 
-    def forget_published(self) -> None:
-        """Publish everything again: the store may have lost it."""
+    def begin(self, token: Token | None) -> None:
+        """A leadership begins, or ends (None): nothing is known of what is published."""
         self._published.clear()
+        self._seal = str(token).encode()
 
     def _snapshot(
         self, merged: Merged, scope: str, silenced: SilencedSnapshot | None

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Final, Protocol
 
@@ -9,6 +10,7 @@ import structlog
 
 from profiles.ports import Control, ControlStore, Fenced
 from schemas.topics import USER_TOPICS
+from streams.knowledge import ITEMS_MARK, PERSONAS_MARK
 from streams.retrying import until_available
 
 __all__ = [
@@ -69,20 +71,42 @@ class Ownerships:
     Taking a partition also compares three positions per topic: what the store
     says it has folded in (bookmarked before each commit), what is committed, and
     what the topic still holds.
+
+    Args:
+        known: How far the announcements have been read, by the names of bookmarks. A
+            worker may know less than the last owner of a partition did; what it writes
+            has to be swept again once it knows as much, so the bookmarks are put back.
     """
 
     def __init__(
-        self, *, control: ControlStore, consumer: Callable[[], Consumer], nonce: str
+        self,
+        *,
+        control: ControlStore,
+        consumer: Callable[[], Consumer],
+        nonce: str,
+        known: Callable[[], Mapping[str, int]],
     ) -> None:
         self._control = control
         self._consumer = consumer
         self._nonce = nonce
+        self._known = known
         self._held: dict[int, Control] = {}
         self._taking = asyncio.Lock()
 
     @property
     def held(self) -> Mapping[int, Control]:
         return self._held
+
+    def require(self, partition: int) -> Control:
+        """The partition's control point.
+
+        Raises:
+            Released: it is not held now.
+        """
+        held = self._held.get(partition)
+        if held is None:
+            raise Released(f"partition {partition} was given up meanwhile")
+        return held
 
     async def release(self) -> None:
         """Forget all control points; the next assignment takes what it gets anew.
@@ -106,6 +130,15 @@ class Ownerships:
     async def _take(self, partition: int) -> Control:
         control = await until_available(partial(self._control.take, partition, self._nonce))
         await self._align(control)
+        known = self._known()
+        unknown = {
+            name: known.get(name, 0)
+            for name, mark in control.positions.items()
+            if name.startswith((ITEMS_MARK, PERSONAS_MARK)) and known.get(name, 0) < mark
+        }
+        if unknown:
+            await until_available(partial(self._control.bookmark, control, unknown))
+            control = replace(control, positions={**control.positions, **unknown})
         self._held[partition] = control
         _log.info("partition taken", partition=partition, token=control.token)
         return control
@@ -121,10 +154,10 @@ class Ownerships:
             Released: the partition was given up in a rebalance meanwhile.
         """
         for partition in partitions:
-            held = self._held.get(partition)
-            if held is None:
-                raise Released(f"partition {partition} was given up meanwhile")
+            held = self.require(partition)
             found = await until_available(partial(self._control.read, partition))
+            if self.require(partition).token != held.token:
+                raise Released(f"partition {partition} was taken anew meanwhile")
             if found is None or (found.token, found.nonce) != (held.token, held.nonce):
                 raise Fenced(f"partition {partition} has a newer owner")
 
@@ -134,9 +167,7 @@ class Ownerships:
         Raises:
             Released: the partition was given up in a rebalance meanwhile.
         """
-        held = self._held.get(partition)
-        if held is None:
-            raise Released(f"partition {partition} was given up meanwhile")
+        held = self.require(partition)
         await until_available(partial(self._control.bookmark, held, positions))
         now = self._held.get(partition)
         if now is not None and now.token == held.token:
@@ -153,8 +184,10 @@ class Ownerships:
     async def _align(self, control: Control) -> None:
         consumer = self._consumer()
         places = [(topic, control.partition) for topic in USER_TOPICS]
-        ends = await consumer.end_offsets(places)
+        # In this order: whoever is overtaken between them by another owner, who commits
+        # what was appended meanwhile, must not take the topic for a shorter one.
         committed = await consumer.committed_offsets(places)
+        ends = await consumer.end_offsets(places)
         starts: dict[Place, int] = {}
         behind: dict[Place, int] = {}
         for place in places:

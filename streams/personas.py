@@ -112,7 +112,7 @@ class PersonaEngine:
         token = None if held is None else held.token
         if self._led_under != token:
             self._tenants.clear()
-            self._merger.forget_published()
+            self._merger.begin(token)
             await self._learning.reset()
             self._led_under = token
         if token is None:

@@ -25,7 +25,7 @@ from schemas.snapshots import encode_profile
 from streams.batches import RecordBatch
 from streams.emitter import Outgoing, Sender
 from streams.gate import Gate, Passed
-from streams.ownership import Doubtful, Ownerships, Place
+from streams.ownership import Doubtful, Ownerships, Place, Released
 from streams.retrying import until_available
 from streams.writing import Held, Write, hold, is_current, prepare
 
@@ -46,7 +46,14 @@ class ProfileEngine:
     outbox in one conditional write; then the control point is bookmarked and
     confirmed, the cache written, the updates emitted; then offsets are committed.
     A crash between any two steps repeats work and changes nothing twice. Calls
-    are serialised by one lock; a raised exception means that the worker must stop.
+    are serialised by one lock.
+
+    A flush that does not end, whatever the reason, cannot be gone on with: part of
+    it may be stored or sent, and the next one would give other contents the same
+    version. So it forgets everything, and so does `abandon`. What was forgotten is
+    read again: no batch of an epoch in which anything was forgotten is folded, as its
+    records may come after some that had no effect. Whoever calls makes sure that the
+    consumer is rewound, which raises the epoch.
 
     Args:
         centroids: The personas in force for a tenant.
@@ -99,6 +106,7 @@ class ProfileEngine:
         self._outgoing: list[Outgoing] = []
         self._inherited: list[Held] = []
         self._next_offsets: dict[Place, int] = {}
+        self._forgotten_in = -1
         self._named: set[int] = set()
         self._unnamed: dict[int, tuple[str, str]] = {}
         self.counts: Counter[str] = Counter()
@@ -106,12 +114,12 @@ class ProfileEngine:
     async def handle(self, batch: RecordBatch) -> None:
         """Fold a batch; its effects are stored by the next flush."""
         async with self._lock:
-            if batch.epoch != self._epoch():
+            if not self._is_next(batch):
                 return
             await self._ownerships.own(batch.partition)
             for chunk in batch.chunks(_CHUNK):
                 # Taking the partition may have rewound it, and a rebalance may come between.
-                if batch.epoch != self._epoch():
+                if not self._is_next(batch):
                     return
                 await self._fold(chunk)
                 self._next_offsets[chunk.topic, chunk.partition] = chunk.next_offset
@@ -120,6 +128,9 @@ class ProfileEngine:
                     await self._flush()
                 # A batch may hold thousands of records; lookups in this process get their turn.
                 await asyncio.sleep(0)
+
+    def _is_next(self, batch: RecordBatch) -> bool:
+        return self._forgotten_in < batch.epoch == self._epoch()
 
     async def flush(self) -> None:
         """Make everything folded so far durable and visible, and commit it."""
@@ -133,7 +144,7 @@ class ProfileEngine:
             self._forget_all()
 
     async def abandon(self) -> None:
-        """Forget everything unflushed: the partitions are already lost."""
+        """Forget everything unflushed; it has to be read again."""
         async with self._lock:
             self._forget_all()
 
@@ -158,6 +169,7 @@ class ProfileEngine:
             return marked
 
     def _forget_all(self) -> None:
+        self._forgotten_in = self._epoch()
         self._held.clear()
         self._dirty.clear()
         self._outgoing.clear()
@@ -217,15 +229,21 @@ class ProfileEngine:
 
     async def _load(self, names: Mapping[bytes, tuple[str, str]], partition: int) -> None:
         """Bring users into memory, claimed under this worker's token."""
-        missing = [name for key, name in names.items() if key not in self._held]
+        token = self._ownerships.require(partition).token
+        missing = [
+            name
+            for key, name in names.items()
+            if key not in self._held or self._held[key].claimed != token
+        ]
         if not missing:
             return
-        token = self._ownerships.held[partition].token
         records = await until_available(
             partial(self._users.claim, missing, partition=partition, token=token)
         )
         for record in records:
-            held = self._held[record.key] = hold(record)
+            if record.key in self._dirty:
+                raise Released(f"partition {partition} was taken anew with changes under way")
+            held = self._held[record.key] = hold(record, claimed=token)
             if record.token != token and record.outbox:
                 # Its last writer may have died between the write and what follows it.
                 self._outgoing.append(_update_of(record))
@@ -234,11 +252,20 @@ class ProfileEngine:
     async def _flush(self) -> None:
         if not self._next_offsets and not self._dirty and not self._outgoing:
             return
+        try:
+            await self._flush_all()
+        except BaseException:
+            self._forget_all()
+            raise
+
+    async def _flush_all(self) -> None:
+        touched = {partition for _, partition in self._next_offsets}
+        touched |= {self._held[key].record.partition for key in self._dirty}
+        touched |= {held.record.partition for held in self._inherited}
+        tokens = {place: self._ownerships.require(place).token for place in touched}
         await self._name_items()
         writes = await self._write_users()
         self._seam("stored")
-        touched = {partition for _, partition in self._next_offsets}
-        touched |= {write.record.partition for write in writes}
         for partition in touched:
             offsets = {
                 topic: offset
@@ -248,6 +275,12 @@ class ProfileEngine:
             if offsets:
                 await self._ownerships.bookmark_offsets(partition, offsets)
         await self._ownerships.confirm(sorted(touched))
+        for partition, token in tokens.items():
+            if self._ownerships.require(partition).token != token:
+                # Taken anew meanwhile, perhaps from another owner, who refused our writes.
+                raise Released(f"partition {partition} was taken anew meanwhile")
+        # What is sent must not be undone by a loss of power: its version would come again.
+        await self._sync()
         self._seam("confirmed")
         views = [*map(self._inherited_view, self._inherited), *map(_view_of, writes)]
         if views:
@@ -257,7 +290,6 @@ class ProfileEngine:
         await self._emitter.send([*self._outgoing, *updates])
         self._seam("emitted")
         if self._next_offsets:
-            await self._sync()
             await self._commit(self._next_offsets)
         self._seam("committed")
         self._settle(writes)
@@ -274,10 +306,13 @@ class ProfileEngine:
         for number, key in enumerate(self._dirty):
             held = self._held[key]
             partition = held.record.partition
+            token = self._ownerships.require(partition).token
+            if held.claimed != token:
+                raise Released(f"partition {partition} was taken anew with changes under way")
             by_partition.setdefault(partition, []).append(
                 prepare(
                     held,
-                    token=self._ownerships.held[partition].token,
+                    token=token,
                     catalogue=self._catalogue,
                     centroids=self._centroids(held.record.tenant),
                     policy=self._policy,

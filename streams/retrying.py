@@ -1,5 +1,7 @@
 """Waiting for a store to come back, without losing or skipping the work in hand."""
 
+import asyncio
+import random
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -29,6 +31,11 @@ async def until_available(call: Callable[[], Awaitable[T]]) -> T:
     through. Back-pressure does the rest: offsets are not committed meanwhile, and
     the consumer thread keeps its heartbeat.
     """
+    try:
+        # Nearly always it is available, and building a retrial takes as long as a call.
+        return await call()
+    except StoreUnavailable as error:
+        _log.warning("store unavailable, trying again", attempt=0, error=str(error))
     retrying = AsyncRetrying(
         retry=retry_if_exception_type(StoreUnavailable),
         wait=wait_random_exponential(multiplier=0.1, max=5.0),
@@ -40,4 +47,5 @@ async def until_available(call: Callable[[], Awaitable[T]]) -> T:
         # `partial` of a coroutine function is not recognised as one.
         return await call()
 
+    await asyncio.sleep(random.uniform(0.0, 0.1))  # noqa: S311 - jitter, not a secret
     return await retrying(attempt)

@@ -123,13 +123,18 @@ class StatisticsEngine:
             wanted = await self._wanted_build()
             for partition in partitions:
                 held = self._ownerships.held.get(partition)
-                if held is None:
-                    continue
-                built = await until_available(partial(self._aggregates.built_epoch, partition))
-                if built != wanted:
-                    await self._rebuild(partition, held.token, wanted)
-                else:
-                    self._built[partition] = built
+                if held is not None:
+                    await self._ensure_built(partition, held.token, wanted)
+
+    async def _ensure_built(self, partition: int, token: Token, wanted: int) -> None:
+        built = await until_available(partial(self._aggregates.built_epoch, partition))
+        if built != wanted:
+            await self._rebuild(partition, token, wanted)
+        elif partition not in self._built:
+            # Its last owner may have died before it dropped what had left its window.
+            watermarks = await until_available(partial(self._aggregates.watermarks_ms, partition))
+            await self._bound(partition, {}, watermarks)
+            self._built[partition] = wanted
 
     async def _wanted_build(self) -> int:
         return self._declared.build(await until_available(self._aggregates.wanted_epoch))
@@ -145,11 +150,8 @@ class StatisticsEngine:
         for _ in range(_ATTEMPTS):
             epoch = self._built.get(partition)
             if epoch is None:
-                built = await until_available(partial(self._aggregates.built_epoch, partition))
-                wanted = await self._wanted_build()
-                if built != wanted:
-                    await self._rebuild(partition, token, wanted)
-                epoch = self._built[partition] = wanted
+                epoch = await self._wanted_build()
+                await self._ensure_built(partition, token, epoch)
             try:
                 if await self._apply_once(partition, token, epoch, updates):
                     return
@@ -268,6 +270,10 @@ class StatisticsEngine:
 
     async def _rebuild(self, partition: int, token: Token, epoch: int) -> None:
         """Sum over the stored users afresh; readers see the partition as stale meanwhile."""
+        # A scan that was interrupted cannot be gone on with: from the beginning.
+        await until_available(partial(self._rebuild_once, partition, token, epoch))
+
+    async def _rebuild_once(self, partition: int, token: Token, epoch: int) -> None:
         _log.info("rebuilding counters from the stored users", partition=partition, epoch=epoch)
         await until_available(
             partial(self._aggregates.begin_build, partition, token=token, epoch=epoch)

@@ -1,6 +1,7 @@
 """Bringing stored users up to date when items or personas change."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Final
 
 import structlog
@@ -10,6 +11,7 @@ from profiles.ports import Control, UserRecord, UserStore
 from streams.knowledge import PERSONAS_MARK, Knowledge
 from streams.ownership import Ownerships
 from streams.profiles import ProfileEngine
+from streams.retrying import until_available
 from streams.writing import hold, is_current
 
 __all__ = ["Sweeper"]
@@ -49,11 +51,15 @@ class Sweeper:
     async def sweep(self) -> int:
         """Sweep every owned partition that is behind; how many users were brought up to date."""
         changed = 0
-        for control in list(self._ownerships.held.values()):
-            changed += await self._sweep(control)
+        for partition in list(self._ownerships.held):
+            # A scan that was interrupted cannot be gone on with: from the beginning.
+            changed += await until_available(partial(self._sweep, partition))
         return changed
 
-    async def _sweep(self, control: Control) -> int:
+    async def _sweep(self, partition: int) -> int:
+        control = self._ownerships.held.get(partition)
+        if control is None:
+            return 0
         marks = self._knowledge.marks()
         begun = control.positions.get(_BEGUN, 0)
         interrupted = begun > control.positions.get(_ENDED, 0)
@@ -69,25 +75,33 @@ class Sweeper:
             or any(True for _ in self._knowledge.revised_since(control.positions))
         )
         changed = 0
-        await self._ownerships.bookmark(control.partition, {_BEGUN: begun + 1})
-        pages = self._users.scan(partition=control.partition, waiting=None if everyone else True)
+        await self._ownerships.bookmark(partition, {_BEGUN: begun + 1})
+        # Refused, it would be silent, and the next owner would not know of what is written now.
+        await self._ownerships.confirm([partition])
+        pages = self._users.scan(partition=partition, waiting=None if everyone else True)
         async for page in pages:
             behind = [
                 record
                 for record in page
                 if self._is_behind(record) or (interrupted and record.token != control.token)
             ]
+            if not self._still_holds(control):
+                return changed
             if behind:
                 changed += await self._engine.refresh(
                     [(record.key, record.tenant, record.user_id) for record in behind],
-                    partition=control.partition,
+                    partition=partition,
                 )
-        if control.partition in self._ownerships.held:
-            await self._ownerships.bookmark(control.partition, {**marks, _ENDED: begun + 1})
+        if self._still_holds(control):
+            await self._ownerships.bookmark(partition, {**marks, _ENDED: begun + 1})
         if changed:
-            _log.info("users brought up to date", partition=control.partition, users=changed)
+            _log.info("users brought up to date", partition=partition, users=changed)
         self.swept += changed
         return changed
+
+    def _still_holds(self, control: Control) -> bool:
+        held = self._ownerships.held.get(control.partition)
+        return held is not None and held.token == control.token
 
     def _moved(self, done: Mapping[str, int], marks: Mapping[str, int]) -> bool:
         return any(

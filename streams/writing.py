@@ -1,5 +1,6 @@
 """What one flush writes of one user: record, cached view and update. Pure."""
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -25,6 +26,7 @@ class Held:
 
     Attributes:
         record: As last read or written.
+        claimed: Token under which it was claimed, and may be written.
         view: Of `record`: what aggregates know once its update has arrived.
         state: `record`'s state with later events folded in.
         watermark_ms: Newest of the event times folded, none after its arrival.
@@ -32,6 +34,7 @@ class Held:
     """
 
     record: UserRecord
+    claimed: Token
     view: UserView
     state: UserState
     watermark_ms: int = 0
@@ -50,24 +53,30 @@ class Write:
     update: bytes
 
 
-def hold(record: UserRecord) -> Held:
+def hold(record: UserRecord, *, claimed: Token | None = None) -> Held:
     """A stored user, ready to fold into.
+
+    Args:
+        claimed: Token of the claim that returned it; the record's own, if it was only read.
 
     Raises:
         StateFormatError: the stored bytes are not a state that this code reads.
     """
     state = decode_state(record.state)
-    return Held(record, view_of(state, fixed_point(record.vector), record.space), state)
+    view = view_of(state, fixed_point(record.vector), record.space)
+    return Held(record, record.token if claimed is None else claimed, view, state)
 
 
 def is_current(held: Held, catalogue: ItemCatalogue, centroids: Centroids, policy: Policy) -> bool:
-    """Whether the stored vector, its space, persona and waiting mark are what they would be now."""
+    """Whether what is stored of the projection, and the persona, are what they would be now."""
     found = project(held.state, catalogue, policy)
     (persona,) = centroids.assign(found.vector[None])
     return (
         persona == held.record.persona
         and centroids.space == held.record.space
         and found.waiting == held.record.waiting
+        # One more item of a known direction moves nothing, but is evidence.
+        and math.isclose(found.mass, held.record.mass, rel_tol=1e-9)
         and np.array_equal(found.vector, held.record.vector)
     )
 

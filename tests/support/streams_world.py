@@ -113,7 +113,10 @@ class Engines:
         self.knowledge = Knowledge(initial_space(TEXT_DIMENSION, LEARNER))
         self.embedder = HashingEmbedder(TEXT_DIMENSION)
         self.ownerships = Ownerships(
-            control=world.profiles.control, consumer=lambda: world.consumer, nonce=nonce
+            control=world.profiles.control,
+            consumer=lambda: world.consumer,
+            nonce=nonce,
+            known=self.knowledge.marks,
         )
         gate = Gate(partitions=PARTITIONS)
         self.items = ItemEngine(

@@ -17,12 +17,13 @@ from oracle import (
 )
 from oracle.reading import time_of
 
+from profiles.nextitem.itemspace import ItemSpace
 from profiles.personas import decode_personas
 from profiles.state import decode_state
 from schemas.keys import record_key
 from streams.learners import LearnerSpec, initial_space
 from streams.partitions import partition_of
-from write_side.ground import DIMENSION, TEXT_DIMENSION
+from write_side.ground import TEXT_DIMENSION
 from write_side.observing import Observed, Table
 from write_side.population_equality import different_counters, different_snapshots
 from write_side.publishing import Event
@@ -53,6 +54,7 @@ def differences(
     *,
     partitions: int,
     trimmed: Collection[Table] = (),
+    initial: ItemSpace | None = None,
 ) -> Verdict:
     """Everything stored against the oracle's account of `events`.
 
@@ -61,15 +63,18 @@ def differences(
     Args:
         events: All that were published, those about items included.
         trimmed: Tables that have lost counters, which are approximate by design.
+        initial: The space before anything was learned; the default settings' if not given.
     """
     vectors: dict[str, dict[str, list[float]]] = {}
-    nothing_learned = (0, initial_space(TEXT_DIMENSION, LearnerSpec()))
+    if initial is None:
+        initial = initial_space(TEXT_DIMENSION, LearnerSpec())
+    nothing_learned = (0, initial)
     for (tenant, item_id), item in observed.items.items():
         if item.revision:
             _, space = observed.spaces.get(tenant, nothing_learned)
             place = space.place(item.key, item.vector)
             vectors.setdefault(tenant, {})[item_id] = place.tolist()
-    told = tell(events, vectors, dimension=DIMENSION)
+    told = tell(events, vectors, dimension=initial.dimension)
     verdict = Verdict([], [], Counter())
     verdict.lines.extend(_of_items(observed, events, verdict.compared))
     verdict.lines.extend(_of_users(observed, told, partitions, verdict.compared))

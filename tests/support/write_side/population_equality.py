@@ -122,7 +122,7 @@ def _of_scope(
     incomplete = {
         (table.series, table.part) for partition, table in trimmed if place.holds(partition, table)
     }
-    mean = _components(tables.pop((_MEAN_SERIES, ""), {}))
+    mean = _components(tables.pop((_MEAN_SERIES, ""), {}), len(stored[0]) if stored else DIMENSION)
     found = observed_population(
         {name: counters for name, counters in tables.items() if name not in incomplete},
         mean if users else [],
@@ -176,8 +176,8 @@ def _fixed_sum(vectors: Iterable["np.ndarray[tuple[int, ...], np.dtype[np.float3
     return [sum(round(component * MEAN_SCALE) for component in column) for column in columns]
 
 
-def _components(table: Mapping[bytes, int]) -> list[int]:
-    mean = [0] * DIMENSION
+def _components(table: Mapping[bytes, int], dimension: int) -> list[int]:
+    mean = [0] * dimension
     for component, count in table.items():
         mean[int.from_bytes(component, "little")] = count
     return mean
@@ -246,5 +246,5 @@ def _of_snapshot(
     if users and expected.directed:
         mean = np.array(expected.mean_sum) / expected.directed
         found = np.frombuffer(snapshot.mean, "<f4")
-        if not float(np.linalg.norm(found - mean)) <= 1e-5:
+        if found.shape != mean.shape or not float(np.linalg.norm(found - mean)) <= 1e-5:
             yield f"{name}: mean vector differs"

@@ -135,6 +135,7 @@ def test_a_batch_of_an_earlier_assignment_is_dropped() -> None:
         # Fetched before the rebalance: were it folded, offsets 0 and 1 would look old.
         await engines.profiles.handle(second)
         await engines.profiles.abandon()
+        await world.consumer.rewind({})
         await engines.drain()
         assert engines.profiles.counts["folded"] == 2 + 4
         counters = await world.counters()

@@ -1,0 +1,58 @@
+"""Whatever fails and whenever, every accepted event has its effect exactly once."""
+
+import os
+import random
+from dataclasses import replace
+
+import pytest
+from simulation import draw, run
+from simulation.events import Published, draw_events
+from simulation.schedule import Act, Schedule
+from simulation.shrinking import shrunk, told
+
+SCHEDULES = int(os.environ.get("STRATA_SIMULATED_SCHEDULES", "400"))
+AT_ONCE = 50
+
+
+def explained(schedule: Schedule) -> str:
+    smaller = shrunk(schedule, most=100)
+    return told(smaller, run(smaller, telling=True))
+
+
+@pytest.mark.parametrize("first", range(0, SCHEDULES, AT_ONCE))
+def test_nothing_is_lost_and_nothing_counted_twice(first: int) -> None:
+    """See the named seed again with `make simulate SEED=…`."""
+    for seed in range(first, first + AT_ONCE):
+        schedule = draw(seed)
+        if run(schedule).lines:
+            pytest.fail(explained(schedule))
+
+
+def test_a_schedule_runs_the_same_way_twice() -> None:
+    schedule = draw(7)
+    assert run(schedule, telling=True).trace == run(schedule, telling=True).trace
+
+
+def undisturbed(records: list[Published]) -> Schedule:
+    acts = (Act(0.0, "start"), Act(0.5, "publish", length=len(records)))
+    return Schedule(1, learns=False, records=tuple(records), acts=acts, storms=())
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_any_order_and_any_repetition_end_in_the_same_state(seed: int) -> None:
+    chance = random.Random(seed)  # noqa: S311 - a seeded choice, not a secret
+    records = draw_events(chance, number=20, described_again=True)
+    # A repeat of a forgotten event is forgotten too, so anything may be repeated.
+    again = [replace(one, strays=False) for one in chance.sample(records, 5)]
+    before, after = run(undisturbed(records)), run(undisturbed(_shuffled(chance, records, again)))
+    assert not before.lines
+    assert not after.lines
+    assert before.kept == after.kept
+
+
+def _shuffled(
+    chance: random.Random, records: list[Published], again: list[Published]
+) -> list[Published]:
+    both = [*records, *(one for one in again if one.event is not None)]
+    chance.shuffle(both)
+    return both

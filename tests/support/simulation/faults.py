@@ -1,0 +1,131 @@
+"""Faults to plant: each takes back one thing that the write side's promises rest on."""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+import pytest
+
+from profiles.fold import Folded, fold
+from streams import profiles, sweeping
+from streams.delivery import Delivery
+from streams.duties import Duties
+from streams.ownership import Ownerships
+from streams.profiles import ProfileEngine
+from streams.statistics import StatisticsEngine
+
+__all__ = ["FAULTS"]
+
+Plant = Callable[[pytest.MonkeyPatch], None]
+
+
+def work_is_dropped_and_not_read_again(patch: pytest.MonkeyPatch) -> None:
+    async def only_abandon(self: Duties) -> None:
+        await self.profiles.abandon()
+
+    patch.setattr(Duties, "_start_over", only_abandon)
+    patch.setattr(ProfileEngine, "_is_next", lambda self, batch: batch.epoch == self._epoch())
+
+
+def an_interrupted_flush_is_gone_on_with(patch: pytest.MonkeyPatch) -> None:
+    async def flush(self: ProfileEngine) -> None:
+        if self._next_offsets or self._dirty or self._outgoing:
+            await self._flush_all()
+
+    patch.setattr(ProfileEngine, "_flush", flush)
+
+
+def nobody_looks_who_owns_a_partition(patch: pytest.MonkeyPatch) -> None:
+    async def confirm(self: Ownerships, partitions: object) -> None:
+        """Say nothing."""
+
+    patch.setattr(Ownerships, "confirm", confirm)
+
+
+def positions_are_not_kept(patch: pytest.MonkeyPatch) -> None:
+    def forgetful(state: Any, batch: Any, policy: Any) -> Folded:
+        return fold(replace(state, positions={}), batch, policy)
+
+    patch.setattr(profiles, "fold", forgetful)
+
+
+def what_a_dead_owner_left_is_not_sent_on(patch: pytest.MonkeyPatch) -> None:
+    load = ProfileEngine._load
+
+    async def without_outbox(self: ProfileEngine, names: Any, partition: int) -> None:
+        before = list(self._outgoing)
+        await load(self, names, partition)
+        self._outgoing[:] = before
+
+    patch.setattr(ProfileEngine, "_load", without_outbox)
+
+
+def an_interrupted_sweep_is_forgotten(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(sweeping, "_ENDED", sweeping._BEGUN)
+
+
+def records_fetched_in_a_rebalance_are_skipped(patch: pytest.MonkeyPatch) -> None:
+    step = Delivery.step
+
+    async def forgetful(self: Delivery) -> None:
+        self._dropped = False
+        await step(self)
+
+    patch.setattr(Delivery, "step", forgetful)
+
+
+def a_lagging_worker_trusts_the_last_owners_marks(patch: pytest.MonkeyPatch) -> None:
+    class Everything(dict[str, int]):
+        def get(self, key: str, default: Any = None) -> Any:  # noqa: ARG002
+            return 1 << 60
+
+    began = Ownerships.__init__
+
+    def init(self: Ownerships, **options: Any) -> None:
+        known: Callable[[], Mapping[str, int]] = Everything
+        began(self, **{**options, "known": known})
+
+    patch.setattr(Ownerships, "__init__", init)
+
+
+def updates_are_applied_whatever_their_version(patch: pytest.MonkeyPatch) -> None:
+    apply_once = StatisticsEngine._apply_once
+
+    async def again(
+        self: StatisticsEngine, partition: int, token: Any, epoch: int, updates: Any
+    ) -> bool:
+        done = await apply_once(self, partition, token, epoch, updates)
+        if done and self.counts["repeated"]:
+            self.counts["repeated"] = 0
+            increments: Any = defaultdict(lambda: defaultdict(int))
+            for update in updates:
+                self._add_update(increments, update)
+            await self._aggregates.apply(
+                partition=partition,
+                token=token,
+                epoch=epoch,
+                expected={},
+                versions={},
+                increments=increments,
+                watermarks_ms={},
+            )
+        return done
+
+    patch.setattr(StatisticsEngine, "_apply_once", again)
+
+
+FAULTS: Final[Mapping[str, Plant]] = {
+    plant.__name__: plant
+    for plant in (
+        work_is_dropped_and_not_read_again,
+        an_interrupted_flush_is_gone_on_with,
+        nobody_looks_who_owns_a_partition,
+        positions_are_not_kept,
+        what_a_dead_owner_left_is_not_sent_on,
+        an_interrupted_sweep_is_forgotten,
+        records_fetched_in_a_rebalance_are_skipped,
+        a_lagging_worker_trusts_the_last_owners_marks,
+        updates_are_applied_whatever_their_version,
+    )
+}

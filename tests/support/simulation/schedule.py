@@ -1,0 +1,125 @@
+"""What befalls a simulated world, drawn from a seed and readable as a list."""
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, TypeVar
+
+from simulation.events import Published, draw_events
+from simulation.network import Storm
+
+__all__ = ["Act", "Schedule", "draw", "without"]
+
+T = TypeVar("T")
+
+_LENGTH_S: Final = 3.0
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Act:
+    """One thing done to the world.
+
+    Attributes:
+        what: "publish", "start", "kill", "freeze", "stop", "rebalance", "empty redis".
+        who: Which of the workers that are there then, modulo their number.
+        length: Seconds frozen, or records published.
+    """
+
+    at_s: float
+    what: str
+    who: int = 0
+    length: float = 0.0
+
+    def __str__(self) -> str:
+        match self.what:
+            case "publish":
+                return f"{self.at_s:6.3f} s  publish {self.length:g} records"
+            case "freeze":
+                return f"{self.at_s:6.3f} s  freeze worker #{self.who} for {self.length:.2f} s"
+            case "kill" | "stop":
+                return f"{self.at_s:6.3f} s  {self.what} worker #{self.who}"
+            case _:
+                return f"{self.at_s:6.3f} s  {self.what}"
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """Everything about a run but the code: equal schedules give equal runs.
+
+    Attributes:
+        learns: Whether the leader learns item spaces and personas.
+    """
+
+    seed: int
+    learns: bool
+    records: tuple[Published, ...]
+    acts: tuple[Act, ...]
+    storms: tuple[Storm, ...]
+
+    def __str__(self) -> str:
+        lines = [f"seed {self.seed}, {len(self.records)} records{', learning' * self.learns}"]
+        lines += [str(act) for act in self.acts]
+        lines += [
+            f"{storm.start_s:6.3f} s  {storm.store} fails {storm.rate:.0%} of calls "
+            f"for {storm.length_s:.2f} s"
+            for storm in self.storms
+        ]
+        return "\n".join(lines)
+
+
+def draw(seed: int) -> Schedule:
+    """A schedule of about three seconds; after it the world is left in peace.
+
+    Two known holes are left out (docs/reliability.md): an item that is described again
+    while its owner stands still or Qdrant is slow, and a store of models that is emptied.
+    """
+    chance = random.Random(seed)  # noqa: S311 - a seeded choice, not a secret
+    learns = chance.random() < 0.4
+    acts = [Act(0.0, "start")]
+    if chance.random() < 0.7:
+        acts.append(Act(chance.random(), "start"))
+    for _ in range(chance.randint(0, 4)):
+        what = chance.choice(("kill", "kill", "freeze", "freeze", "stop", "rebalance"))
+        length = chance.uniform(0.2, 2.5) if what == "freeze" else 0.0
+        acts.append(Act(chance.uniform(0.2, _LENGTH_S), what, chance.randrange(3), length))
+    if not learns and chance.random() < 0.3:
+        acts.append(Act(chance.uniform(0.2, _LENGTH_S), "empty redis"))
+    storms = [
+        Storm(
+            chance.uniform(0.0, _LENGTH_S - 0.5),
+            chance.uniform(0.2, 1.0),
+            chance.choice(("qdrant", "redis")),
+            chance.choice((0.1, 0.3, 1.0)),
+        )
+        for _ in range(chance.choice((0, 0, 1, 2)))
+    ]
+    late = any(act.what == "freeze" for act in acts) or any(
+        storm.store == "qdrant" for storm in storms
+    )
+    records = draw_events(chance, number=chance.randint(6, 22), described_again=not late)
+    acts += _publishing(chance, len(records))
+    return Schedule(seed, learns, tuple(records), tuple(sorted(acts)), tuple(storms))
+
+
+def _publishing(chance: random.Random, number: int) -> list[Act]:
+    acts = []
+    while number:
+        some = min(number, chance.randint(1, 8))
+        acts.append(Act(chance.uniform(0.0, _LENGTH_S), "publish", length=some))
+        number -= some
+    return acts
+
+
+def without(schedule: Schedule) -> Iterator[Schedule]:
+    """The schedule with one thing less, each thing in turn."""
+    for place, act in enumerate(schedule.acts):
+        if act.what != "publish" and place:
+            yield replace(schedule, acts=_except(schedule.acts, place))
+    for place in range(len(schedule.storms)):
+        yield replace(schedule, storms=_except(schedule.storms, place))
+    for place in range(len(schedule.records)):
+        yield replace(schedule, records=_except(schedule.records, place))
+
+
+def _except(items: Sequence[T], place: int) -> tuple[T, ...]:
+    return (*items[:place], *items[place + 1 :])

@@ -1,0 +1,114 @@
+"""What is stored, seen without a network: for workers to reach, and for the verdict to read."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final, Self
+
+from write_side.ground import Ground, Opened
+
+from profiles.nextitem.settings import Settings
+from stores.connect import open_profile_stores, open_redis
+from stores.control import CONTROL_COLLECTION, PointControlStore
+from stores.items import PointItemStore, item_collection
+from stores.memory import MemoryPoints
+from stores.memory_aggregates import MemoryAggregateStore
+from stores.memory_cache import MemoryProfileCache
+from stores.passages import PointPassageStore, passage_collection
+from stores.personas import PERSONA_COLLECTION, PointPersonaStore
+from stores.points import Collection, Point
+from stores.users import PointUserStore, user_collection
+from streams.learners import LearnerSpec
+
+__all__ = ["LEARNER", "Shelves", "nothing"]
+
+LEARNER: Final = LearnerSpec(next_item=Settings(text_dimension=3, taste_dimension=1))
+"""Vectors of four components: enough to tell users apart, and quick."""
+
+
+async def nothing() -> None:
+    """There is nothing to sync and nothing to close."""
+
+
+class _Outboxes(MemoryPoints):
+    """Users that remember every update they ever held to be sent."""
+
+    def __init__(self, collection: Collection) -> None:
+        super().__init__(collection)
+        self.ever: set[object] = set()
+
+    def _put(self, points: Sequence[Point]) -> None:
+        super()._put(points)
+        self.ever.update(point.payload["outbox"] for point in points)
+
+
+@dataclass
+class Shelves:
+    """Qdrant's collections and Redis, in memory."""
+
+    learner: LearnerSpec
+    partitions: int
+    points: dict[str, MemoryPoints] = field(default_factory=dict)
+
+    @classmethod
+    def new(cls, *, partitions: int) -> Self:
+        dimension = LEARNER.dimension
+        return cls(
+            LEARNER,
+            partitions,
+            {
+                "users": _Outboxes(user_collection(dimension)),
+                "items": MemoryPoints(item_collection(dimension)),
+                "control": MemoryPoints(CONTROL_COLLECTION),
+                "personas": MemoryPoints(PERSONA_COLLECTION),
+                "passages": MemoryPoints(passage_collection(dimension)),
+            },
+        )
+
+    def __post_init__(self) -> None:
+        self.aggregates = MemoryAggregateStore(partitions=self.partitions)
+        self.cache = MemoryProfileCache()
+        self.users = PointUserStore(self.points["users"])
+        self.items = PointItemStore(self.points["items"])
+        self.control = PointControlStore(self.points["control"])
+        self.personas = PointPersonaStore(self.points["personas"])
+        self.passages = PointPassageStore(self.points["passages"])
+
+    @property
+    def ground(self) -> Ground:
+        """For those who read what is stored; nothing is started."""
+        return Ground(
+            bootstrap="",
+            redis_url="",
+            qdrant_url="",
+            namespace="simulated",
+            directory="",
+            partitions=self.partitions,
+        )
+
+    async def opened(self) -> Opened:
+        """The same, whatever other stores there are besides."""
+        url, name = "memory://", self.ground.namespace
+        profiles = await open_profile_stores(url, namespace=name, dimension=LEARNER.dimension)
+        live = await open_redis(url, namespace=name, partitions=self.partitions)
+        return Opened(
+            replace(
+                profiles,
+                users=self.users,
+                items=self.items,
+                control=self.control,
+                personas=self.personas,
+                passages=self.passages,
+            ),
+            replace(live, cache=self.cache, aggregates=self.aggregates),
+        )
+
+    @property
+    def outboxes(self) -> set[object]:
+        """Every update that was ever stored beside its user, as it is encoded there."""
+        users = self.points["users"]
+        return users.ever if isinstance(users, _Outboxes) else set()
+
+    async def empty_redis(self) -> None:
+        """What a FLUSHALL does."""
+        await self.aggregates.forget_everything()
+        await self.cache.forget(list(self.cache._views))

@@ -1,0 +1,123 @@
+"""What must hold all the time, and what must be there in the end."""
+
+import base64
+import json
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any, TypeVar
+
+from observed import observed_state
+from write_side.equality import differences
+from write_side.observing import observe
+
+from profiles.ids import user_key
+from profiles.state import decode_state
+from schemas import topics
+from simulation.broker import Broker
+from simulation.events import Published, accepted
+from simulation.shelves import Shelves
+from streams.emitter import Outgoing
+from streams.learners import initial_space
+from streams.ownership import Place
+from streams.partitions import partition_of
+
+__all__ = ["Watch", "kept", "verdict"]
+
+T = TypeVar("T")
+
+
+class Watch:
+    """Looks at every commit and every record sent.
+
+    Attributes:
+        broker: Set once there is one.
+    """
+
+    broker: Broker
+
+    def __init__(self, shelves: Shelves, complain: Callable[[str], None]) -> None:
+        self._shelves = shelves
+        self._complain = complain
+
+    def committing(self, who: str, offsets: Mapping[Place, int]) -> None:
+        """No event below a committed offset lies above its user's stored position."""
+        for (topic, partition), offset in offsets.items():
+            if topic not in topics.USER_TOPICS:
+                continue
+            known = self.broker.committed.get((topic, partition), 0)
+            for record in self.broker.read((topic, partition), known, most=max(0, offset - known)):
+                key, value = record.key or b"", record.value or b""
+                if value == b"{" or partition_of(key, self.broker.partitions) != partition:
+                    continue
+                user = str(json.loads(value)["user_id"])
+                (stored,) = at_once(self._shelves.users.read([user_key("default", user)]))
+                state = decode_state(stored.state if stored else b"")
+                if state.positions.get(topic, -1) < record.offset:
+                    self._complain(
+                        f"{who} commits {topic}/{partition} to {offset}, but {user}'s state "
+                        f"is without offset {record.offset}"
+                    )
+
+    def sending(self, who: str, record: Outgoing) -> None:
+        """No update is sent of a write that never was."""
+        if record.topic == topics.PROFILE_UPDATES:
+            outbox = base64.b64encode(record.value or b"").decode()
+            if outbox not in self._shelves.outboxes:
+                self._complain(f"{who} sends an update of {record.key!r} that was never stored")
+
+
+def at_once(work: Coroutine[Any, Any, T]) -> T:
+    """The result of a call to a store in memory, which never waits."""
+    try:
+        work.send(None)
+    except StopIteration as done:
+        result: T = done.value
+        return result
+    raise AssertionError("a store in memory waited")
+
+
+async def verdict(shelves: Shelves, broker: Broker, published: Sequence[Published]) -> list[str]:
+    """One line for each difference between what is stored and the oracle's account."""
+    observed = await observe(shelves.ground, await shelves.opened())
+    told = differences(
+        observed,
+        accepted(published),
+        partitions=broker.partitions,
+        initial=initial_space(shelves.learner.dimension, shelves.learner),
+    )
+    return [*told.lines, *_different_letters(broker)]
+
+
+async def kept(shelves: Shelves) -> object:
+    """Equal for equal sets of events, whatever came first: users and counters, no versions."""
+    observed = await observe(shelves.ground, await shelves.opened())
+    return (
+        {
+            name: (observed_state(decode_state(record.state)), record.vector.tolist(), record.mass)
+            for name, record in observed.users.items()
+        },
+        observed.counters,
+    )
+
+
+def _different_letters(broker: Broker) -> list[str]:
+    """Every record that is no event is told of in a dead letter, and no other is."""
+    bad = {
+        (topic, partition, record.offset)
+        for (topic, partition), log in broker.logs.items()
+        if topic in topics.USER_TOPICS
+        for record in log.records
+        if record.value == b"{" and partition_of(record.key or b"", broker.partitions) == partition
+    }
+    told = set()
+    for (topic, _), log in broker.logs.items():
+        if topic == topics.DEAD_LETTERS:
+            for record in log.records:
+                named = {name: value.decode() for name, value in record.headers}
+                told.add(
+                    (
+                        named["strata-topic"],
+                        int(named["strata-partition"]),
+                        int(named["strata-offset"]),
+                    )
+                )
+    return [f"dead letter: {place}" for place in bad ^ told]
