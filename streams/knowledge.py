@@ -130,6 +130,10 @@ class Knowledge:
         """Title (or id) and subjects of an item; empty if it is not described."""
         return self._texts.get(item, ())
 
+    def has_described(self, tenant: str) -> bool:
+        """Whether `take_described` would tell of any."""
+        return bool(self._described.get(tenant))
+
     def take_described(self, tenant: str) -> list[int]:
         """Items that were announced since this was asked last; for one asker."""
         return list(self._described.pop(tenant, {}))

@@ -11,17 +11,17 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
-import msgspec
 import structlog
 
 from profiles.ids import draw_of
 from profiles.learning import KnownItem
 from profiles.ports import AggregateStore, ItemRecord, ItemStore, UserStore
 from schemas.snapshots import Blob, ModelPointer
-from stores.blobs import blob_of, drop_blob, put_blob
+from stores.blobs import blob_of
 from streams.knowledge import Knowledge
 from streams.learners import Delta, Encoded, Fitted, Taken
 from streams.retrying import until_available
+from streams.shelf import Shelf
 from streams.workshop import ChildDied, Workshop
 
 __all__ = ["Learned", "Learning", "LearningOptions", "Occasion"]
@@ -32,7 +32,6 @@ _USERS_AT_ONCE: Final = 512
 _ITEMS_AT_ONCE: Final = 2_048
 _STRANGERS_AT_LEAST: Final = 200
 _NOTABLE: Final = 1.1
-_index: Final = msgspec.msgpack.Decoder(list[Blob])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,14 +126,6 @@ class _Sample:
     strangers: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Left:
-    """Models that nothing points to any more, to be removed at a time."""
-
-    at_s: float
-    blobs: list[Blob]
-
-
 class Learning:
     """One job at a time, for the tenant that has waited longest.
 
@@ -154,7 +145,6 @@ class Learning:
     ) -> None:
         self._users = users
         self._items = items
-        self._aggregates = aggregates
         self._knowledge = knowledge
         self._workshop = workshop
         self._options = options
@@ -163,8 +153,7 @@ class Learning:
         self._due: dict[str, tuple[Occasion, bool]] = {}
         self._job: asyncio.Task[Learned | None] | None = None
         self._job_of = ""
-        self._dropping: dict[str, _Left] = {}
-        self._promised: dict[str, frozenset[Blob]] = {}
+        self._shelf = Shelf(aggregates, kept_s=options.kept_s, clock_s=clock_s)
 
     @property
     def idle(self) -> bool:
@@ -182,8 +171,7 @@ class Learning:
                 await self._workshop.forget(tenant)
         self._samples.clear()
         self._due.clear()
-        self._dropping.clear()
-        self._promised.clear()
+        self._shelf.forget()
 
     async def close(self) -> None:
         """End the job; what computes it is the workshop's to end."""
@@ -215,11 +203,8 @@ class Learning:
         return learned
 
     async def published(self, tenant: str, pointer: ModelPointer) -> None:
-        """A pointer is in force: what it does not name is removed after a while."""
-        self._promised.pop(tenant, None)
-        left = [blob for blob in await self._stored(tenant) or [] if blob not in pointer.blobs()]
-        if left and tenant not in self._dropping:
-            self._dropping[tenant] = _Left(self._clock_s() + self._options.kept_s, left)
+        """A pointer is in force."""
+        await self._shelf.published(tenant, pointer)
 
     def _finished(self) -> Learned | None:
         if self._job is None or not self._job.done():
@@ -232,21 +217,26 @@ class Learning:
         sample = self._sample(tenant)
         quiet = sample.seen_events == occasion.events
         sample.seen_events = occasion.events
-        await self._drop(occasion)
+        if self._job is None:
+            await self._shelf.clear(tenant, in_force=occasion.model)
         if occasion.users < self._options.least_users or self._clock_s() < sample.next_at_s:
             return
-        lost = occasion.model is not None and await self._stored(tenant) is None
+        lost = occasion.model is not None and await self._shelf.is_lost(tenant)
         reason = self._refit_reason(sample, occasion, quiet=quiet)
         if reason is not None:
             _log.info("a refit is due", tenant=tenant, reason=reason)
             self._due[tenant] = (occasion, True)
         elif lost and not sample.fitted:
             self._due[tenant] = (occasion, True)
-        elif lost or (sample.fitted and occasion.events != sample.events):
+        elif lost or (sample.fitted and self._has_changed(sample, occasion)):
             self._due[tenant] = (occasion, False)
         elif not sample.fitted and occasion.events != occasion.fitted_events:
             # A new leader has learned nothing yet: what it learns is the same refit.
             self._due[tenant] = (occasion, True)
+
+    def _has_changed(self, sample: _Sample, occasion: Occasion) -> bool:
+        described = self._knowledge.has_described(occasion.tenant)
+        return occasion.events != sample.events or described
 
     def _refit_reason(self, sample: _Sample, occasion: Occasion, *, quiet: bool) -> str | None:
         growth, events, fitted = self._options.growth, occasion.events, occasion.fitted_events
@@ -373,18 +363,9 @@ class Learning:
     async def _put(
         self, occasion: Occasion, sample: _Sample, fitted: Fitted | None, encoded: Encoded
     ) -> Learned:
-        """Store what is not in force already; the index first, so that nothing is left unnamed."""
-        tenant = occasion.tenant
         made = (encoded.item_space, encoded.next_item, encoded.choices)
-        bodies = {blob_of(body): body for body in made if body is not None}
-        stored = await self._stored(tenant)
-        in_force = () if stored is None or occasion.model is None else occasion.model.blobs()
-        held = stored or []
-        await self._write_index(tenant, [*held, *(blob for blob in bodies if blob not in held)])
-        self._promised[tenant] = frozenset(bodies)
-        for blob, body in bodies.items():
-            if blob not in in_force:
-                await until_available(partial(put_blob, self._aggregates, tenant, body))
+        bodies = [body for body in made if body is not None]
+        await self._shelf.put(occasion.tenant, bodies, in_force=occasion.model)
         return Learned(
             occasion=occasion,
             item_space=blob_of(encoded.item_space),
@@ -393,32 +374,6 @@ class Learning:
             fitted=fitted,
             before=[sample.personas.get(key) for key in fitted.users] if fitted else (),
         )
-
-    async def _drop(self, occasion: Occasion) -> None:
-        """Remove what was left a while ago, unless it has come into force again."""
-        tenant = occasion.tenant
-        due = self._dropping.get(tenant)
-        if due is None or self._clock_s() < due.at_s or self._job is not None:
-            return
-        del self._dropping[tenant]
-        kept = self._promised.get(tenant, frozenset())
-        kept |= frozenset(occasion.model.blobs() if occasion.model is not None else ())
-        gone = [blob for blob in due.blobs if blob not in kept]
-        for blob in gone:
-            await until_available(partial(drop_blob, self._aggregates, tenant, blob))
-        stored = await self._stored(tenant) or []
-        await self._write_index(tenant, [blob for blob in stored if blob not in gone])
-
-    async def _stored(self, tenant: str) -> list[Blob] | None:
-        """What has been put and not removed; None if the store does not even know that."""
-        name = _index_name(tenant)
-        (body,) = await until_available(partial(self._aggregates.get_snapshots, [name]))
-        return None if body is None else _index.decode(body)
-
-    async def _write_index(self, tenant: str, blobs: Sequence[Blob]) -> None:
-        body = msgspec.msgpack.encode(list(blobs))
-        name = _index_name(tenant)
-        await until_available(partial(self._aggregates.put_snapshot, name, body))
 
     async def _end_job(self) -> None:
         job, self._job = self._job, None
@@ -430,10 +385,6 @@ class Learning:
             await asyncio.wait([job], timeout=0.5)
         if not job.cancelled() and (error := job.exception()) is not None:
             _log.warning("what was being learned is dropped", error=repr(error))
-
-
-def _index_name(tenant: str) -> str:
-    return f"models:{tenant}"
 
 
 def _known(record: ItemRecord) -> KnownItem:

@@ -195,6 +195,19 @@ def test_new_events_refresh_the_model_without_a_new_space() -> None:
     asyncio.run(scenario())
 
 
+def test_a_new_item_is_ranked_before_anybody_has_met_it() -> None:
+    async def scenario() -> None:
+        world = await World.open()
+        engines = await started(world)
+        two_crowds(world)
+        await settled(engines)
+        world.publish(item("sea-9", "sea wreck"))
+        await settled(engines)
+        assert item_key("default", "sea-9") in (await model_of(world)).items
+
+    asyncio.run(scenario())
+
+
 def test_what_is_quiet_is_left_alone() -> None:
     async def scenario() -> None:
         world = await World.open()
