@@ -35,7 +35,7 @@ class Settings:
     text_weight: float = 0.1
     half_rank: float = 10.0
     shrinkage: float = 200.0
-    cold_likes: float = 0.0
+    cold_likes: float = 5.0
     most_personas: int = 12
     sampled_users: int = 20_000
     most_items: int = 200_000
