@@ -8,6 +8,11 @@ from simulation.faults import FAULTS
 FOUND_AT = {
     "work_is_dropped_and_not_read_again": 12,
     "what_a_dead_owner_left_is_not_sent_on": 24,
+    "nobody_looks_who_owns_a_partition": 89,
+    "positions_are_not_kept": 0,
+    "updates_are_applied_whatever_their_version": 0,
+    "records_fetched_in_a_rebalance_are_skipped": 12,
+    "an_interrupted_sweep_is_forgotten": 24,
 }
 
 
