@@ -22,7 +22,6 @@ from evaluation.predictors import Options
 from evaluation.run import TaskName, evaluate
 from lookup.options import LookupOptions
 from lookup.queries import Lookup
-from profiles.declared import NOTHING_DECLARED
 from profiles.nextitem.settings import Settings
 from profiles.personas import PersonaSet, decode_personas
 from profiles.queries import Level
@@ -128,7 +127,7 @@ async def test_rankings_through_kafka_equal_those_computed_offline(
     items, acts = acts_in_order()
     warm, test = acts[:-TESTED], acts[-TESTED:]
     expected = predicted_offline(tmp_path, items, warm, test)
-    options = replace(options_of(ground), next_item=MODELS, declared=NOTHING_DECLARED)
+    options = replace(options_of(ground), next_item=MODELS)
     compared = 0
     async with ground.opened() as opened:
         # All of the warm set is there before anything is learned, as offline.
