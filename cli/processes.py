@@ -159,6 +159,7 @@ async def everything_running(
             finally:
                 withdraw(servers.directory)
                 await serving.stop()
+                await lookup.close()
 
 
 async def run_worker(
@@ -206,6 +207,7 @@ async def run_lookup(
                 await serving.wait()
             finally:
                 await serving.stop()
+                await lookup.close()
 
 
 @asynccontextmanager
