@@ -14,6 +14,7 @@ from functools import partial
 from typing import TypeVar, assert_never
 
 import numpy as np
+import structlog
 from qdrant_client import AsyncQdrantClient, models
 
 from profiles.documents.words import SparseVector
@@ -42,11 +43,14 @@ from stores.qdrant_errors import translated
 
 __all__ = ["ServerPoints", "require_version"]
 
+_log = structlog.get_logger(__name__)
+
 T = TypeVar("T")
 R = TypeVar("R")
 
 _IN_FLIGHT = 4
-_OLDEST_SERVER = (1, 19)
+_OLDEST_SERVER = (1, 17)
+_COUNTS_IN_CORPUS = (1, 19)
 _UNNAMED = ""
 _WORDS = "words"
 _STRONG = models.WriteOrdering.STRONG
@@ -60,20 +64,27 @@ _INDEXES: dict[Index, models.KeywordIndexParams | models.PayloadSchemaType] = {
 
 
 async def require_version(client: AsyncQdrantClient) -> None:
-    """Refuse a server that would ignore what it is asked.
+    """Refuse a server that would ignore the conditions of a write, and so all fencing.
 
-    Before 1.17 it ignores the conditions of a write, and so all fencing; before 1.19 the
-    corpus that words are counted in, so that one user's answers depended on what others wrote.
+    Before 1.19 it ignores the corpus that words are counted in: passages are still found by
+    their own user alone, but how rare a word is comes from everybody's. That is logged.
 
     Raises:
-        StoreMismatch: it is older than 1.19.
+        StoreMismatch: it is older than 1.17.
         StoreUnavailable: it does not answer.
     """
     with translated("ask for the version"):
         version = (await client.info()).version
-    if tuple(int(part) for part in version.split(".")[:2]) < _OLDEST_SERVER:
+    release = tuple(int(part) for part in version.split(".")[:2])
+    if release < _OLDEST_SERVER:
         raise StoreMismatch(
-            f"Qdrant {version} ignores conditions that Strata relies on: 1.19 or later is needed"
+            f"Qdrant {version} ignores conditions that Strata relies on: 1.17 or later is needed"
+        )
+    if release < _COUNTS_IN_CORPUS:
+        _log.warning(
+            "words of passages are weighed by how rare they are among everybody's passages; "
+            "from 1.19 on by their own user's alone",
+            qdrant=version,
         )
 
 
