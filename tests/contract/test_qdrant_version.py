@@ -10,7 +10,6 @@ from structlog.testing import capture_logs
 from stores.errors import StoreMismatch
 from stores.qdrant_server import require_version
 
-
 pytestmark = pytest.mark.anyio
 
 
