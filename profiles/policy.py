@@ -107,7 +107,7 @@ class Policy:
     """
 
     half_life_s: float = 30 * DAY_S
-    half_rank: float = 20.0
+    half_rank: float = 10.0
     kept: int = 512
     choice_weight: float = 0.5
     actions: Mapping[str, ActionRule] = field(default_factory=lambda: _DEFAULT_ACTIONS)
@@ -140,8 +140,8 @@ def load_policy(text: str) -> Policy:
 
     An `[actions.NAME]` table replaces that action's rule; others stay.
 
-    >>> load_policy('half_rank = 10.0').half_rank
-    10.0
+    >>> load_policy('half_rank = 5.0').half_rank
+    5.0
 
     Raises:
         PolicyError: not TOML, an unknown key, or a value out of range.

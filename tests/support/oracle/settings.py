@@ -9,7 +9,7 @@ class Settings:
     """Seconds are event time; the rest are counts or weights."""
 
     half_life_s: float = 2_592_000.0
-    half_rank: float = 20.0
+    half_rank: float = 10.0
     kept: int = 512
     choice_weight: float = 0.5
     popularity_half_life_s: float = 604_800.0

@@ -63,8 +63,8 @@ def test_a_port_in_use_is_noticed_before_anything_starts(tmp_path: Path) -> None
 def test_the_policy_is_read_from_its_file(tmp_path: Path) -> None:
     path = tmp_path / "policy.toml"
     assert read_policy(Settings()) is DEFAULT_POLICY
-    path.write_text("half_rank = 10.0")
-    assert read_policy(Settings(policy=path)).half_rank == 10.0
+    path.write_text("half_rank = 5.0")
+    assert read_policy(Settings(policy=path)).half_rank == 5.0
     path.write_text("half_rank = -1.0")
     with pytest.raises(PolicyError):
         read_policy(Settings(policy=path))

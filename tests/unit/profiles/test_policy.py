@@ -62,7 +62,7 @@ def test_every_value_has_a_bounded_weight_and_no_negative_zero(
 def test_a_policy_file_changes_what_it_names() -> None:
     policy = load_policy(
         """
-        half_rank = 10
+        half_rank = 5
         kept = 64
         [actions.wink]
         weight = 0.7
@@ -73,7 +73,7 @@ def test_a_policy_file_changes_what_it_names() -> None:
         weight = 0.0
         """
     )
-    assert (policy.half_rank, policy.kept) == (10, 64)
+    assert (policy.half_rank, policy.kept) == (5, 64)
     assert policy.half_life_s == DEFAULT_POLICY.half_life_s
     assert policy.rule("wink").weigh(None) == 0.7
     assert policy.rule("rate").weigh(6.0) == 1.0
