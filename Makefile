@@ -22,8 +22,9 @@ $(VENV)/.dev: $(BIN)/python pyproject.toml clients/python/pyproject.toml constra
 demo: $(VENV)/.demo
 	$(BIN)/strata demo
 
+# Tests wait for servers more than they compute: three processes keep two cores busy.
 test: $(VENV)/.dev
-	$(BIN)/pytest
+	$(BIN)/pytest -n 3 --dist worksteal
 
 # More schedules than CI runs (FROM, SCHEDULES), or one of them in full (SEED).
 simulate: $(VENV)/.dev

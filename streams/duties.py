@@ -239,6 +239,7 @@ class Duties:
         self.ready.clear()
         self._assigned = frozenset()
         await self.guard(self.profiles.release)
+        await self.guard(self._end_if_succeeded)
         self.documents.release()
         await self.statistics.release()
         await self.ownerships.release()
@@ -301,6 +302,17 @@ class Duties:
             await self._start_over()
         except Doubtful as doubt:
             await self._retake(doubt)
+
+    async def _end_if_succeeded(self) -> None:
+        """End a worker whose partitions others took before it gave them up.
+
+        In a rebalance of living members nobody takes a partition before it is given up. Whoever
+        finds a successor has stood still for longer than its session, and may go on being slow.
+
+        Raises:
+            Fenced: a partition that is held here has a newer owner.
+        """
+        await self.ownerships.confirm(tuple(self.ownerships.held))
 
     async def _retake(self, doubt: Doubtful) -> None:
         """Start over from what is committed, under new tokens; waits until the store answers."""

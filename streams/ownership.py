@@ -121,6 +121,7 @@ class Ownerships:
 
         Raises:
             Fenced: another worker took it at the same moment.
+            PartitionLost: the group has moved on without this worker.
             TopicRecreated, HistoryGone: see there; an operator has to decide.
         """
         async with self._taking:
@@ -128,6 +129,7 @@ class Ownerships:
             return held if held is not None else await self._take(partition)
 
     async def _take(self, partition: int) -> Control:
+        await self._require_membership(partition)
         control = await until_available(partial(self._control.take, partition, self._nonce))
         await self._align(control)
         known = self._known()
@@ -180,6 +182,22 @@ class Ownerships:
         await self.bookmark(
             partition, {_BOOKMARK + topic: offset for topic, offset in offsets.items()}
         )
+
+    async def _require_membership(self, partition: int) -> None:
+        """Commit what is committed, as only members of the group's present generation may.
+
+        A worker that stood still past its session still believes in its assignment; were it
+        to take a partition, it would end the one that reads it now.
+
+        Raises:
+            PartitionLost: this worker is no such member.
+        """
+        place = (USER_TOPICS[0], partition)
+        consumer = self._consumer()
+        committed = (await consumer.committed_offsets([place]))[place]
+        if committed is None:
+            committed, _ = (await consumer.end_offsets([place]))[place]
+        await consumer.commit_offsets({place: committed})
 
     async def _align(self, control: Control) -> None:
         consumer = self._consumer()

@@ -127,7 +127,7 @@ async def test_a_server_that_would_ignore_conditions_is_refused(
     import uvicorn
     from qdrant_server.engine import Engine
 
-    monkeypatch.setattr(rest, "VERSION", "1.18.3")
+    monkeypatch.setattr(rest, "VERSION", "1.16.3")
     server = uvicorn.Server(
         uvicorn.Config(
             rest.rest_application(Engine(tmp_path)), port=0, log_level="warning", lifespan="off"
@@ -137,7 +137,7 @@ async def test_a_server_that_would_ignore_conditions_is_refused(
     while not server.started:  # noqa: ASYNC110 -- uvicorn has no event for it
         await asyncio.sleep(0.01)
     port = server.servers[0].sockets[0].getsockname()[1]
-    with pytest.raises(StoreMismatch, match=r"1\.18\.3 ignores conditions"):
+    with pytest.raises(StoreMismatch, match=r"1\.16\.3 ignores conditions"):
         await open_profile_stores(
             f"http://127.0.0.1:{port}?grpc_port=0", namespace="t", dimension=4
         )

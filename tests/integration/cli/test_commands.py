@@ -79,7 +79,7 @@ def test_a_healthy_stack_has_nothing_wrong(standing: Strata) -> None:
     assert examined.returncode == 0, examined.stdout
     findings = {row["about"]: row for row in json.loads(examined.stdout)}
     assert findings["lag"]["found"] == "every record has been taken in"
-    assert "11 exist" in findings["topics"]["found"]
+    assert "12 exist" in findings["topics"]["found"]
     assert findings["topic settings"]["verdict"] == "ok"
 
 
