@@ -8,11 +8,13 @@ from aiokafka.errors import KafkaConnectionError
 from fastapi import FastAPI
 
 from cli.composition import Addresses, OpenStores
+from cli.declarations import read_policy
 from cli.errors import CommandFailed
 from cli.settings import Settings
 from lookup.ingest import Ingest
 from lookup.ingest_kafka import KafkaEventLog
 from lookup.own_writes import OwnWrites
+from lookup.persons import Persons
 from lookup.queries import Lookup
 from lookup.routes_documents import Documents
 from lookup.service import create_app
@@ -40,6 +42,12 @@ async def service_opened(
         cache=stores.redis.cache,
         partitions=settings.partitions,
     )
+    persons = Persons(
+        users=stores.profiles.users,
+        items=stores.profiles.items,
+        passages=stores.profiles.passages,
+        policy=read_policy(settings),
+    )
     async with AsyncExitStack() as opened:
         ingest = None
         if addresses.kafka_bootstrap:
@@ -49,7 +57,9 @@ async def service_opened(
                 partitions=settings.partitions,
                 now_ms=lambda: time.time_ns() // 1_000_000,
             )
-        yield create_app(lookup, own_writes=own_writes, ingest=ingest, documents=documents)
+        yield create_app(
+            lookup, own_writes=own_writes, ingest=ingest, documents=documents, persons=persons
+        )
 
 
 async def _log_opened(opened: AsyncExitStack, bootstrap: str) -> KafkaEventLog:

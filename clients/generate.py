@@ -18,6 +18,7 @@ from typing import Any, Final
 from lookup.contexts import Contexts
 from lookup.ingest import EventLog, Ingest
 from lookup.ingest_checking import EventRecord
+from lookup.persons import Persons
 from lookup.queries import Lookup
 from lookup.retrieval import Retrieval
 from lookup.routes_documents import Documents
@@ -25,6 +26,7 @@ from lookup.service import create_app
 from lookup.templates import Templates
 from profiles.documents.context import UpperBound
 from profiles.norms import NO_NORMS
+from profiles.policy import DEFAULT_POLICY
 from stores.answers import MemoryAnswerStore
 from stores.items import PointItemStore, item_collection
 from stores.memory import MemoryPoints
@@ -93,12 +95,8 @@ def openapi_document() -> _Schema:
         aggregates=MemoryAggregateStore(partitions=1),
     )
     ingest = Ingest(log=_Nowhere(), answers=MemoryAnswerStore(), partitions=1, now_ms=lambda: 0)
-    retrieval = Retrieval(
-        lookup=lookup,
-        users=users,
-        items=items,
-        passages=PointPassageStore(MemoryPoints(passage_collection(1))),
-    )
+    passages = PointPassageStore(MemoryPoints(passage_collection(1)))
+    retrieval = Retrieval(lookup=lookup, users=users, items=items, passages=passages)
     contexts = Contexts(
         lookup=lookup,
         retrieval=retrieval,
@@ -107,7 +105,8 @@ def openapi_document() -> _Schema:
         norms=NO_NORMS,
     )
     documents = Documents(retrieval=retrieval, contexts=contexts)
-    return create_app(lookup, documents=documents, ingest=ingest).openapi()
+    persons = Persons(users=users, items=items, passages=passages, policy=DEFAULT_POLICY)
+    return create_app(lookup, documents=documents, ingest=ingest, persons=persons).openapi()
 
 
 def answers_module(document: _Schema) -> str:

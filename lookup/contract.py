@@ -70,7 +70,8 @@ def _add_examples(document: dict[str, Any]) -> None:
             continue
         if example.request is not None:
             operation["requestBody"]["content"][_JSON]["example"] = example.request
-        operation["responses"][str(example.status)]["content"][_JSON]["example"] = example.response
+        (content,) = operation["responses"][str(example.status)]["content"].values()
+        content["example"] = example.response
 
 
 def _tidy(document: dict[str, Any]) -> None:

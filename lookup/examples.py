@@ -265,6 +265,11 @@ EXAMPLES: Final[Mapping[tuple[str, str], Example]] = {
         status=202,
         response={"accepted": 1, "token": encode_token({(INTERACTIONS, 3): 1042})},
     ),
+    ("get", "/v1/users/{user_id}/export"): Example(
+        response='{"event_id":"exported:1a2b3c4d","occurred_at":"2025-03-01T12:00:00.000Z",'
+        '"tenant":"default","type":"interaction","user_id":"anna","item_id":"emma",'
+        '"action":"rate","value":5.0}\n'
+    ),
     ("get", "/livez"): Example(response={"live": True}),
     ("get", "/readyz"): Example(
         response={

@@ -22,10 +22,12 @@ from lookup.metrics import HttpMetrics, Measured
 from lookup.options import MOST_LISTED
 from lookup.own_writes import OwnWrites
 from lookup.paging import page_of_personas
+from lookup.persons import Persons
 from lookup.problems import answer_with_problems
 from lookup.queries import Lookup
 from lookup.request_ids import RequestIds
 from lookup.routes_documents import Documents, document_routes
+from lookup.routes_persons import person_routes
 from schemas.decoded import Choice
 from schemas.views import (
     PersonasView,
@@ -224,6 +226,7 @@ def create_app(
     own_writes: OwnWrites | None = None,
     ingest: Ingest | None = None,
     documents: Documents | None = None,
+    persons: Persons | None = None,
 ) -> FastAPI:
     """The HTTP service over `lookup`, which stays the caller's to close.
 
@@ -233,6 +236,7 @@ def create_app(
 
     Args:
         documents: Answers what users wrote; without them there are no routes for it.
+        persons: Answers what people may ask of their own data; likewise.
         own_writes: Lets reads wait for a position token; without it they are refused one.
     """
     app = FastAPI(
@@ -253,6 +257,8 @@ def create_app(
     app.include_router(_probes)
     if documents is not None:
         app.include_router(document_routes(documents))
+    if persons is not None:
+        app.include_router(person_routes(persons))
     if ingest is not None:
         app.include_router(ingest_routes(ingest, counted=metrics.count_ingested))
     # The last one added is the first to see a request.

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from profiles.entries import SUPERSEDES, TEXT, entry
-from profiles.ids import action_code, event_hash, item_key
+from profiles.ids import action_code, event_hash, item_key, text_key
 from profiles.policy import Policy
 from profiles.state import CONSENTED, AttributeValue, DataType, Scalar
 from schemas import decoded as events
@@ -128,11 +128,13 @@ def _choice(event: events.Preference, policy: Policy, time_ms: int, identity: in
     rows: list[Row] = []
     for side, signed in ((event.chosen, weight), (event.rejected, 0.0 - weight)):
         named = side.item_id
+        tenant = event.tenant
+        key = item_key(tenant, named) if named is not None else text_key(tenant, side.text or "")
         rows.append(
             entry(
                 time_ms=time_ms,
                 event=identity,
-                item=item_key(event.tenant, named if named is not None else side.text or ""),
+                item=key,
                 weight=signed,
                 action=action,
                 flags=0 if named is not None else TEXT,

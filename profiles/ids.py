@@ -9,7 +9,17 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
 
-__all__ = ["DRAWS", "action_code", "draw_of", "event_hash", "item_key", "user_key"]
+__all__ = [
+    "DRAWS",
+    "action_code",
+    "draw_of",
+    "event_hash",
+    "exported_event",
+    "exported_text",
+    "item_key",
+    "text_key",
+    "user_key",
+]
 
 DRAWS: Final = 2**32
 """Draws are below this."""
@@ -54,13 +64,57 @@ def item_key(tenant: str, item_id: str) -> int:
     return int.from_bytes(_digest(8, b"strata-item", tenant, item_id), "little")
 
 
+_EXPORTED: Final = "exported:"
+_EVENT_DIGITS: Final = 8
+_TEXT_DIGITS: Final = 16
+
+
+def _of_export(text: str, digits: int) -> int | None:
+    """The hash that an exported name stands for; None for every other name."""
+    code = text[len(_EXPORTED) :]
+    if len(code) != digits or not set(code) <= set("0123456789abcdef"):
+        return None
+    return int(code, 16)
+
+
 def event_hash(event_id: str) -> int:
     """32-bit hash of an event id, in [0, 2**32).
 
     An entry is identified by this *and* its time, item, weight and action, so a
     collision needs all of them equal.
+
+    Ids are not kept. An exported event therefore carries its hash as its id
+    (`exported_event`), and reading it back changes nothing.
+
+    >>> event_hash(exported_event(event_hash("e-81"))) == event_hash("e-81")
+    True
     """
+    if event_id.startswith(_EXPORTED) and (code := _of_export(event_id, _EVENT_DIGITS)) is not None:
+        return code
     return int.from_bytes(_digest(4, b"strata-event", event_id), "little")
+
+
+def exported_event(event: int) -> str:
+    """An event id whose `event_hash` is `event`."""
+    return f"{_EXPORTED}{event:0{_EVENT_DIGITS}x}"
+
+
+def text_key(tenant: str, text: str) -> int:
+    """64-bit identity of a text in a preference, in [0, 2**64); never an item's key to anybody.
+
+    Texts are not kept, so an exported one is written as its key (`exported_text`).
+
+    >>> text_key("a", exported_text(text_key("a", "longer"))) == text_key("a", "longer")
+    True
+    """
+    if text.startswith(_EXPORTED) and (code := _of_export(text, _TEXT_DIGITS)) is not None:
+        return code
+    return item_key(tenant, text)
+
+
+def exported_text(key: int) -> str:
+    """A text whose `text_key` is `key`, for every tenant."""
+    return f"{_EXPORTED}{key:0{_TEXT_DIGITS}x}"
 
 
 @lru_cache(maxsize=1 << 12)

@@ -172,19 +172,25 @@ class PointPassageStore(PassageStore):
     async def latest(
         self, tenant: str, user: bytes, *, after_ms: int | None = None, limit: int
     ) -> list[Passage]:
+        passages = await self._all(_with_text(tenant, user, after_ms))
+        passages.sort(key=lambda one: (one.version, one.document_id, -one.index), reverse=True)
+        return passages[:limit]
+
+    async def written(self, tenant: str, user: bytes) -> list[Passage]:
+        passages = await self._all(_of_user(tenant, user))
+        return sorted(passages, key=lambda one: (one.version, one.document_id, one.index))
+
+    async def _all(self, where: Where) -> list[Passage]:
+        """Those of their head's version, in no order."""
         found: list[Stored] = []
         start: PointId | None = None
         while True:
-            page, start = await self._points.scroll(
-                _with_text(tenant, user, after_ms), start=start, limit=_PAGE, vectors=False
-            )
+            page, start = await self._points.scroll(where, start=start, limit=_PAGE, vectors=False)
             found += page
             if start is None:
                 break
         heads = await self._heads(found)
-        passages = [_passage(point) for point in found if _is_of_its_head(point, heads)]
-        passages.sort(key=lambda one: (one.version, one.document_id, -one.index), reverse=True)
-        return passages[:limit]
+        return [_passage(point) for point in found if _is_of_its_head(point, heads)]
 
     async def sample(self, tenant: str, *, limit: int) -> list[tuple[bytes, str]]:
         # Ids are hashes, so the first of them are drawn at random, and stay the same draw.

@@ -1,4 +1,4 @@
-"""`strata profile`, `rank`, `personas`, `statistics`."""
+"""`strata profile`, `rank`, `personas`, `statistics`, `export`."""
 
 from typing import Annotated
 
@@ -22,6 +22,7 @@ def register(app: typer.Typer) -> None:
     app.command()(rank)
     app.command()(personas)
     app.command()(statistics)
+    app.command()(export)
 
 
 def profile(
@@ -110,3 +111,14 @@ def statistics(
     with asked(url, tenant=tenant) as asker:
         answer = asker.get("statistics", params=params)
     show(answer, StatisticsView, render_statistics, as_json=json)
+
+
+def export(user: User, *, tenant: Tenant = "default", url: Url = None) -> None:
+    """Everything that is kept of a user, as JSON lines that `strata publish` reads back."""
+    import sys
+
+    from cli.reading import asked
+
+    with asked(url, tenant=tenant) as asker:
+        lines = asker.get("users", user, "export")
+    sys.stdout.write(lines)

@@ -179,6 +179,13 @@ class PassageStore(Protocol):
         """Up to `limit` of a user's passages with text, the newest versions first."""
         ...
 
+    async def written(self, tenant: str, user: bytes) -> list[Passage]:
+        """All passages of a user's documents, heads of empty ones included.
+
+        By event time, document and place in it.
+        """
+        ...
+
     async def sample(self, tenant: str, *, limit: int) -> list[tuple[bytes, str]]:
         """(user key, text) of a random sample of the tenant's passages: for counting words.
 

@@ -31,6 +31,7 @@ CALLS: dict[tuple[str, str], _calls.Call[Any]] = {
     ("get", "/v1/statistics"): _calls.statistics(None, most=1),
     ("get", "/v1/items/{item_id}/similar"): _calls.similar_items("emma", limit=1),
     ("get", "/v1/users/{user_id}/similar"): _calls.similar_users("anna", limit=1),
+    ("get", "/v1/users/{user_id}/export"): _calls.export("anna"),
     ("post", "/v1/events"): _calls.publishing([[]], None)[0],
     ("get", "/livez"): _calls.live(),
     ("get", "/readyz"): _calls.ready(),
@@ -111,6 +112,7 @@ def test_a_client_without_an_event_loop_asks_everything(service_url: str) -> Non
         assert strata.statistics("p1").persona == "p1"
         assert strata.similar_items("moby", limit=2).items[0].item_id == "typee"
         assert strata.similar_users("ishmael").known
+        assert b'"item_id":"moby"' in strata.export("ishmael")
         assert strata.retrieve("ishmael", "whales", limit=2, half_life_s=60.0).passages == ()
         filters = Filters(kind="review", since="2024-01-01T00:00:00Z")
         assert strata.retrieve("ishmael", "whales", filters=filters).known

@@ -14,7 +14,9 @@ from lookup.errors import EventsNotTaken
 from lookup.ingest import EventLog, Ingest
 from lookup.ingest_checking import EventRecord
 from lookup.own_writes import OwnWrites
+from lookup.persons import Persons
 from lookup.service import create_app
+from profiles.policy import DEFAULT_POLICY
 from profiles.ports import Control
 from schemas.json_values import Json
 from schemas.topics import USER_TOPICS
@@ -87,13 +89,20 @@ class Publishing:
 
     def app(self) -> FastAPI:
         lookup = self.world.lookup()
+        passages = PointPassageStore(MemoryPoints(passage_collection(DIMENSION)))
         return create_app(
             lookup,
             documents=documents_over(
                 lookup,
                 users=self.world.users,
                 items=self.world.items,
-                passages=PointPassageStore(MemoryPoints(passage_collection(DIMENSION))),
+                passages=passages,
+            ),
+            persons=Persons(
+                users=self.world.users,
+                items=self.world.items,
+                passages=passages,
+                policy=DEFAULT_POLICY,
             ),
             own_writes=OwnWrites(
                 control=self.control,

@@ -223,6 +223,10 @@ class AsyncStrata:
         call = _calls.similar_users(user_id, limit=limit)
         return await self._ask(knowing(call, at_least, self._session))
 
+    async def export(self, user_id: str, *, at_least: str | None = None) -> bytes:
+        """Everything that is kept of a user, as events in JSON lines."""
+        return await self._ask(knowing(_calls.export(user_id), at_least, self._session))
+
     async def live(self) -> bool:
         """The service answers."""
         return await self._ask(_calls.live())

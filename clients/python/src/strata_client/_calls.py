@@ -235,6 +235,10 @@ def similar_users(user_id: str, *, limit: int) -> Call[answers.SimilarUsers]:
     return _asked("users", user_id, "similar", kind=answers.SimilarUsers, limit=limit)
 
 
+def export(user_id: str) -> Call[bytes]:
+    return Call(method="GET", path=f"/v1/users/{quote(user_id, safe='')}/export", decode=bytes)
+
+
 class _Live(msgspec.Struct):
     live: bool
 

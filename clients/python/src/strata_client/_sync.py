@@ -218,6 +218,10 @@ class Strata:
         call = _calls.similar_users(user_id, limit=limit)
         return self._ask(knowing(call, at_least, self._session))
 
+    def export(self, user_id: str, *, at_least: str | None = None) -> bytes:
+        """Everything that is kept of a user, as events in JSON lines."""
+        return self._ask(knowing(_calls.export(user_id), at_least, self._session))
+
     def live(self) -> bool:
         """The service answers."""
         return self._ask(_calls.live())
