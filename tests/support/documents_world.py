@@ -40,7 +40,7 @@ def document(
     kind: str | None = None,
     about: tuple[str, ...] = (),
 ) -> Document:
-    identity = event_id or f"{user_id}/{document_id}/{at_ms}"
+    identity = event_id or f"{user_id}/{document_id}/{at_ms}/{text}/{kind}/{about}"
     return Document(tenant, identity, at_ms, user_id, document_id, text, title, kind, about)
 
 
