@@ -173,11 +173,48 @@ _CONTEXT: Final[dict[str, Json]] = {
     **_FRESH,
 }
 
+_EXPLANATION: Final[dict[str, Json]] = {
+    "tenant": "default",
+    "user_id": "anna",
+    "known": True,
+    "half_life_s": 2592000.0,
+    "half_rank": 10.0,
+    "policy_half_life_s": 2592000.0,
+    "policy_half_rank": 10.0,
+    "space": 4,
+    "persona": "p7",
+    "evidence": _EVIDENCE,
+    "weights": _WEIGHTS,
+    "events": [
+        {
+            "item": _EMMA,
+            "action": "rate",
+            "at": "2025-03-01T12:00:00.000Z",
+            "data_type": "interactions",
+            "weight": 1.0,
+            "decay": 1.0,
+            "worth": 1.0,
+            "share": 0.15,
+            "counts": True,
+        }
+    ],
+    "items": [
+        {
+            "item_id": "persuasion",
+            "title": "Persuasion",
+            "score": 0.71,
+            "moved_by": [{"event": 0, "part": 0.42}],
+        }
+    ],
+    **_FRESH,
+}
+
 EXAMPLES: Final[Mapping[tuple[str, str], Example]] = {
     ("get", "/v1/profiles/{user_id}"): Example(response=_PROFILE),
     ("post", "/v1/profiles:batchGet"): Example(
         request={"user_ids": ["anna"]}, response={"profiles": [_PROFILE]}
     ),
+    ("get", "/v1/profiles/{user_id}/explanation"): Example(response=_EXPLANATION),
     ("post", "/v1/rank"): Example(
         request={"user_id": "anna", "limit": 1, "exclude_seen": True}, response=_RANKING
     ),

@@ -36,6 +36,7 @@ from schemas.views import (
 
 __all__ = [
     "Asked",
+    "action_names",
     "advantage_view",
     "evidence_view",
     "popular_views",
@@ -117,7 +118,7 @@ def profile_view(
     likes: list[InterestView] = []
     dislikes: list[InterestView] = []
     if profile is not None:
-        names = _action_names(profile, policy)
+        names = action_names(profile, policy)
         for interest in sorted(profile.interests, key=lambda known: -abs(known.worth)):
             item = items.get(interest.item)
             if item is not None and interest.worth:
@@ -155,7 +156,7 @@ def _as_of(profile: CachedProfile | None, everybody: StatisticsSnapshot | None) 
     return None if everybody is None else rfc3339(everybody.as_of_ms)
 
 
-def _action_names(profile: CachedProfile, policy: Policy) -> dict[int, str]:
+def action_names(profile: CachedProfile, policy: Policy) -> dict[int, str]:
     """Name of each action code. A user's own totals name actions that the policy does not."""
     own = [name.partition("/")[2] for name in profile.totals]
     return {action_code(action): action for action in (*own, *policy.actions)}

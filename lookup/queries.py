@@ -5,6 +5,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 
 from lookup.declared import DeclaredReader
+from lookup.explanations import ExplainQuestion, Explanations
 from lookup.footing import (
     Footing,
     find_footing,
@@ -36,6 +37,7 @@ from profiles.ports import (
 )
 from profiles.queries import Level
 from schemas.decoded import Choice
+from schemas.explanation_views import ExplanationView
 from schemas.snapshots import CachedProfile
 from schemas.views import (
     PersonasView,
@@ -138,6 +140,15 @@ class Lookup:
             declared=self._declared,
             norms=norms,
         )
+        self._explanations = Explanations(
+            users=self._users,
+            items=self._items,
+            published=self._published,
+            personas=personas,
+            aggregates=aggregates,
+            policy=policy,
+            options=options,
+        )
         self._similarity = Similarity(
             user_store=users,
             item_store=items,
@@ -163,6 +174,34 @@ class Lookup:
                     await self._profile_view(Asked(tenant=tenant, user_id=user_id), profile)
                     for user_id, profile in zip(user_ids, found, strict=True)
                 ]
+            )
+        )
+
+    async def explanation(
+        self,
+        tenant: str,
+        user_id: str,
+        *,
+        half_life_s: float | None = None,
+        half_rank: float | None = None,
+        limit: int = 10,
+    ) -> ExplanationView:
+        """What each event is still worth and what it moved, by the real projection.
+
+        Args:
+            half_life_s, half_rank: To see what others than the policy's would change; > 0.
+            limit: Longest list of items, in [1, 100].
+        """
+        require_name("tenant", tenant)
+        require_name("user_id", user_id)
+        require_listed("limit", limit)
+        return await self._explanations.answer(
+            ExplainQuestion(
+                tenant=tenant,
+                user_id=user_id,
+                half_life_s=half_life_s,
+                half_rank=half_rank,
+                limit=limit,
             )
         )
 

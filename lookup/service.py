@@ -27,6 +27,7 @@ from lookup.problems import answer_with_problems
 from lookup.queries import Lookup
 from lookup.request_ids import RequestIds
 from lookup.routes_documents import Documents, document_routes
+from lookup.routes_explanations import explanation_routes
 from lookup.routes_persons import person_routes
 from schemas.decoded import Choice
 from schemas.views import (
@@ -253,6 +254,8 @@ def create_app(
     app.state.lookup = lookup
     app.state.own_writes = own_writes
     app.state.metrics = metrics
+    # Before the profile's route, with whose path its own begins.
+    app.include_router(explanation_routes())
     app.include_router(_questions)
     app.include_router(_probes)
     if documents is not None:

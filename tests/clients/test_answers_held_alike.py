@@ -19,6 +19,9 @@ from strata_client.positions import token_of
 ROOT = Path(__file__).resolve().parents[2]
 CALLS: dict[tuple[str, str], _calls.Call[Any]] = {
     ("get", "/v1/profiles/{user_id}"): _calls.profile("anna"),
+    ("get", "/v1/profiles/{user_id}/explanation"): _calls.explanation(
+        "anna", half_life_s=60.0, half_rank=None, limit=1
+    ),
     ("post", "/v1/profiles:batchGet"): _calls.profiles(["anna"]),
     ("post", "/v1/rank"): _calls.rank("anna", limit=1, exclude_seen=True),
     ("post", "/v1/score"): _calls.score("anna", items=["emma"], pairs=[]),
@@ -104,6 +107,8 @@ def test_a_client_without_an_event_loop_asks_everything(service_url: str) -> Non
             "nobody",
         ]
         assert strata.profile("a/b c?%é").known
+        explanation = strata.explanation("ishmael", half_life_s=60.0)
+        assert (explanation.half_life_s, len(explanation.events)) == (60.0, 2)
         assert len(strata.rank("ishmael", limit=2).items) == 2
         assert [one.id for one in strata.personas(limit=2).personas] == ["p3", "p4"]
         assert [one.id for one in strata.all_personas()] == ["p3", "p4", "p1"]
@@ -138,6 +143,7 @@ async def test_a_client_with_an_event_loop_asks_everything(strata: AsyncStrata) 
         strata.personas,
         strata.statistics,
         lambda: strata.rank("ishmael"),
+        lambda: strata.explanation("ishmael"),
         lambda: strata.persona("p1"),
         lambda: strata.retrieve("ishmael", "whales"),
         lambda: strata.context("ishmael", token_budget=100),
@@ -174,6 +180,7 @@ async def test_a_token_may_be_given_to_each_read_about_users(strata: AsyncStrata
     assert (await strata.profile("ishmael", at_least=token)).known
     assert len(await strata.profiles(["x"], at_least=token)) == 1
     assert (await strata.rank("ishmael", at_least=token)).known
+    assert (await strata.explanation("ishmael", at_least=token)).known
     assert (await strata.similar_users("ishmael", at_least=token)).known
 
 

@@ -27,6 +27,7 @@ async def test_reads_of_a_session_wait_for_its_writes(
         session.profile("anna"),
         session.profiles(["anna"]),
         session.rank("anna"),
+        session.explanation("anna"),
         session.similar_users("anna"),
         session.quick_profile("anna"),
     ):

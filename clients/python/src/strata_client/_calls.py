@@ -31,6 +31,7 @@ __all__ = [
     "answer_of",
     "batches_of",
     "context",
+    "explanation",
     "listed",
     "live",
     "persona",
@@ -70,7 +71,7 @@ class Call(Generic[T]):
     method: str
     path: str
     decode: Callable[[bytes], T]
-    params: Mapping[str, str | int] = field(default_factory=dict)
+    params: Mapping[str, str | float] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes | None = None
     expected: frozenset[int] = _OK
@@ -149,6 +150,20 @@ def unanswered(error: httpx.TransportError, url: httpx.URL) -> Unreachable:
 
 def profile(user_id: str) -> Call[answers.Profile]:
     return _asked("profiles", user_id, kind=answers.Profile)
+
+
+def explanation(
+    user_id: str, *, half_life_s: float | None, half_rank: float | None, limit: int
+) -> Call[answers.Explanation]:
+    return _asked(
+        "profiles",
+        user_id,
+        "explanation",
+        kind=answers.Explanation,
+        half_life_s=half_life_s,
+        half_rank=half_rank,
+        limit=limit,
+    )
 
 
 def profiles(user_ids: Sequence[str]) -> Call[answers.Profiles]:
@@ -260,7 +275,7 @@ def ready() -> Call[answers.Readiness]:
     )
 
 
-def _asked(*path: str, kind: type[T], **params: str | int | None) -> Call[T]:
+def _asked(*path: str, kind: type[T], **params: str | float | None) -> Call[T]:
     return Call(
         method="GET",
         path="/v1/" + "/".join(quote(part, safe="") for part in path),

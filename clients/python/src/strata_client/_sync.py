@@ -120,6 +120,26 @@ class Strata:
             found.extend(answer.profiles)
         return tuple(found)
 
+    def explanation(
+        self,
+        user_id: str,
+        *,
+        half_life_s: float | None = None,
+        half_rank: float | None = None,
+        limit: int = 10,
+        at_least: str | None = None,
+    ) -> answers.Explanation:
+        """What each event of a user is still worth, and which items it moved them towards.
+
+        Args:
+            half_life_s, half_rank: To see what others than the service's would change.
+            limit: Longest list of items, in [1, 100].
+        """
+        call = _calls.explanation(
+            user_id, half_life_s=half_life_s, half_rank=half_rank, limit=limit
+        )
+        return self._ask(knowing(call, at_least, self._session))
+
     def rank(
         self,
         user_id: str,

@@ -15,8 +15,10 @@ __all__ = [
     "Context",
     "ContextLine",
     "DeclaredMembership",
+    "EventEvidence",
     "Evidence",
     "EvidenceByLayer",
+    "Explanation",
     "FoundItem",
     "Interest",
     "ItemTrend",
@@ -24,6 +26,8 @@ __all__ = [
     "Language",
     "Learned",
     "Membership",
+    "MovedBy",
+    "MovedItem",
     "NamedItem",
     "Norm",
     "PairScore",
@@ -401,17 +405,88 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     space: int = 0
 
 
-class Profiles(msgspec.Struct, frozen=True, kw_only=True):
-    """In the order asked."""
-
-    profiles: tuple[Profile, ...]
-
-
 class NamedItem(msgspec.Struct, frozen=True, kw_only=True):
     """An item; `title` is null while it has none."""
 
     item_id: str
     title: str | None
+
+
+class EventEvidence(msgspec.Struct, frozen=True, kw_only=True):
+    """One event of the user that still counts, or waits to.
+
+    Attributes:
+        item: Null where it is about a text.
+        weight: By the policy, signed; `worth` is what `decay` leaves of it.
+        share: Of the whole mass, |worth| of all events that count.
+        counts: False while its item is not described: it moves nothing yet.
+    """
+
+    item: NamedItem | None
+    action: str
+    at: str
+    data_type: str
+    weight: float
+    decay: float
+    worth: float
+    share: float
+    counts: bool
+
+
+class MovedBy(msgspec.Struct, frozen=True, kw_only=True):
+    """An event's part in how near an item is; `event` is its place in `events`, from 0."""
+
+    event: int
+    part: float
+
+
+class MovedItem(msgspec.Struct, frozen=True, kw_only=True):
+    """An item and the events that moved the user towards it, or away.
+
+    `score` is the dot product of the user's direction and the item's vector: the parts of all
+    events sum to it. `moved_by` are the largest, either way.
+    """
+
+    item_id: str
+    title: str | None
+    score: float
+    moved_by: tuple[MovedBy, ...]
+
+
+class Explanation(msgspec.Struct, frozen=True, kw_only=True):
+    """A user's own layer taken apart, as it is or as it would be with other half-lives.
+
+    Attributes:
+        half_life_s, half_rank: What the answer was computed with: seconds, and later events, in
+            which evidence halves. `policy_half_life_s` and `policy_half_rank` are in force.
+        space: Version of the item space it was computed in; 0 for that of item texts.
+        persona: Nearest to this direction of those that are shown; null without one.
+        weights: By this evidence alone; a learned model weighs in more.
+        events: Newest first. What was superseded or has been forgotten is not there.
+        items: Nearest first, of those the user has had nothing to do with.
+    """
+
+    tenant: str
+    user_id: str
+    known: bool
+    half_life_s: float
+    half_rank: float
+    policy_half_life_s: float
+    policy_half_rank: float
+    space: int
+    persona: str | None
+    evidence: Evidence
+    weights: Weights
+    events: tuple[EventEvidence, ...]
+    items: tuple[MovedItem, ...]
+    stale: bool
+    stale_because: tuple[str, ...]
+
+
+class Profiles(msgspec.Struct, frozen=True, kw_only=True):
+    """In the order asked."""
+
+    profiles: tuple[Profile, ...]
 
 
 class Reason(msgspec.Struct, frozen=True, kw_only=True):
