@@ -9,8 +9,11 @@ from lookup.errors import PortInUse, TemplateUnusable, TokenizerMissing
 from profiles.policy import PolicyError
 from profiles.ports import Fenced, StoreUnavailable
 from profiles.rules import DeclarationError
+from stores.archive import UnusableArchive
 from stores.errors import StoreInUse, StoreMismatch, UnknownStore
+from streams.backup import NotEmpty
 from streams.embedding import EmbeddingModelMissing
+from streams.offsets import GroupAtWork
 from streams.topics import PartitionCountMismatch, TopicsUnavailable
 
 __all__ = ["line_of", "record_bug"]
@@ -38,6 +41,9 @@ def line_of(error: BaseException) -> str | None:
             | StoreInUse()
             | UnknownStore()
             | TopicsUnavailable()
+            | UnusableArchive()
+            | NotEmpty()
+            | GroupAtWork()
         ):
             return str(error)
         case Fenced():

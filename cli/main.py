@@ -9,6 +9,7 @@ import typer
 from typer.exceptions import TyperException
 
 from cli.commands import (
+    backup,
     context,
     dead_letters,
     demo,
@@ -66,6 +67,7 @@ for part in (
     reading,
     context,
     dead_letters,
+    backup,
     doctor,
     evaluate,
     report,

@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import tempfile
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -12,9 +12,11 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Final
 
+from cli.backing_up import back_up
 from cli.composition import (
     Addresses,
     LocalServers,
+    OpenStores,
     compose_documents,
     compose_lookup,
     compose_worker,
@@ -22,6 +24,7 @@ from cli.composition import (
     stores_opened,
     vector_dimension,
 )
+from cli.control import Progress, control_opened
 from cli.declarations import read_declarations
 from cli.errors import CommandFailed
 from cli.query_vectors import QueryVectors, already_loaded
@@ -135,7 +138,11 @@ async def everything_running(
             declarations=declarations,
             embed=QueryVectors(already_loaded(embedder)),
         )
-        async with service_opened(settings, addresses, stores, lookup, documents=documents) as app:
+        backing_up = partial(_backed_up, settings, addresses, stores, dimension=embedder.dimension)
+        async with (
+            service_opened(settings, addresses, stores, lookup, documents=documents) as app,
+            control_opened({"backup": backing_up}) as control,
+        ):
             serving = await serve(app, settings.http_host, settings.http_port)
             stack = RunningStack(
                 pid=os.getpid(),
@@ -147,6 +154,7 @@ async def everything_running(
                 partitions=settings.partitions,
                 group=settings.consumer_group,
                 embedding_model=settings.embedding_model,
+                control=str(control),
             )
             try:
                 async with _supervised(
@@ -160,6 +168,21 @@ async def everything_running(
                 withdraw(servers.directory)
                 await serving.stop()
                 await lookup.close()
+
+
+async def _backed_up(
+    settings: Settings,
+    addresses: Addresses,
+    stores: OpenStores,
+    arguments: Mapping[str, str],
+    progress: Progress,
+    *,
+    dimension: int,
+) -> str:
+    path = Path(arguments["path"])
+    return await back_up(
+        settings, addresses, stores, dimension=dimension, path=path, progress=progress
+    )
 
 
 async def run_worker(

@@ -20,6 +20,7 @@ class RunningStack(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         pid: Of the process that owns the data directory.
         http_url: Of its lookup service.
+        control: Path of the socket by which it can be asked (`cli.control`).
     """
 
     pid: int
@@ -31,6 +32,7 @@ class RunningStack(msgspec.Struct, frozen=True, kw_only=True):
     partitions: int
     group: str
     embedding_model: str
+    control: str = ""
 
 
 _decoder = msgspec.json.Decoder(RunningStack)

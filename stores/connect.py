@@ -3,8 +3,9 @@
 import asyncio
 import math
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
@@ -33,6 +34,7 @@ from stores.qdrant_server import ServerPoints, require_version
 from stores.redis_aggregates import RedisAggregateStore
 from stores.redis_cache import RedisProfileCache
 from stores.redis_connection import RedisConnection
+from stores.redis_erasing import erase_namespace
 from stores.users import PointUserStore, user_collection
 
 __all__ = ["ProfileStores", "RedisStores", "open_profile_stores", "open_redis"]
@@ -67,24 +69,34 @@ _Opener = Callable[[_Request], Awaitable[_Opened]]
 
 @dataclass(frozen=True, slots=True)
 class ProfileStores:
-    """What is kept in Qdrant. `flush` makes embedded storage survive a loss of power."""
+    """What is kept in Qdrant. `flush` makes embedded storage survive a loss of power.
+
+    Attributes:
+        collections: What the stores are written over, by name: to be copied as it is.
+    """
 
     users: UserStore
     items: ItemStore
     control: ControlStore
     personas: PersonaStore
     passages: PassageStore
+    collections: Mapping[str, Points]
     flush: Callable[[], Awaitable[None]]
     close: Callable[[], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
 class RedisStores:
-    """What is kept in Redis: it can be rebuilt, or (answers) is forgotten soon."""
+    """What is kept in Redis: it can be rebuilt, or (answers) is forgotten soon.
+
+    Attributes:
+        erase: Removes all of the namespace; how many keys there were.
+    """
 
     cache: ProfileCache
     aggregates: AggregateStore
     answers: AnswerStore
+    erase: Callable[[], Awaitable[int]]
     close: Callable[[], Awaitable[None]]
 
 
@@ -119,17 +131,18 @@ async def open_profile_stores(
     opener = _PROFILE_STORES.get(scheme)
     if opener is None:
         raise UnknownStore(f"no profile store answers to {qdrant_url!r}")
+    made = [
+        user_collection(space_dimension or dimension),
+        item_collection(dimension),
+        CONTROL_COLLECTION,
+        PERSONA_COLLECTION,
+        passage_collection(dimension),
+    ]
     opened = await opener(
         _Request(
             url=qdrant_url,
             namespace=_checked(namespace),
-            collections=[
-                user_collection(space_dimension or dimension),
-                item_collection(dimension),
-                CONTROL_COLLECTION,
-                PERSONA_COLLECTION,
-                passage_collection(dimension),
-            ],
+            collections=made,
             timeout_s=timeout_s,
         )
     )
@@ -140,6 +153,10 @@ async def open_profile_stores(
         control=PointControlStore(control),
         personas=PointPersonaStore(personas),
         passages=PointPassageStore(passages),
+        collections={
+            collection.name: points
+            for collection, points in zip(made, opened.collections, strict=True)
+        },
         flush=opened.flush,
         close=opened.close,
     )
@@ -163,10 +180,16 @@ async def open_redis(
     _checked(namespace)
     scheme = urlsplit(redis_url).scheme
     if scheme == "memory":
+        cache, aggregates = MemoryProfileCache(), MemoryAggregateStore(partitions=partitions)
+
+        async def forget_all() -> int:
+            return cache.clear() + aggregates.clear()
+
         return RedisStores(
-            cache=MemoryProfileCache(),
-            aggregates=MemoryAggregateStore(partitions=partitions),
+            cache=cache,
+            aggregates=aggregates,
             answers=MemoryAnswerStore(),
+            erase=forget_all,
             close=_nothing,
         )
     if scheme not in {"redis", "rediss", "unix"}:
@@ -181,6 +204,7 @@ async def open_redis(
         cache=RedisProfileCache(connection, namespace=namespace),
         aggregates=RedisAggregateStore(connection, namespace=namespace, partitions=partitions),
         answers=RedisAnswerStore(connection, namespace=namespace),
+        erase=partial(erase_namespace, connection, namespace),
         close=connection.close,
     )
 

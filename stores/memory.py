@@ -196,4 +196,6 @@ def _stored(point: Point, *, vectors: bool, fields: tuple[str, ...] | None = Non
     payload = {
         name: value for name, value in point.payload.items() if fields is None or name in fields
     }
-    return Stored(point.id, payload, point.vector.copy() if vectors else None)
+    if not vectors:
+        return Stored(point.id, payload, None)
+    return Stored(point.id, payload, point.vector.copy(), point.words)

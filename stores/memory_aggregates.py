@@ -29,6 +29,14 @@ class MemoryAggregateStore(AggregateStore):
         self._wanted_epoch = 1
         self._snapshots: dict[str, bytes] = {}
 
+    def clear(self) -> int:
+        """Forget everything, as a store that came back empty; how many snapshots there were."""
+        count = len(self._snapshots)
+        self._partitions = [_Partition() for _ in self._partitions]
+        self._wanted_epoch = 1
+        self._snapshots.clear()
+        return count
+
     async def applied(self, partition: int, users: Sequence[bytes]) -> Applied:
         held = self._at(partition)
         return Applied(

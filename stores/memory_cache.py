@@ -23,3 +23,9 @@ class MemoryProfileCache(ProfileCache):
     async def forget(self, keys: Sequence[bytes]) -> None:
         for key in keys:
             self._views.pop(key, None)
+
+    def clear(self) -> int:
+        """Forget everything; how many views there were."""
+        count = len(self._views)
+        self._views.clear()
+        return count

@@ -154,11 +154,12 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A point as read; `vector` is None when it was not asked for."""
+    """A point as read; `vector` is None when it was not asked for, and `words` are read with it."""
 
     id: PointId
     payload: Payload
     vector: Vector | None
+    words: SparseVector = NO_WORDS
 
 
 @dataclass(frozen=True, slots=True)

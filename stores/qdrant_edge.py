@@ -58,6 +58,7 @@ from profiles.documents.words import SparseVector
 from profiles.ports import Vector
 from stores.errors import StoreFull, StoreMismatch
 from stores.points import (
+    NO_WORDS,
     Above,
     AtMost,
     Collection,
@@ -341,9 +342,16 @@ def _edge_point(point: Point, *, words: bool) -> EdgePoint:
 
 
 def _stored(record: Record | ScoredPoint) -> Stored:
-    dense = record.vector[_UNNAMED] if isinstance(record.vector, dict) else record.vector
-    vector = None if dense is None else np.asarray(dense, np.float32)
-    return Stored(_point_id(record.id), record.payload or {}, vector)
+    held = record.vector if isinstance(record.vector, dict) else {_UNNAMED: record.vector}
+    dense, sparse = held.get(_UNNAMED), held.get(_WORDS)
+    return Stored(
+        _point_id(record.id),
+        record.payload or {},
+        None if dense is None else np.asarray(dense, np.float32),
+        SparseVector(tuple(sparse.indices), tuple(sparse.values))
+        if isinstance(sparse, EdgeSparseVector)
+        else NO_WORDS,
+    )
 
 
 def _filter(where: Where, *, among: Sequence[PointId] | None = None) -> Filter:

@@ -21,6 +21,7 @@ from profiles.documents.words import SparseVector
 from profiles.ports import Vector
 from stores.errors import StoreMismatch
 from stores.points import (
+    NO_WORDS,
     Above,
     AtMost,
     Collection,
@@ -340,9 +341,16 @@ def _point_struct(point: Point, *, words: bool) -> models.PointStruct:
 
 def _stored(record: models.Record | models.ScoredPoint) -> Stored:
     payload: dict[str, PayloadValue] = record.payload or {}
-    dense = record.vector[_UNNAMED] if isinstance(record.vector, dict) else record.vector
-    vector = None if dense is None else np.asarray(dense, np.float32)
-    return Stored(_point_id(record.id), payload, vector)
+    held = record.vector if isinstance(record.vector, dict) else {_UNNAMED: record.vector}
+    dense, sparse = held.get(_UNNAMED), held.get(_WORDS)
+    return Stored(
+        _point_id(record.id),
+        payload,
+        None if dense is None else np.asarray(dense, np.float32),
+        SparseVector(tuple(sparse.indices), tuple(sparse.values))
+        if isinstance(sparse, models.SparseVector)
+        else NO_WORDS,
+    )
 
 
 def _point_id(point_id: models.ExtendedPointId) -> PointId:

@@ -23,7 +23,7 @@ from streams.gate import Gate
 from streams.partitions import partition_of
 from streams.retrying import until_available
 
-__all__ = ["ItemEngine", "subjects_of"]
+__all__ = ["ItemEngine", "announcement", "subjects_of"]
 
 _CHUNK: Final = 256
 _encoder = msgspec.json.Encoder(order="deterministic")
@@ -66,7 +66,8 @@ class ItemEngine:
             records = await self._described(described)
             if records:
                 await until_available(partial(self._store.put, records))
-            await self._emitter.send([*admitted.outgoing, *map(self._announcement, records)])
+            announced = [announcement(record, self._partitions) for record in records]
+            await self._emitter.send([*admitted.outgoing, *announced])
 
     async def _described(
         self, described: Sequence[events.Item | events.ItemRetired]
@@ -150,24 +151,27 @@ class ItemEngine:
         text = f"{self._embedder.name}\0{_embedded_text(record)}"
         return blake2b(text.encode(), digest_size=16).digest()
 
-    def _announcement(self, record: ItemRecord) -> Outgoing:
-        key = record_key(record.tenant, record.item_id)
-        announcement = ItemVector(
-            tenant=record.tenant,
-            item_id=record.item_id,
-            item=record.key,
-            title=record.title,
-            revision=record.revision,
-            retired=record.retired,
-            subjects=subjects_of(record.attributes),
-            vector=record.vector.astype("<f4").tobytes(),
-        )
-        return Outgoing(
-            topics.ITEM_VECTORS,
-            partition_of(key, self._partitions),
-            key,
-            encode_announcement(announcement),
-        )
+
+def announcement(record: ItemRecord, partitions: int) -> Outgoing:
+    """Tells every worker of a described item.
+
+    Args:
+        partitions: Of the topic of announcements.
+    """
+    key = record_key(record.tenant, record.item_id)
+    told = ItemVector(
+        tenant=record.tenant,
+        item_id=record.item_id,
+        item=record.key,
+        title=record.title,
+        revision=record.revision,
+        retired=record.retired,
+        subjects=subjects_of(record.attributes),
+        vector=record.vector.astype("<f4").tobytes(),
+    )
+    return Outgoing(
+        topics.ITEM_VECTORS, partition_of(key, partitions), key, encode_announcement(told)
+    )
 
 
 def subjects_of(attributes: bytes) -> tuple[str, ...]:

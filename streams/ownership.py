@@ -14,6 +14,7 @@ from streams.knowledge import ITEMS_MARK, PERSONAS_MARK
 from streams.retrying import until_available
 
 __all__ = [
+    "BOOKMARK",
     "Consumer",
     "Doubtful",
     "HistoryGone",
@@ -27,7 +28,8 @@ __all__ = [
 _log = structlog.get_logger(__name__)
 
 Place = tuple[str, int]
-_BOOKMARK: Final = "offset:"
+BOOKMARK: Final = "offset:"
+"""Before a topic's name in a control point: the next offset to be folded there."""
 
 
 class TopicRecreated(RuntimeError):
@@ -180,7 +182,7 @@ class Ownerships:
     async def bookmark_offsets(self, partition: int, offsets: Mapping[str, int]) -> None:
         """Store next offsets by topic; done before they are committed."""
         await self.bookmark(
-            partition, {_BOOKMARK + topic: offset for topic, offset in offsets.items()}
+            partition, {BOOKMARK + topic: offset for topic, offset in offsets.items()}
         )
 
     async def _require_membership(self, partition: int) -> None:
@@ -211,7 +213,7 @@ class Ownerships:
         for place in places:
             topic, partition = place
             first, end = ends[place]
-            stored = control.positions.get(_BOOKMARK + topic)
+            stored = control.positions.get(BOOKMARK + topic)
             known = committed[place]
             if max(stored or 0, known or 0) > end:
                 raise TopicRecreated(

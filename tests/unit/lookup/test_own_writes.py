@@ -64,7 +64,7 @@ def not_yet(answer: httpx.Response) -> bool:
 
 
 def test_the_bookmarks_are_named_as_the_write_side_names_them() -> None:
-    assert _BOOKMARK == ownership._BOOKMARK
+    assert _BOOKMARK == ownership.BOOKMARK
 
 
 @pytest.mark.parametrize("question", ["profile", "profiles", "rank", "similar"])
