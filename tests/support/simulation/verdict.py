@@ -14,6 +14,7 @@ from profiles.state import decode_state
 from schemas import topics
 from simulation.broker import Broker
 from simulation.events import Published, accepted
+from simulation.invariants import broken
 from simulation.shelves import Shelves
 from streams.emitter import Outgoing
 from streams.learners import initial_space
@@ -84,7 +85,8 @@ async def verdict(shelves: Shelves, broker: Broker, published: Sequence[Publishe
         partitions=broker.partitions,
         initial=initial_space(shelves.learner.dimension, shelves.learner),
     )
-    return [*told.lines, *_different_letters(broker)]
+    laws = broken(observed, accepted(published))
+    return [*told.lines, *laws, *_different_letters(broker)]
 
 
 async def kept(shelves: Shelves) -> object:
