@@ -1,6 +1,5 @@
 """Questions to a running lookup service."""
 
-import ipaddress
 from collections.abc import Mapping
 from typing import Final
 from urllib.parse import quote, urlsplit
@@ -9,6 +8,7 @@ import httpx
 from pydantic import ValidationError
 
 from cli.errors import CommandFailed, WrongUse
+from lookup.loopback import is_loopback
 from schemas.views import Problem
 
 __all__ = ["Asker"]
@@ -22,15 +22,19 @@ class Asker:
     Every question may raise `CommandFailed`: no service, or it says why not.
     """
 
-    def __init__(self, url: str, *, tenant: str) -> None:
+    def __init__(self, url: str, *, tenant: str | None, key: str | None = None) -> None:
+        """Without a tenant, the key's is meant, or else "default"."""
         self._url = url
+        headers = [] if tenant is None else [(b"X-Strata-Tenant", _encoded(tenant, "--tenant"))]
+        if key is not None:
+            headers.append((b"Authorization", b"Bearer " + _encoded(key, "the API key")))
         try:
             self._client = httpx.Client(
                 base_url=url,
-                headers=[(b"X-Strata-Tenant", _encoded(tenant, "--tenant"))],
+                headers=headers,
                 timeout=_TIMEOUT_S,
                 # A proxy cannot reach this machine's own loopback for us.
-                trust_env=not _is_loopback(url),
+                trust_env=not is_loopback(urlsplit(url).hostname or ""),
             )
         except (httpx.InvalidURL, ValueError) as error:
             raise WrongUse(f"{url} is not the address of a service: {error}") from error
@@ -84,11 +88,3 @@ def _encoded(text: str, what: str) -> bytes:
         return text.encode()
     except UnicodeEncodeError:
         raise WrongUse(f"{what} must be valid UTF-8") from None
-
-
-def _is_loopback(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

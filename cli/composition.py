@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
+from cli.access import access_of
 from cli.declarations import Declarations, read_declarations
 from cli.errors import CommandFailed, WrongUse
 from cli.settings import Settings
@@ -97,9 +98,11 @@ def local_servers(settings: Settings, *, progress: Callable[[str], None]) -> Ite
         LocalStackError: see `local.errors`.
         PortInUse: the lookup's port is taken.
         CommandFailed, PolicyError, DeclarationError: see `cli.declarations`.
+        WrongUse: see `cli.access`.
     """
     # What cannot be used is better known before anything starts.
     read_declarations(settings)
+    access_of(settings)
     with ExitStack() as running:
         # Before anything in it is opened: a second owner would break the first one's flushes.
         directory = running.enter_context(DataDirectory.lock(settings.data_dir))

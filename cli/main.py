@@ -16,6 +16,7 @@ from cli.commands import (
     doctor,
     evaluate,
     init,
+    keys,
     publish,
     reading,
     report,
@@ -32,7 +33,7 @@ app = typer.Typer(
     name="strata",
     help="What is known about users, their personas and everybody, kept current from a stream.",
     no_args_is_help=True,
-    add_completion=False,
+    add_completion=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
@@ -61,6 +62,7 @@ def _strata(
 
 for part in (
     init,
+    keys,
     serving,
     demo,
     publish,

@@ -21,14 +21,20 @@ _View = TypeVar("_View", bound=BaseModel)
 
 
 @contextmanager
-def asked(url: str | None, *, tenant: str) -> Iterator[Asker]:
+def asked(url: str | None, *, tenant: str | None) -> Iterator[Asker]:
     """The service to ask.
 
     Raises:
         NotRunning: none is named, and none runs here.
     """
     configure_quiet()
-    asker = Asker(lookup_url(load_settings(), given=url), tenant=tenant)
+    settings = load_settings()
+    key = settings.api_key
+    asker = Asker(
+        lookup_url(settings, given=url),
+        tenant=tenant,
+        key=None if key is None else key.get_secret_value(),
+    )
     try:
         yield asker
     finally:

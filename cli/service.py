@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from aiokafka.errors import KafkaConnectionError
 from fastapi import FastAPI
 
+from cli.access import access_of
 from cli.composition import Addresses, OpenStores
 from cli.declarations import read_policy
 from cli.errors import CommandFailed
@@ -34,7 +35,7 @@ async def service_opened(
     """The app over `lookup` and `documents`. Without a Kafka among the addresses it only reads.
 
     Raises:
-        CommandFailed: Kafka is named and cannot be reached.
+        WrongUse, CommandFailed: see `cli.access`; or Kafka is named and cannot be reached.
     """
     own_writes = OwnWrites(
         control=stores.profiles.control,
@@ -58,7 +59,12 @@ async def service_opened(
                 now_ms=lambda: time.time_ns() // 1_000_000,
             )
         yield create_app(
-            lookup, own_writes=own_writes, ingest=ingest, documents=documents, persons=persons
+            lookup,
+            own_writes=own_writes,
+            ingest=ingest,
+            documents=documents,
+            access=access_of(settings),
+            persons=persons,
         )
 
 

@@ -7,16 +7,18 @@ from pathlib import Path
 from typing import Annotated, Final
 from urllib.parse import urlsplit, urlunsplit
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
     TomlConfigSettingsSource,
 )
 
 from cli.errors import CommandFailed
 from cli.logs import LogFormat, LogLevel
+from cli.secret_files import SecretFiles
 from streams.embedding import DEFAULT_MODEL
 
 __all__ = ["SETTINGS_FILE", "Settings", "load_settings", "without_password"]
@@ -58,6 +60,11 @@ class Settings(BaseSettings):
             the largest persona's satisfaction is silenced.
         minority_floor: Least weight of a persona where minorities are protected.
         url: Of the lookup service, for commands that read.
+        api_keys: File of the keys that the lookup service knows, as `strata keys` writes it, or
+            its text; without it the service is for this machine alone.
+        api_key: What commands that read show to the service.
+
+    What is secret may stand in a file of its own: `STRATA_NAME_FILE` names it.
     """
 
     model_config = SettingsConfigDict(
@@ -87,6 +94,8 @@ class Settings(BaseSettings):
     silenced_fraction: Annotated[float, Field(ge=0.0, le=1.0)] = 0.8
     minority_floor: Annotated[float, Field(ge=0.0, le=1.0)] = 0.1
     url: str | None = None
+    api_keys: str | None = None
+    api_key: SecretStr | None = None
     log_level: LogLevel | None = None
     log_format: LogFormat = "text"
 
@@ -103,8 +112,13 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - not ours to rename
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Arguments, then the environment, then the file."""
-        return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls))
+        """Arguments, then the environment, then files that it names, then `strata.toml`."""
+        return (
+            init_settings,
+            env_settings,
+            SecretFiles(settings_cls),
+            TomlConfigSettingsSource(settings_cls),
+        )
 
 
 def load_settings() -> Settings:
@@ -116,6 +130,8 @@ def load_settings() -> Settings:
     """
     try:
         return Settings()
+    except SettingsError as error:
+        raise CommandFailed(str(error)) from error
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])

@@ -18,7 +18,7 @@ def conditional(request: Request, body: bytes) -> Response:
         "ETag": tag,
         # To be kept by the caller alone, and asked about before each use.
         "Cache-Control": "private, no-cache",
-        "Vary": "X-Strata-Tenant",
+        "Vary": "X-Strata-Tenant, Authorization",
     }
     if _is_named(tag, request.headers.get("if-none-match")):
         return Response(status_code=304, headers=headers)

@@ -11,16 +11,22 @@ from lookup.examples import EXAMPLES, problem_example
 from lookup.ingest_checking import MOST_EVENTS
 from lookup.ingest_routes import EVENTS_PATH
 from lookup.problems import PROBLEM_MEDIA_TYPE
+from lookup.scopes import scope_of
 from schemas.events import Event
 
 __all__ = ["describe", "operation_id"]
 
 _JSON: Final = "application/json"
+_KEY: Final = "key"
 _REFERENCE: Final = "#/components/schemas/{model}"
 
 
-def describe(app: FastAPI) -> None:
-    """Make the app serve the completed document; it is computed once, when first asked for."""
+def describe(app: FastAPI, *, keyed: bool) -> None:
+    """Make the app serve the completed document; it is computed once, when first asked for.
+
+    Args:
+        keyed: Requests have to carry keys.
+    """
     derive = app.openapi
 
     def completed() -> dict[str, Any]:
@@ -28,6 +34,8 @@ def describe(app: FastAPI) -> None:
             document = derive()
             if EVENTS_PATH in document["paths"]:
                 _add_events(document)
+            _add_refusals(document)
+            _add_security(document, keyed=keyed)
             _add_examples(document)
             _tidy(document)
             app.openapi_schema = document
@@ -61,6 +69,40 @@ def _add_events(document: dict[str, Any]) -> None:
         "required": True,
         "content": {_JSON: {"schema": {"anyOf": [event, listed]}}},
     }
+
+
+def _add_refusals(document: dict[str, Any]) -> None:
+    """What is decided before a route is asked: by its key, by its size, by its speed."""
+    problem = {"schema": {"$ref": _REFERENCE.format(model="Problem")}}
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            statuses = [401, 403, 421, 429] if scope_of(method.upper(), path) is not None else [421]
+            if "requestBody" in operation:
+                statuses += [400, 408, 413]
+            for status in map(str, statuses):
+                operation["responses"].setdefault(
+                    status,
+                    {"description": HTTPStatus(int(status)).phrase, "content": {_JSON: problem}},
+                )
+                content = operation["responses"][status].setdefault("content", {_JSON: problem})
+                content.setdefault(PROBLEM_MEDIA_TYPE, {})
+
+
+def _add_security(document: dict[str, Any], *, keyed: bool) -> None:
+    document["components"]["securitySchemes"] = {
+        _KEY: {"type": "http", "scheme": "bearer", "description": "An API key, `strata_…`"}
+    }
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            needed = scope_of(method.upper(), path)
+            if needed is None:
+                operation["security"] = []
+                continue
+            # Without keys in force, none is asked for.
+            operation["security"] = [{_KEY: []}] if keyed else [{_KEY: []}, {}]
+            operation["description"] = (
+                f"{operation.get('description', '')}\n\nScope of the key: `{needed}`."
+            ).strip()
 
 
 def _add_examples(document: dict[str, Any]) -> None:

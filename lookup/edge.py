@@ -1,14 +1,20 @@
 """What happens to a request before it is routed."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Final
 
 from fastapi import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-__all__ = ["BodyLimit", "RawPath"]
+__all__ = ["MAX_BODY", "BodyLimit", "RawPath"]
+
+MAX_BODY: Final = "max_body_bytes"
+"""In a request's state: bytes that its body may have, where that is less than elsewhere."""
 
 _MAX_BODY_BYTES: Final = 1_048_576
+# The rest of such a body is not waited for.
+_CLOSE: Final = {"Connection": "close"}
 
 
 class RawPath:
@@ -29,26 +35,47 @@ class RawPath:
 
 
 class BodyLimit:
-    """Refuses a body once it has grown past 1 MiB, whatever its headers said.
+    """Refuses a body that grows past 1 MiB, whatever its headers said, or comes too slowly.
+
+    Whoever decides about the request may lower the limit, as `MAX_BODY` of its state.
 
     Args:
         larger: Path → bytes that a body there may have instead.
+        within_s: A whole body has to be there so long after it was first waited for; > 0.
     """
 
-    def __init__(self, app: ASGIApp, larger: Mapping[str, int]) -> None:
+    def __init__(self, app: ASGIApp, larger: Mapping[str, int], *, within_s: float) -> None:
         self._app = app
         self._larger = larger
+        self._within_s = within_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         received_bytes = 0
-        max_bytes = self._larger.get(scope.get("path", ""), _MAX_BODY_BYTES)
+        deadline_s: float | None = None
+        whole = False
 
         async def bounded() -> Message:
-            nonlocal received_bytes
-            message = await receive()
+            nonlocal received_bytes, deadline_s, whole
+            if whole:
+                # What comes now is the end of the connection, which may take its time.
+                return await receive()
+            if deadline_s is None:
+                deadline_s = asyncio.get_running_loop().time() + self._within_s
+            try:
+                async with asyncio.timeout_at(deadline_s):
+                    message = await receive()
+            except TimeoutError:
+                raise HTTPException(
+                    408, f"a body has to be there within {self._within_s:g} s", _CLOSE
+                ) from None
             received_bytes += len(message.get("body", b""))
+            whole = not message.get("more_body", False)
+            max_bytes = min(
+                self._larger.get(scope["path"], _MAX_BODY_BYTES),
+                scope.get("state", {}).get(MAX_BODY, received_bytes),
+            )
             if received_bytes > max_bytes:
-                raise HTTPException(413, f"a body may have {max_bytes} bytes")
+                raise HTTPException(413, f"a body may have {max_bytes} bytes", _CLOSE)
             return message
 
         await self._app(scope, bounded, send)

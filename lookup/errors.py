@@ -9,7 +9,10 @@ ValueError
 ├── InvalidArgument      another part of a request that cannot be read
 ├── TemplateUnusable     a template of context blocks that does not parse or render
 ├── InvalidEvents        what was to be published holds something else than events
+├── KeysUnusable         the file of API keys cannot be read
 └── KeyReused            an idempotency key that came with another request before
+PermissionError
+└── OtherTenant          a request speaks for another tenant than its own
 ConnectionError
 └── EventsNotTaken       Kafka did not acknowledge; the request may be repeated
 RuntimeError
@@ -30,8 +33,10 @@ __all__ = [
     "InvalidName",
     "KeyInUse",
     "KeyReused",
+    "KeysUnusable",
     "NotKnown",
     "NotYet",
+    "OtherTenant",
     "PortInUse",
     "TemplateUnusable",
     "TokenizerMissing",
@@ -103,6 +108,22 @@ class InvalidEvents(ValueError):
     def __init__(self, wrong: Sequence[WrongEvent]) -> None:
         super().__init__(f"{len(wrong)} of the events are refused")
         self.wrong = tuple(wrong)
+
+
+class KeysUnusable(ValueError):
+    """API keys cannot be read, or not be made as asked."""
+
+
+class OtherTenant(PermissionError):
+    """A request speaks for another tenant than its own; nothing was done.
+
+    Attributes:
+        where: Which part of it, e.g. "body.3.tenant".
+    """
+
+    def __init__(self, where: str) -> None:
+        super().__init__(f"{where} names another tenant than the request's own")
+        self.where = where
 
 
 class EventsNotTaken(ConnectionError):

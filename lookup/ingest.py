@@ -98,6 +98,7 @@ class Ingest:
         Raises:
             InvalidName: the tenant is none.
             InvalidEvents: nothing was sent.
+            OtherTenant: an event names another tenant; nothing was sent.
             EventsNotTaken: Kafka did not acknowledge everything in time.
             KeyReused: the key came with another body before.
             KeyInUse: a request with this key is still under way.

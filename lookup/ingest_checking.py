@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from lookup.errors import InvalidEvents, WrongEvent
+from lookup.errors import InvalidEvents, OtherTenant, WrongEvent
 from schemas.encode import encode
 from schemas.fast import FastEvent, decode
 from schemas.keys import event_key
@@ -59,6 +59,7 @@ def records_of(
         partitions: Of the topics of events.
 
     Raises:
+        OtherTenant: an event names another tenant.
         InvalidEvents: naming every event that is none by its index.
     """
     listed = body.lstrip(b" \t\r\n").startswith(b"[")
@@ -66,9 +67,14 @@ def records_of(
     records: list[EventRecord] = []
     wrong: list[WrongEvent] = []
     for index, raw in enumerate(raws):
-        record = _record(raw, tenant, now_ms, partitions, limits)
+        where = f"body.{index}" if listed else "body"
+        event = decode(raw, received_ms=now_ms, limits=limits)
+        if not isinstance(event, Rejection):
+            if _is_foreign(event, raw, tenant, limits):
+                raise OtherTenant(f"{where}.tenant")
+            event = msgspec.structs.replace(event, tenant=tenant)
+        record = event if isinstance(event, Rejection) else _placed(event, partitions, limits)
         if isinstance(record, Rejection):
-            where = f"body.{index}" if listed else "body"
             wrong.append(WrongEvent(where, record.reason, record.detail))
         else:
             records.append(record)
@@ -94,17 +100,8 @@ def _whole(reason: Reason, detail: str) -> InvalidEvents:
     return InvalidEvents([WrongEvent("body", reason, detail)])
 
 
-def _record(
-    raw: bytes, tenant: str, now_ms: int, partitions: int, limits: Limits
-) -> EventRecord | Rejection:
-    event = decode(raw, received_ms=now_ms, limits=limits)
-    if isinstance(event, Rejection):
-        return event
-    if event.tenant != tenant:
-        if event.tenant != DEFAULT_TENANT or _names_tenant(raw, limits):
-            return Rejection(Reason.INVALID_FIELD, "tenant differs from that of the request")
-        event = msgspec.structs.replace(event, tenant=tenant)
-    return _placed(event, partitions, limits)
+def _is_foreign(event: FastEvent, raw: bytes, tenant: str, limits: Limits) -> bool:
+    return event.tenant != tenant and (event.tenant != DEFAULT_TENANT or _names_tenant(raw, limits))
 
 
 def _names_tenant(raw: bytes, limits: Limits) -> bool:

@@ -19,6 +19,7 @@ from lookup.errors import (
     KeyInUse,
     KeyReused,
     NotYet,
+    OtherTenant,
     UnknownItem,
     UnknownPersona,
 )
@@ -26,7 +27,12 @@ from lookup.request_ids import REQUEST_ID, request_id_of
 from profiles.ports import StoreUnavailable
 from schemas.views import Problem, ProblemField
 
-__all__ = ["PROBLEM_MEDIA_TYPE", "answer_with_problems"]
+__all__ = [
+    "PROBLEM_MEDIA_TYPE",
+    "answer_with_problems",
+    "other_tenant_problem",
+    "problem_answer",
+]
 
 PROBLEM_MEDIA_TYPE: Final = "application/problem+json"
 
@@ -61,7 +67,7 @@ def answer_with_problems(app: FastAPI) -> None:
 
     @app.exception_handler(UnknownPersona)
     async def unknown_persona(request: Request, error: UnknownPersona) -> Response:
-        return _problem(
+        return problem_answer(
             request,
             HTTPStatus.NOT_FOUND,
             kind="urn:strata:problem:unknown-persona",
@@ -71,7 +77,7 @@ def answer_with_problems(app: FastAPI) -> None:
 
     @app.exception_handler(UnknownItem)
     async def unknown_item(request: Request, error: UnknownItem) -> Response:
-        return _problem(
+        return problem_answer(
             request,
             HTTPStatus.NOT_FOUND,
             kind="urn:strata:problem:unknown-item",
@@ -83,7 +89,7 @@ def answer_with_problems(app: FastAPI) -> None:
     async def store_unavailable(request: Request, error: StoreUnavailable) -> Response:
         # The cause names hosts, which are for the log and not for the caller.
         _log.warning("a question could not be answered without its store", cause=str(error))
-        return _problem(
+        return problem_answer(
             request,
             HTTPStatus.SERVICE_UNAVAILABLE,
             kind="urn:strata:problem:store-unavailable",
@@ -96,7 +102,7 @@ def answer_with_problems(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def http_error(request: Request, error: HTTPException) -> Response:
-        return _problem(
+        return problem_answer(
             request,
             HTTPStatus(error.status_code),
             detail=_printable(str(error.detail)),
@@ -106,7 +112,7 @@ def answer_with_problems(app: FastAPI) -> None:
     @app.exception_handler(Exception)
     async def bug(request: Request, _error: Exception) -> Response:
         # Starlette raises it again after this answer, so the server logs the traceback.
-        return _problem(
+        return problem_answer(
             request, HTTPStatus.INTERNAL_SERVER_ERROR, detail="a bug; the server's log has it"
         )
 
@@ -116,7 +122,7 @@ def _answer_about_publishing(app: FastAPI) -> None:
 
     @app.exception_handler(InvalidEvents)
     async def invalid_events(request: Request, error: InvalidEvents) -> Response:
-        return _problem(
+        return problem_answer(
             request,
             HTTPStatus.UNPROCESSABLE_ENTITY,
             kind="urn:strata:problem:invalid-events",
@@ -128,9 +134,13 @@ def _answer_about_publishing(app: FastAPI) -> None:
             ],
         )
 
+    @app.exception_handler(OtherTenant)
+    async def other_tenant(request: Request, error: OtherTenant) -> Response:
+        return other_tenant_problem(request, error)
+
     @app.exception_handler(EventsNotTaken)
     async def events_not_taken(request: Request, _error: EventsNotTaken) -> Response:
-        return _problem(
+        return problem_answer(
             request,
             HTTPStatus.SERVICE_UNAVAILABLE,
             kind="urn:strata:problem:events-not-taken",
@@ -142,7 +152,7 @@ def _answer_about_publishing(app: FastAPI) -> None:
 
     @app.exception_handler(KeyReused)
     async def key_reused(request: Request, _error: KeyReused) -> Response:
-        return _problem(
+        return problem_answer(
             request,
             HTTPStatus.UNPROCESSABLE_ENTITY,
             kind="urn:strata:problem:idempotency-key-reused",
@@ -152,7 +162,7 @@ def _answer_about_publishing(app: FastAPI) -> None:
 
     @app.exception_handler(KeyInUse)
     async def key_in_use(request: Request, _error: KeyInUse) -> Response:
-        return _problem(
+        return problem_answer(
             request,
             HTTPStatus.CONFLICT,
             kind="urn:strata:problem:idempotency-key-in-use",
@@ -163,7 +173,7 @@ def _answer_about_publishing(app: FastAPI) -> None:
 
     @app.exception_handler(NotYet)
     async def not_yet(request: Request, error: NotYet) -> Response:
-        return _problem(
+        return problem_answer(
             request,
             HTTPStatus.SERVICE_UNAVAILABLE,
             kind="urn:strata:problem:not-yet",
@@ -174,7 +184,7 @@ def _answer_about_publishing(app: FastAPI) -> None:
 
 
 def _invalid(request: Request, fields: Sequence[ProblemField]) -> Response:
-    return _problem(
+    return problem_answer(
         request,
         HTTPStatus.UNPROCESSABLE_ENTITY,
         kind="urn:strata:problem:invalid-request",
@@ -184,7 +194,19 @@ def _invalid(request: Request, fields: Sequence[ProblemField]) -> Response:
     )
 
 
-def _problem(
+def other_tenant_problem(request: Request, error: OtherTenant) -> Response:
+    """The answer to a request that speaks for another tenant."""
+    return problem_answer(
+        request,
+        HTTPStatus.FORBIDDEN,
+        kind="urn:strata:problem:other-tenant",
+        title="Other tenant",
+        detail=f"{error}; nothing was done",
+        fields=[ProblemField(where=error.where, message="names another tenant")],
+    )
+
+
+def problem_answer(
     request: Request,
     status: HTTPStatus,
     *,
@@ -194,6 +216,7 @@ def _problem(
     fields: Sequence[ProblemField] = (),
     headers: Mapping[str, str] | None = None,
 ) -> Response:
+    """A problem, also for who answers outside of the app's handlers."""
     request_id = request_id_of(request.scope)
     problem = Problem(
         type=kind,

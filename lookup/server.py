@@ -5,10 +5,13 @@ import errno
 import socket
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Final
+from functools import partial
+from typing import Any, Final, cast
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
+from uvicorn.server import ServerState
 
 from lookup.errors import PortInUse
 
@@ -16,6 +19,7 @@ __all__ = ["Serving", "serve"]
 
 _GRACE_S: Final = 5
 _BACKLOG: Final = 2048
+_PATIENCE_S: Final = 10.0
 
 
 class _Server(uvicorn.Server):
@@ -24,6 +28,63 @@ class _Server(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
         yield
+
+
+class _Impatient(H11Protocol):
+    """Ends connections whose next request does not come, or comes by drops.
+
+    uvicorn's own timeout is for connections that are silent between two requests; one byte
+    ends it. Bodies have a limit of their own (`lookup.edge`).
+
+    Args:
+        patience_s: From one answer, or from the connection, to the head of the next request.
+    """
+
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+        *,
+        patience_s: float,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._patience_s = patience_s
+        self._giving_up: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # uvicorn narrows it so
+        super().connection_made(transport)
+        self._watch()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._watch()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._watched()
+
+    def _watch(self) -> None:
+        if self._is_answering():
+            self._watched()
+        elif self._giving_up is None:
+            self._giving_up = self.loop.call_later(self._patience_s, self._give_up)
+
+    def _watched(self) -> None:
+        if self._giving_up is not None:
+            self._giving_up.cancel()
+            self._giving_up = None
+
+    def _give_up(self) -> None:
+        self._giving_up = None
+        if not self._is_answering():
+            self.transport.close()
+
+    def _is_answering(self) -> bool:
+        # None until the first request, whatever the type says.
+        cycle: RequestResponseCycle | None = self.cycle
+        return cycle is not None and not cycle.response_complete
 
 
 class Serving:
@@ -58,13 +119,20 @@ class Serving:
         await asyncio.shield(self._task)
 
 
-async def serve(app: ASGIApp, host: str = "127.0.0.1", port: int = 8700) -> Serving:
+async def serve(
+    app: ASGIApp,
+    host: str = "127.0.0.1",
+    port: int = 8700,
+    *,
+    patience_s: float = _PATIENCE_S,
+) -> Serving:
     """Start serving; returns when connections are accepted.
 
     Signal handlers and the logging configuration are left as they are.
 
     Args:
         port: 0 for any free one.
+        patience_s: A connection is closed if the head of its next request takes longer; > 0.
 
     Raises:
         PortInUse: another program listens there.
@@ -77,6 +145,8 @@ async def serve(app: ASGIApp, host: str = "127.0.0.1", port: int = 8700) -> Serv
         log_config=None,
         access_log=False,
         server_header=False,
+        http=cast("type[asyncio.Protocol]", partial(_Impatient, patience_s=patience_s)),
+        ws="none",
         timeout_graceful_shutdown=_GRACE_S,
     )
     server = _Server(config)

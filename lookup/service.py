@@ -12,6 +12,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
+from lookup.access import Access, Guard
 from lookup.asking import PROBLEM_CONTENT, AskedLookup, AtLeast, Limit, PathId, Tenant
 from lookup.conditional import conditional
 from lookup.contract import describe, operation_id
@@ -46,6 +47,7 @@ from schemas.views import (
 __all__ = ["BatchRequest", "RankRequest", "ScoreRequest", "create_app"]
 
 _LONGEST_TEXT: Final = 10_000
+_BODY_WITHIN_S: Final = 20.0
 
 
 class _Request(BaseModel):
@@ -227,15 +229,19 @@ def create_app(
     own_writes: OwnWrites | None = None,
     ingest: Ingest | None = None,
     documents: Documents | None = None,
+    access: Access | None = None,
+    body_within_s: float = _BODY_WITHIN_S,
     persons: Persons | None = None,
 ) -> FastAPI:
     """The HTTP service over `lookup`, which stays the caller's to close.
 
     It only reads, unless `ingest` is given: then `POST /v1/events` publishes. The tenant
-    comes from the header `X-Strata-Tenant` (UTF-8), else "default". Every error is a problem
-    (RFC 9457).
+    comes from the key, or without keys from the header `X-Strata-Tenant` (UTF-8), else it is
+    "default". Every error is a problem (RFC 9457).
 
     Args:
+        access: Decides who may ask what; without it everybody may ask everything.
+        body_within_s: The body of a request has to arrive in this time.
         documents: Answers what users wrote; without them there are no routes for it.
         persons: Answers what people may ask of their own data; likewise.
         own_writes: Lets reads wait for a position token; without it they are refused one.
@@ -265,11 +271,13 @@ def create_app(
     if ingest is not None:
         app.include_router(ingest_routes(ingest, counted=metrics.count_ingested))
     # The last one added is the first to see a request.
+    if access is not None:
+        app.add_middleware(Guard, access=access)
     app.add_middleware(Measured, metrics=metrics)
     app.add_middleware(RawPath)
-    app.add_middleware(BodyLimit, larger={EVENTS_PATH: MAX_EVENTS_BYTES})
+    app.add_middleware(BodyLimit, larger={EVENTS_PATH: MAX_EVENTS_BYTES}, within_s=body_within_s)
     app.add_middleware(GZipMiddleware, minimum_size=1_024, compresslevel=5)
     app.add_middleware(RequestIds)
     answer_with_problems(app)
-    describe(app)
+    describe(app, keyed=access is not None and access.keyed)
     return app

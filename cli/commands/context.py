@@ -23,7 +23,7 @@ def context(
         int, typer.Option(min=0, max=100_000, help="Budget; the answer says what counted it.")
     ] = 1_000,
     template: Annotated[str, typer.Option(help="Of the service.", metavar="NAME")] = "plain",
-    tenant: Tenant = "default",
+    tenant: Tenant = None,
     url: Url = None,
     json: AsJson = False,
 ) -> None:

@@ -6,7 +6,10 @@ import typer
 
 __all__ = ["register"]
 
-Tenant = Annotated[str, typer.Option(help="Whose users.", metavar="NAME")]
+Tenant = Annotated[
+    str | None,
+    typer.Option(help='Whose users; else the API key\'s, or "default".', metavar="NAME"),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Exactly what the service answers.")]
 Url = Annotated[
     str | None,
@@ -25,9 +28,7 @@ def register(app: typer.Typer) -> None:
     app.command()(export)
 
 
-def profile(
-    user: User, *, tenant: Tenant = "default", url: Url = None, json: AsJson = False
-) -> None:
+def profile(user: User, *, tenant: Tenant = None, url: Url = None, json: AsJson = False) -> None:
     """What is known about a user, and how sure that is."""
     from cli.reading import asked, show
     from cli.views.profile import render_profile
@@ -45,7 +46,7 @@ def rank(
     seen: Annotated[
         bool, typer.Option("--seen", help="Also items that the user has had events with.")
     ] = False,
-    tenant: Tenant = "default",
+    tenant: Tenant = None,
     url: Url = None,
     json: AsJson = False,
 ) -> None:
@@ -64,7 +65,7 @@ def personas(
         str | None, typer.Argument(metavar="[ID]", help="One of them, e.g. p3.", show_default=False)
     ] = None,
     *,
-    tenant: Tenant = "default",
+    tenant: Tenant = None,
     url: Url = None,
     json: AsJson = False,
 ) -> None:
@@ -91,7 +92,7 @@ def statistics(
         bool,
         typer.Option("--rebuild", help="First sum everything up again from the stored users."),
     ] = False,
-    tenant: Tenant = "default",
+    tenant: Tenant = None,
     url: Url = None,
     json: AsJson = False,
 ) -> None:

@@ -89,6 +89,7 @@ def worker() -> None:
 
 def serve() -> None:
     """Serve lookups over HTTP from servers; start as many as you like."""
+    from cli.access import access_of
     from cli.composition import server_addresses
     from cli.logs import configure_logs
     from cli.processes import run_lookup, run_until_stopped
@@ -97,6 +98,7 @@ def serve() -> None:
 
     settings = load_settings()
     configure_logs(level=settings.log_level or "info", form=settings.log_format)
+    access_of(settings)  # what cannot be used is better known before anything is opened
     addresses = server_addresses(settings, command="serve", needs_kafka=False)
     try:
         run_until_stopped(

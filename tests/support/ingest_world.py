@@ -10,6 +10,7 @@ from documents_world import documents_over
 from fastapi import FastAPI
 from lookup_world import DIMENSION, NOON_MS, World
 
+from lookup.access import Access
 from lookup.errors import EventsNotTaken
 from lookup.ingest import EventLog, Ingest
 from lookup.ingest_checking import EventRecord
@@ -87,7 +88,7 @@ class Publishing:
                 {f"offset:{topic}": 1_000_000 for topic in USER_TOPICS},
             )
 
-    def app(self) -> FastAPI:
+    def app(self, *, access: Access | None = None, body_within_s: float = 20.0) -> FastAPI:
         lookup = self.world.lookup()
         passages = PointPassageStore(MemoryPoints(passage_collection(DIMENSION)))
         return create_app(
@@ -115,6 +116,8 @@ class Publishing:
             ingest=Ingest(
                 log=self.log, answers=self.answers, partitions=PARTITIONS, now_ms=self.now_ms
             ),
+            access=access,
+            body_within_s=body_within_s,
         )
 
     def transport(self) -> httpx.ASGITransport:

@@ -198,3 +198,11 @@ def test_the_extras_that_the_compose_file_offers_exist() -> None:
     offered = re.findall(r"STRATA_EXTRAS=(\w+)", COMPOSE_FILE.read_text())
     assert offered
     assert set(offered) <= project["optional-dependencies"].keys()
+
+
+def test_whoever_listens_to_others_asks_for_keys() -> None:
+    given = SERVICES["lookup"]["environment"]
+    assert given["STRATA_HTTP_HOST"] == "0.0.0.0"  # noqa: S104 - inside its own network
+    name = given["STRATA_API_KEYS"].removeprefix("/run/secrets/")
+    assert SERVICES["lookup"]["secrets"] == [name]
+    assert COMPOSE["secrets"].keys() == {name}

@@ -12,6 +12,7 @@ import pytest
 import typer
 
 from cli.main import app
+from cli.secret_files import SECRETS
 from cli.settings import Settings
 from profiles.declared import load_personas
 from profiles.norms import load_norms
@@ -137,6 +138,7 @@ def test_links_resolve(document: str) -> None:
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_environment_variables_are_settings(document: str) -> None:
     settings = {f"STRATA_{name.upper()}" for name in Settings.model_fields}
+    settings |= {f"STRATA_{name.upper()}_FILE" for name in SECRETS}
     assert set(re.findall(r"\bSTRATA_[A-Z_]+\b", read(document))) <= settings | COMPOSE_VARIABLES
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ingest_world import PARTITIONS, RATED, Publishing
 from lookup_world import NOON_MS, World
 
-from lookup.errors import InvalidEvents
+from lookup.errors import InvalidEvents, OtherTenant
 from lookup.ingest_checking import MOST_EVENTS, EventRecord, records_of
 from lookup.ingest_routes import MAX_EVENTS_BYTES
 from profiles.ports import StoreUnavailable
@@ -22,7 +22,6 @@ from schemas.keys import event_key, record_key
 from schemas.limits import Limits
 from schemas.partitions import partition_of
 from schemas.positions import decode_token
-from schemas.rejection import Reason
 from schemas.views import AcceptedView, Problem
 from stores.answers import MemoryAnswerStore
 
@@ -113,14 +112,19 @@ def test_what_is_taken_is_what_the_stream_accepts(raw: bytes) -> None:
 def test_every_event_that_is_none_is_named_by_its_index(batch: list[Members]) -> None:
     tenants = {str(members.get("tenant") or "default") for members in batch}
     tenant = tenants.pop()
-    wrong = []
+    wrong, foreign = [], []
     for index, members in enumerate(batch):
         verdict = decode(dump(members), received_ms=RECEIVED_MS)
         if isinstance(verdict, Rejection):
             wrong.append((f"body.{index}", verdict.reason))
         elif verdict.tenant != tenant and members.get("tenant") is not None:
-            wrong.append((f"body.{index}", Reason.INVALID_FIELD))
+            foreign.append(f"body.{index}.tenant")
     body = b"[" + b",".join(dump(members) for members in batch) + b"]"
+    if foreign:
+        with pytest.raises(OtherTenant) as refused:
+            records_of(body, tenant=tenant, now_ms=RECEIVED_MS, partitions=PARTITIONS)
+        assert refused.value.where == foreign[0]
+        return
     taken, found = _records_or_wrong(body, tenant)
     assert found == wrong
     assert len(taken) == (0 if wrong else len(batch))
@@ -233,7 +237,7 @@ async def test_an_event_of_another_tenant_is_refused(
     answer = await shop.post(
         "/v1/events", json=RATED | {"tenant": body}, headers={"X-Strata-Tenant": header}
     )
-    assert "tenant" in problem_of(answer, 422, "invalid-events").fields[0].message
+    assert problem_of(answer, 403, "other-tenant").fields[0].where == "body.tenant"
 
 
 async def test_an_impossible_tenant_is_a_problem(shop: httpx.AsyncClient) -> None:

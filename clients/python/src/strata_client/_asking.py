@@ -52,8 +52,11 @@ def knowing(call: Call[T], at_least: str | None, session: SeenPositions | None) 
     return dataclasses.replace(call, params={**call.params, "at_least": token})
 
 
-def headers_of(tenant: str) -> list[tuple[bytes, bytes]]:
-    return [(b"X-Strata-Tenant", tenant.encode()), (b"Accept", b"application/json")]
+def headers_of(tenant: str, api_key: str | None) -> list[tuple[bytes, bytes]]:
+    headers = [(b"X-Strata-Tenant", tenant.encode()), (b"Accept", b"application/json")]
+    if api_key is not None:
+        headers.append((b"Authorization", b"Bearer " + api_key.encode()))
+    return headers
 
 
 def is_loopback(url: str) -> bool:

@@ -47,6 +47,8 @@ class AsyncStrata:
 
     Args:
         url: Of the service.
+        tenant: Whose users; with an `api_key` it must be the key's.
+        api_key: As `strata keys create` printed it; sent with every request.
         timeout_s: For each attempt to get an answer.
         publisher: Where events go instead of to the service, such as
             `strata_client.kafka.AsyncKafkaPublisher`; its owner closes it.
@@ -59,6 +61,7 @@ class AsyncStrata:
         url: str = "http://127.0.0.1:8700",
         *,
         tenant: str = DEFAULT_TENANT,
+        api_key: str | None = None,
         timeout_s: float = DEFAULT_TIMEOUT_S,
         retries: RetryPolicy | None = None,
         budget: RetryBudget | None = None,
@@ -69,7 +72,7 @@ class AsyncStrata:
         self.tenant = tenant
         self._http = httpx.AsyncClient(
             base_url=url,
-            headers=headers_of(tenant),
+            headers=headers_of(tenant, api_key),
             timeout=timeout_s,
             transport=transport,
             trust_env=not is_loopback(url),

@@ -63,6 +63,36 @@ __all__ = [
 ]
 
 
+class ProblemField(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing wrong with a request.
+
+    Attributes:
+        where: A path such as `body.limit`; `body.3` is the event at index 3.
+        code: A fixed word for programs; null if only the message tells.
+    """
+
+    where: str
+    message: str
+    code: str | None = None
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
+    """Problem details (RFC 9457), media type `application/problem+json`.
+
+    `type` is a URN that stays; `detail` is about this occurrence. `fields` are
+    given when the request is at fault. `request_id` is that of the answer's
+    header `X-Request-ID`, and stands in the service's log.
+    """
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    fields: tuple[ProblemField, ...] = ()
+    request_id: str | None = None
+
+
 class StoreReadiness(msgspec.Struct, frozen=True, kw_only=True):
     """Whether a store answers; `error` says how it failed."""
 
@@ -145,36 +175,6 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     writing: Writing | None
     stale: bool
     stale_because: tuple[str, ...]
-
-
-class ProblemField(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing wrong with a request.
-
-    Attributes:
-        where: A path such as `body.limit`; `body.3` is the event at index 3.
-        code: A fixed word for programs; null if only the message tells.
-    """
-
-    where: str
-    message: str
-    code: str | None = None
-
-
-class Problem(msgspec.Struct, frozen=True, kw_only=True):
-    """Problem details (RFC 9457), media type `application/problem+json`.
-
-    `type` is a URN that stays; `detail` is about this occurrence. `fields` are
-    given when the request is at fault. `request_id` is that of the answer's
-    header `X-Request-ID`, and stands in the service's log.
-    """
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    instance: str
-    fields: tuple[ProblemField, ...] = ()
-    request_id: str | None = None
 
 
 class Accepted(msgspec.Struct, frozen=True, kw_only=True):

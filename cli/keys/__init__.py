@@ -1,0 +1,1 @@
+"""`strata keys`: the file of API keys, written and shown."""
