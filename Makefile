@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: simulate demo test check lint format types contracts doctests schemas clean
+.PHONY: chaos simulate demo test check lint format types contracts doctests schemas clean
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Strata needs Python 3.11 or later")'
@@ -30,6 +30,11 @@ test: $(VENV)/.dev
 simulate: $(VENV)/.dev
 	PYTHONPATH=.:tests/support $(BIN)/python -m simulation \
 	  $(if $(SEED),--seed $(SEED),--from $(or $(FROM),0) --schedules $(or $(SCHEDULES),5000))
+
+# Real Kafka, Redis and Qdrant's storage under fire; EVENTS, KILLS and SEED as you like.
+chaos: $(VENV)/.dev
+	PYTHONPATH=.:tests/support $(BIN)/python -m chaos --events $(or $(EVENTS),1000000) \
+	  --kills $(or $(KILLS),64) --seed $(or $(SEED),1)
 
 check: lint types contracts doctests test
 

@@ -17,6 +17,7 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
+from mode.threads import WorkerThread
 
 from streams.batches import Record, RecordBatch
 from streams.delivery import Delivery, Source
@@ -38,8 +39,18 @@ class BatchSchema(faust.Schema):
         return cast(RecordBatch, message.value)
 
 
+class _Daemon(WorkerThread):
+    """Does not keep the process from ending when Kafka does not let itself be left."""
+
+    def __init__(self, service: Any, **options: Any) -> None:
+        super().__init__(service, **options)
+        self.daemon = True
+
+
 class BatchConsumerThread(driver.AIOKafkaConsumerThread):
     """The thread in which aiokafka runs, so that heartbeats do not wait for folds."""
+
+    Worker = _Daemon
 
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
         conf = self.app.conf

@@ -14,6 +14,7 @@ from profiles.policy import DEFAULT_POLICY, Policy
 from profiles.silencing import DEFAULT_SETTINGS, SilencingSettings
 from schemas.limits import DEFAULT_LIMITS, Limits
 from streams.app import Handlers, StrataApp, build_app
+from streams.closing import closed_within
 from streams.duties import Clocks, Duties, DutyOptions, Stores
 from streams.embedding import Embedder
 from streams.emitter import Emitter
@@ -24,11 +25,16 @@ from streams.ownership import Place
 from streams.personas import PersonaOptions
 from streams.profiles import Seam
 from streams.topics import ensure_topics
+from streams.watchdog import Watchdog
 from streams.workshop import ChildWorkshop
 
 __all__ = ["Crashed", "Stalled", "Stores", "Worker", "WorkerOptions"]
 
 _MAINTENANCE_S: Final = 1.0
+
+# Added up, with what `closed_within` waits after giving up, less than 12 s.
+_GROUP_S: Final = 5.0
+_PART_S: Final = 1.0
 
 
 class Stalled(RuntimeError):
@@ -50,6 +56,8 @@ class WorkerOptions:
         flush_interval_s: Longest time between an event's fold and its visibility.
         publish_interval_s: Between two rounds of merging statistics and personas.
         stall_s: With lag and no progress for so long, the worker ends itself.
+        drain_s: So long may what was folded take to be stored once the worker is told
+            to stop. Everything after it takes at most 12 s more.
         seam: Called between durable steps; tests crash there.
     """
 
@@ -69,6 +77,7 @@ class WorkerOptions:
     publish_interval_s: float = 1.0
     session_timeout_s: float = 8.0
     stall_s: float = 300.0
+    drain_s: float = 10.0
     users_in_memory: int = 50_000
     seam: Seam = lambda _: None
 
@@ -117,7 +126,7 @@ class Worker:
         return self.duties.ready
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Work until `stop` is set; then drain and leave the group.
+        """Work until `stop` is set; then drain and leave the group, within a bounded time.
 
         Raises:
             Whatever made the worker fail; nothing of the failed work is committed.
@@ -134,11 +143,11 @@ class Worker:
                 await self.duties.spaces.load()
                 await self._run_app(stop)
             finally:
-                await self.duties.close()
-                await self._workshop.close()
-                await self._reader.stop()
+                await closed_within(_PART_S, self.duties.close(), what="learning")
+                await closed_within(_PART_S, self._workshop.close(), what="workshop")
+                await closed_within(_PART_S, self._reader.stop(), what="announcements")
         finally:
-            await self._emitter.stop()
+            await closed_within(_PART_S, self._emitter.stop(), what="producer")
 
     async def _run_app(self, stop: asyncio.Event) -> None:
         options, duties = self._options, self.duties
@@ -174,10 +183,10 @@ class Worker:
             if failed.done():
                 failed.result()
             self._running_app().batches.stop_flow()
-            await duties.drain()
+            await closed_within(options.drain_s, duties.drain(), what="what was folded")
         finally:
             await _end(background)
-            await self._app.stop()
+            await closed_within(_GROUP_S, self._app.stop(), what="consumer")
 
     async def _flush_loop(self) -> None:
         while True:
@@ -207,17 +216,18 @@ class Worker:
 
     async def _watch_loop(self) -> None:
         """End a worker whose lag stands still, or whose Faust services have died."""
-        last, since = self.duties.progress(), time.monotonic()
+        stall_s = self._options.stall_s
+        watchdog = Watchdog(stall_s, now_s=time.monotonic())
         while True:
-            await asyncio.sleep(min(5.0, self._options.stall_s / 4))
+            await asyncio.sleep(min(5.0, stall_s / 4))
             reason = self._running_app().crash_reason
             if reason is not None:
                 raise Crashed(f"the consumer's services died of {reason!r}") from reason
-            progress = self.duties.progress()
-            if progress != last or not await self.lag():
-                last, since = progress, time.monotonic()
-            elif time.monotonic() - since > self._options.stall_s:
-                raise Stalled(f"lag, but no progress for {self._options.stall_s:g} s")
+            asked_s = time.monotonic()
+            progress, lag = self.duties.progress(), bool(await self.lag())
+            now_s = time.monotonic()
+            if watchdog.stands_still(asked_s=asked_s, now_s=now_s, progress=progress, lag=lag):
+                raise Stalled(f"lag, but no progress for {stall_s:g} s")
 
     async def lag(self) -> dict[Place, int]:
         """Records not yet committed, per assigned place that has any."""

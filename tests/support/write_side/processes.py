@@ -4,7 +4,7 @@ import asyncio
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from inspect import iscoroutinefunction
@@ -16,9 +16,10 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupCoordinatorNotAvailableError
 from aiokafka.protocol.group import LeaveGroupRequest
 
+from streams.transport import BatchConsumer
 from streams.worker import Stores
 from write_side.ground import Ground
-from write_side.running import options_of, running
+from write_side.running import learning, options_of, running
 from write_side.waiting import eventually
 
 __all__ = ["Fate", "WorkerProcess", "expel_the_dead", "until_members"]
@@ -35,23 +36,30 @@ class Fate:
     """What befalls a worker, and when.
 
     Attributes:
-        point: A seam of the profile engine, e.g. "stored", or a call of a port
-            that has just returned, e.g. "items.put".
+        point: A seam of the profile engine, e.g. "stored", a call of a port that has
+            just returned, e.g. "items.put", or "fetched": records have come from Kafka.
         occasion: How often the point is reached before, plus one.
+        after_records: So many records are fetched before occasions count.
         signal: SIGKILL, or SIGSTOP for a worker that stands still.
     """
 
     point: str
     occasion: int = 1
+    after_records: int = 0
     signal: int = signal.SIGKILL
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerProcess:
-    """A worker process; ends when all is quiet, or when it is told to."""
+    """A worker process; ends when all is quiet, or when it is told to.
+
+    Attributes:
+        ready: Set once everything it was assigned is owned and swept.
+    """
 
     process: BaseProcess
     told: Any
+    ready: Any
 
     @classmethod
     def start(
@@ -60,23 +68,31 @@ class WorkerProcess:
         *,
         fate: Fate | None = None,
         until_told: bool = False,
-        session_timeout_s: float = 8.0,
+        learns: bool = True,
+        **options: Any,
     ) -> "WorkerProcess":
         """Start one.
 
         Args:
             until_told: Run until `stop`, not until all is quiet.
-            session_timeout_s: The broker accepts 6 or more.
+            learns: Whether item spaces and personas are learned, should it lead.
+            options: Of `WorkerOptions`, otherwise than `options_of` has them.
         """
-        told = _forking.Event()
+        told, ready = _forking.Event(), _forking.Event()
         process = _forking.Process(
             target=_work,
-            args=(ground, fate, told if until_told else None, session_timeout_s),
+            args=(
+                ground,
+                fate,
+                told if until_told else None,
+                ready,
+                {"learning": learning(learns=learns), **options},
+            ),
             # Not a daemon: those may have no children, and this one learns in one.
             daemon=False,
         )
         process.start()
-        return cls(process, told)
+        return cls(process, told, ready)
 
     async def ended(self, *, timeout_s: float = _PATIENCE_S) -> int:
         """Wait for the end; its exit code, negative for a signal."""
@@ -88,14 +104,22 @@ class WorkerProcess:
         assert self.process.exitcode is not None
         return self.process.exitcode
 
-    async def stopped_by_signal(self) -> None:
+    async def until_ready(self, *, timeout_s: float = _PATIENCE_S) -> None:
+        """Wait until it owns and has swept what it was assigned; returns if it ends before."""
+
+        async def is_ready() -> bool:
+            return self.ready.is_set() or self.process.exitcode is not None
+
+        await eventually(is_ready, timeout_s=timeout_s)
+
+    async def stopped_by_signal(self, *, timeout_s: float = _PATIENCE_S) -> None:
         """Wait until the process stands still."""
 
         async def stands_still() -> bool:
             assert self.process.pid is not None
             return bool(psutil.Process(self.process.pid).status() == psutil.STATUS_STOPPED)
 
-        await eventually(stands_still, timeout_s=_PATIENCE_S)
+        await eventually(stands_still, timeout_s=timeout_s)
 
     def send(self, number: int) -> None:
         assert self.process.pid is not None
@@ -112,41 +136,71 @@ class WorkerProcess:
         self.process.join()
 
 
-def _work(ground: Ground, fate: Fate | None, told: Any, session_timeout_s: float) -> None:
-    asyncio.run(_until_over(ground, fate, told, session_timeout_s))
+def _work(
+    ground: Ground, fate: Fate | None, told: Any, ready: Any, changes: Mapping[str, Any]
+) -> None:
+    asyncio.run(_until_over(ground, fate, told, ready, changes))
 
 
 async def _until_over(
-    ground: Ground, fate: Fate | None, told: Any, session_timeout_s: float
+    ground: Ground, fate: Fate | None, told: Any, ready: Any, changes: Mapping[str, Any]
 ) -> None:
     async with ground.opened() as opened:
         stores = opened.for_worker()
-        options = replace(options_of(ground), session_timeout_s=session_timeout_s)
+        options = replace(options_of(ground), **changes)
         if fate is not None:
             reach = _Reach(fate)
             stores = _watched(stores, reach)
             options = replace(options, seam=reach)
+            _count_fetched(reach)
         async with running(ground, opened, options=options, stores=stores) as work:
             if told is None:
                 await work.until_quiet(timeout_s=_PATIENCE_S)
                 return
             waiting = asyncio.create_task(asyncio.to_thread(told.wait))
+            telling = asyncio.create_task(_tell(work.worker.ready, ready))
             await asyncio.wait((waiting, work.task), return_when=asyncio.FIRST_COMPLETED)
             told.set()
+            telling.cancel()
             await waiting
             if work.task.done():
                 work.task.result()
+
+
+async def _tell(ready: asyncio.Event, told: Any) -> None:
+    await ready.wait()
+    told.set()
 
 
 @dataclass
 class _Reach:
     fate: Fate
     seen: int = 0
+    fetched: int = 0
+
+    def took(self, records: int) -> None:
+        self.fetched += records
+        self("fetched")
 
     def __call__(self, point: str) -> None:
+        if self.fetched < self.fate.after_records:
+            return
         self.seen += point == self.fate.point
         if point == self.fate.point and self.seen == self.fate.occasion:
             os.kill(os.getpid(), self.fate.signal)
+
+
+def _count_fetched(reach: _Reach) -> None:
+    """For the rest of this process, whose only worker it concerns."""
+    fetch_records = BatchConsumer.fetch_records
+
+    async def fetch_and_count(consumer: BatchConsumer) -> Mapping[Any, list[Any]]:
+        fetched = await fetch_records(consumer)
+        if fetched:
+            reach.took(sum(map(len, fetched.values())))
+        return fetched
+
+    BatchConsumer.fetch_records = fetch_and_count  # type: ignore[assignment, method-assign]
 
 
 def _watched(stores: Stores, reach: Callable[[str], None]) -> Stores:

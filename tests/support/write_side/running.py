@@ -11,13 +11,14 @@ import sklearn.cluster
 import sklearn.metrics  # noqa: F401
 
 from profiles.nextitem.settings import Settings
+from streams.learning import LearningOptions
 from streams.worker import Stores, Worker, WorkerOptions
 from write_side.declared import DECLARED
 from write_side.ground import Ground, Opened, embedder
 from write_side.offsets import Offsets
 from write_side.quiet import until_quiet
 
-__all__ = ["Running", "options_of", "running"]
+__all__ = ["Running", "learning", "options_of", "running"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,11 @@ def options_of(ground: Ground) -> WorkerOptions:
         # How good the models are is not the question here, and making them so takes its time.
         next_item=Settings(most_personas=4, fitted_predictions=200),
     )
+
+
+def learning(*, learns: bool) -> LearningOptions:
+    """The default, or what nobody ever learns under."""
+    return LearningOptions() if learns else LearningOptions(least_users=1_000_000_000)
 
 
 @asynccontextmanager
