@@ -1,6 +1,7 @@
 """`strata evaluate`."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -24,7 +25,7 @@ def _events(text: str) -> typer.models.OptionInfo:
 
 def evaluate(
     *,
-    task: Annotated[str, typer.Option(help="next-item, sign, pairwise or retrieval.")],
+    task: Annotated[str, typer.Option(help="next-item, sign, pairwise, retrieval or generation.")],
     items: Annotated[Path, _events("Item events, .jsonl or .jsonl.gz.")],
     warm: Annotated[Path, _events("Events of the users that are known already.")],
     test: Annotated[Path, _events("Events to predict, each before it is applied.")],
@@ -35,6 +36,24 @@ def evaluate(
         Path | None, typer.Option(metavar="OUT", help="Write one line per prediction here.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
+    generator: Annotated[
+        str,
+        typer.Option(
+            help="generation: extractive, an OpenAI-compatible address (http://…/v1), or hf:MODEL."
+        ),
+    ] = "extractive",
+    generator_model: Annotated[
+        str | None, typer.Option(metavar="NAME", help="generation: which of the address' models.")
+    ] = None,
+    similarity: Annotated[
+        str,
+        typer.Option(
+            metavar="MODEL", help="generation: text model of the metric similarity, or none."
+        ),
+    ] = "all-MiniLM-L6-v2",
+    most: Annotated[
+        int | None, typer.Option(min=1, help="generation: stop after so many texts.")
+    ] = None,
 ) -> None:
     """Say how well each layer predicts, by how much a user has shown."""
     from rich.console import Console
@@ -50,6 +69,11 @@ def evaluate(
         if predictions is not None:
             raise typer.BadParameter("the task retrieval writes no predictions")
         _write(_retrieval(items=items, warm=warm, test=test, seed=seed), json)
+        return
+    if task == "generation":
+        asked = _Generation(generator, generator_model, similarity, most)
+        files = {"items": items, "warm": warm, "test": test}
+        _write(_generation(asked, files, predictions=predictions, seed=seed), json)
         return
     try:
         named = task_named(task)
@@ -91,6 +115,53 @@ def _retrieval(*, items: Path, warm: Path, test: Path, seed: int) -> Mapping[str
     except (UnreadableEvents, EmbeddingModelMissing, OSError) as error:
         raise CommandFailed(str(error)) from error
     return report(judged, seed=seed)
+
+
+@dataclass(frozen=True, slots=True)
+class _Generation:
+    """Options of the task alone."""
+
+    generator: str
+    model: str | None
+    similarity: str
+    most: int | None
+
+
+def _generation(
+    asked: _Generation, files: Mapping[str, Path], *, predictions: Path | None, seed: int
+) -> Mapping[str, object]:
+    from contextlib import closing
+
+    from rich.console import Console
+
+    from cli.progress import counting_progress
+    from evaluation.errors import UnreadableEvents, WriterUnavailable
+    from evaluation.generation.figures import generation_report
+    from evaluation.generation.run import evaluate_generation
+    from evaluation.generation.writers import open_writer
+    from streams.embedding import EmbeddingModelMissing, open_embedder
+
+    try:
+        embedder = None if asked.similarity == "none" else open_embedder(asked.similarity)
+        with (
+            closing(open_writer(asked.generator, model=asked.model, seed=seed)) as writer,
+            counting_progress(Console(stderr=True)) as progress,
+        ):
+            bar = progress.add_task("writing and learning", total=asked.most)
+            judged = evaluate_generation(
+                items=files["items"],
+                warm=files["warm"],
+                test=files["test"],
+                writer=writer,
+                embedder=embedder,
+                predictions=predictions,
+                most=asked.most,
+                seed=seed,
+                on_written=lambda done: progress.update(bar, completed=done),
+            )
+    except (UnreadableEvents, WriterUnavailable, EmbeddingModelMissing, OSError) as error:
+        raise CommandFailed(str(error)) from error
+    return generation_report(judged, generator=writer.name, seed=seed)
 
 
 def _write(report: Mapping[str, object], out: Path | None) -> None:
