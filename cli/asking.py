@@ -1,6 +1,6 @@
 """Questions to a running lookup service."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 from urllib.parse import quote, urlsplit
 
@@ -14,6 +14,7 @@ from schemas.views import Problem
 __all__ = ["Asker"]
 
 _TIMEOUT_S: Final = 10.0
+_STREAM_TIMEOUT_S: Final = 60.0
 
 
 class Asker:
@@ -48,6 +49,19 @@ class Asker:
         """POST /v1/NAME."""
         return self._answer("POST", f"/v1/{name}", body=body)
 
+    def lines(self, name: str, body: Mapping[str, object]) -> Iterator[str]:
+        """POST /v1/NAME; the lines of its answer as they come."""
+        try:
+            with self._client.stream(
+                "POST", f"/v1/{name}", json=body, timeout=_STREAM_TIMEOUT_S
+            ) as response:
+                if not response.is_success:
+                    response.read()
+                    raise CommandFailed(_problem(response))
+                yield from response.iter_lines()
+        except httpx.TransportError as error:
+            raise self._unanswered(error) from error
+
     def close(self) -> None:
         self._client.close()
 
@@ -61,18 +75,23 @@ class Asker:
     ) -> str:
         try:
             response = self._client.request(method, path, params=params, json=body)
-        except httpx.UnsupportedProtocol as error:
-            raise WrongUse(f"{self._url} is not the address of a service: {error}") from error
-        except httpx.TimeoutException as error:
-            raise CommandFailed(f"{self._url} did not answer in {_TIMEOUT_S:g} s") from error
         except httpx.TransportError as error:
-            raise CommandFailed(
-                f"no lookup service answers at {self._url}: "
-                "is `strata up` or `strata serve` running?"
-            ) from error
+            raise self._unanswered(error) from error
         if response.is_success:
             return response.text
         raise CommandFailed(_problem(response))
+
+    def _unanswered(self, error: httpx.TransportError) -> CommandFailed:
+        match error:
+            case httpx.UnsupportedProtocol():
+                return WrongUse(f"{self._url} is not the address of a service: {error}")
+            case httpx.TimeoutException():
+                return CommandFailed(f"{self._url} did not answer in time")
+            case _:
+                return CommandFailed(
+                    f"no lookup service answers at {self._url}: "
+                    "is `strata up` or `strata serve` running?"
+                )
 
 
 def _problem(response: httpx.Response) -> str:

@@ -15,6 +15,7 @@ from cli.commands import (
     demo,
     doctor,
     evaluate,
+    export_preferences,
     init,
     keys,
     publish,
@@ -72,6 +73,7 @@ for part in (
     backup,
     doctor,
     evaluate,
+    export_preferences,
     report,
 ):
     part.register(app)

@@ -9,13 +9,15 @@ from fastapi import FastAPI
 
 from cli.access import access_of
 from cli.composition import Addresses, OpenStores
-from cli.declarations import read_policy
+from cli.declarations import read_personas, read_policy
 from cli.errors import CommandFailed
 from cli.settings import Settings
 from lookup.ingest import Ingest
 from lookup.ingest_kafka import KafkaEventLog
 from lookup.own_writes import OwnWrites
 from lookup.persons import Persons
+from lookup.preferences import PreferencePairs
+from lookup.preferences_kafka import KafkaPreferenceLog
 from lookup.queries import Lookup
 from lookup.routes_documents import Documents
 from lookup.service import create_app
@@ -50,13 +52,19 @@ async def service_opened(
         policy=read_policy(settings),
     )
     async with AsyncExitStack() as opened:
-        ingest = None
+        ingest = preferences = None
         if addresses.kafka_bootstrap:
             ingest = Ingest(
                 log=await _log_opened(opened, addresses.kafka_bootstrap),
                 answers=stores.redis.answers,
                 partitions=settings.partitions,
                 now_ms=lambda: time.time_ns() // 1_000_000,
+            )
+            preferences = PreferencePairs(
+                log=KafkaPreferenceLog(addresses.kafka_bootstrap),
+                users=stores.profiles.users,
+                items=stores.profiles.items,
+                declared=read_personas(settings),
             )
         yield create_app(
             lookup,
@@ -65,6 +73,7 @@ async def service_opened(
             documents=documents,
             access=access_of(settings),
             persons=persons,
+            preferences=preferences,
         )
 
 

@@ -14,7 +14,8 @@ ValueError
 PermissionError
 └── OtherTenant          a request speaks for another tenant than its own
 ConnectionError
-└── EventsNotTaken       Kafka did not acknowledge; the request may be repeated
+├── EventsNotTaken       Kafka did not acknowledge; the request may be repeated
+└── EventsNotRead        Kafka does not give events away; likewise
 RuntimeError
 ├── KeyInUse             a request with this idempotency key is still under way
 ├── NotYet               the store has not come as far as the answer has to
@@ -27,6 +28,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 __all__ = [
+    "EventsNotRead",
     "EventsNotTaken",
     "InvalidArgument",
     "InvalidEvents",
@@ -124,6 +126,10 @@ class OtherTenant(PermissionError):
     def __init__(self, where: str) -> None:
         super().__init__(f"{where} names another tenant than the request's own")
         self.where = where
+
+
+class EventsNotRead(ConnectionError):
+    """Kafka does not give events away; the request may be repeated."""
 
 
 class EventsNotTaken(ConnectionError):

@@ -24,12 +24,14 @@ from lookup.options import MOST_LISTED
 from lookup.own_writes import OwnWrites
 from lookup.paging import page_of_personas
 from lookup.persons import Persons
+from lookup.preferences import PreferencePairs
 from lookup.problems import answer_with_problems
 from lookup.queries import Lookup
 from lookup.request_ids import RequestIds
 from lookup.routes_documents import Documents, document_routes
 from lookup.routes_explanations import explanation_routes
 from lookup.routes_persons import person_routes
+from lookup.routes_preferences import preference_routes
 from schemas.decoded import Choice
 from schemas.views import (
     PersonasView,
@@ -232,6 +234,7 @@ def create_app(
     access: Access | None = None,
     body_within_s: float = _BODY_WITHIN_S,
     persons: Persons | None = None,
+    preferences: PreferencePairs | None = None,
 ) -> FastAPI:
     """The HTTP service over `lookup`, which stays the caller's to close.
 
@@ -244,6 +247,7 @@ def create_app(
         body_within_s: The body of a request has to arrive in this time.
         documents: Answers what users wrote; without them there are no routes for it.
         persons: Answers what people may ask of their own data; likewise.
+        preferences: Gives pairs for training away; likewise.
         own_writes: Lets reads wait for a position token; without it they are refused one.
     """
     app = FastAPI(
@@ -268,6 +272,8 @@ def create_app(
         app.include_router(document_routes(documents))
     if persons is not None:
         app.include_router(person_routes(persons))
+    if preferences is not None:
+        app.include_router(preference_routes(preferences))
     if ingest is not None:
         app.include_router(ingest_routes(ingest, counted=metrics.count_ingested))
     # The last one added is the first to see a request.
