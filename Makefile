@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: chaos simulate demo test check lint format types contracts doctests schemas clean
+.PHONY: chaos simulate fuzz fuzz-http fuzz-decoders demo test check lint format types contracts doctests schemas clean
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Strata needs Python 3.11 or later")'
@@ -35,6 +35,18 @@ simulate: $(VENV)/.dev
 chaos: $(VENV)/.dev
 	PYTHONPATH=.:tests/support $(BIN)/python -m chaos --events $(or $(EVENTS),1000000) \
 	  --kills $(or $(KILLS),64) --seed $(or $(SEED),1)
+
+# More than CI does: cases that Schemathesis makes up against the running service, and damaged inputs
+# for every decoder (CASES, INPUTS).
+FUZZING := PYTHONPATH=.:tests/support $(BIN)/python -m fuzzing
+
+fuzz: fuzz-http fuzz-decoders
+
+fuzz-http: $(VENV)/.dev
+	$(FUZZING) http --cases $(or $(CASES),20000)
+
+fuzz-decoders: $(VENV)/.dev
+	$(FUZZING) decoders --inputs $(or $(INPUTS),1000000)
 
 check: lint types contracts doctests test
 

@@ -183,8 +183,10 @@ def _other_tenant(request: Request, tenant: str) -> str | None:
     for given in request.headers.getlist(TENANT_HEADER):
         if given.encode("latin-1") != expected:
             return f"header.{TENANT_HEADER}"
-    query = parse_qsl(request.scope["query_string"], keep_blank_values=True)
-    if any(name == b"tenant" and value != expected for name, value in query):
+    # As Latin-1, every byte stays what it was.
+    asked = request.scope["query_string"].decode("latin-1")
+    query = parse_qsl(asked, keep_blank_values=True, encoding="latin-1")
+    if any(name == "tenant" and value.encode("latin-1") != expected for name, value in query):
         return "query.tenant"
     return None
 

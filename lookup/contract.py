@@ -76,9 +76,11 @@ def _add_refusals(document: dict[str, Any]) -> None:
     problem = {"schema": {"$ref": _REFERENCE.format(model="Problem")}}
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
-            statuses = [401, 403, 421, 429] if scope_of(method.upper(), path) is not None else [421]
+            statuses = [400, 421]
+            if scope_of(method.upper(), path) is not None:
+                statuses += [401, 403, 429]
             if "requestBody" in operation:
-                statuses += [400, 408, 413]
+                statuses += [408, 413]
             for status in map(str, statuses):
                 operation["responses"].setdefault(
                     status,

@@ -143,7 +143,7 @@ def parse_keys(text: str) -> KeyRing:
     """
     try:
         read = _KeysFile.model_validate(tomllib.loads(text)).key
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         place = _LINE.search(str(error))
         raise KeysUnusable(f"not TOML, {place[0] if place else 'at its end'}") from None
     except ValidationError as error:

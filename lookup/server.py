@@ -8,12 +8,15 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any, Final, cast
 
+import h11
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from lookup.errors import PortInUse
+from lookup.problems import PROBLEM_MEDIA_TYPE
+from schemas.views import Problem
 
 __all__ = ["Serving", "serve"]
 
@@ -28,6 +31,15 @@ class _Server(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
         yield
+
+
+_NO_REQUEST: Final = Problem(
+    type="about:blank",
+    title="Bad Request",
+    status=400,
+    detail="this is no HTTP request, or one with a head that is too large",
+    instance="",
+).model_dump_json()
 
 
 class _Impatient(H11Protocol):
@@ -60,6 +72,17 @@ class _Impatient(H11Protocol):
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
         self._watch()
+
+    def send_400_response(self, msg: str) -> None:
+        """What cannot be parsed is answered as everything else that is wrong."""
+        del msg
+        head = h11.Response(
+            status_code=400,
+            headers=[("content-type", PROBLEM_MEDIA_TYPE), ("connection", "close")],
+        )
+        for event in (head, h11.Data(data=_NO_REQUEST.encode()), h11.EndOfMessage()):
+            self.transport.write(self.conn.send(event))
+        self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)

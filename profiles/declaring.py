@@ -111,7 +111,7 @@ def entries_of(text: str, *, kind: str, table: str) -> Iterator[Entry]:
     """
     try:
         whole = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise DeclarationError(f"{kind}: not TOML: {error}") from error
     other = sorted(whole.keys() - {table})
     if other:

@@ -148,7 +148,7 @@ def load_policy(text: str) -> Policy:
     """
     try:
         table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise PolicyError(f"policy: not TOML: {error}") from error
     actions = table.get("actions", {})
     if not isinstance(actions, dict):

@@ -141,7 +141,7 @@ def decode_state(encoded: bytes) -> UserState:
     try:
         raw = _decoder.decode(encoded)
         sets = {kind: decode_entries(rows) for kind, rows in raw.sets.items()}
-    except (msgspec.DecodeError, ValueError) as error:
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         # ValueError: text that is not UTF-8, or a set that is cut inside an entry.
         raise StateFormatError(f"not a user state of format {_FORMAT}: {error}") from error
     if raw.format != _FORMAT:

@@ -86,5 +86,5 @@ def _decode(encoded: bytes, decoder: "msgspec.msgpack.Decoder[T]") -> T:
         raise AnnouncementFormatError("not an announcement of format 1")
     try:
         return decoder.decode(memoryview(encoded)[1:])
-    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise AnnouncementFormatError(f"not an announcement: {error}") from error

@@ -243,5 +243,5 @@ def _decode(encoded: bytes, decoder: "msgspec.msgpack.Decoder[T]") -> T:
         raise SnapshotFormatError("not a snapshot of format 1")
     try:
         return decoder.decode(memoryview(encoded)[1:])
-    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise SnapshotFormatError(f"not a snapshot: {error}") from error

@@ -124,5 +124,5 @@ def decode_update(encoded: bytes) -> ProfileUpdate:
         raise UpdateFormatError("not a profile update of format 1")
     try:
         return _decoder.decode(memoryview(encoded)[1:])
-    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UpdateFormatError(f"not a profile update: {error}") from error

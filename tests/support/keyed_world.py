@@ -11,10 +11,10 @@ from fastapi import FastAPI
 from ingest_world import Publishing
 
 from lookup.access import Access, KeyAccess
-from lookup.keys import ApiKey, KeyRing, new_key
+from lookup.keys import ApiKey, KeyRing, keys_as_toml, new_key
 from lookup.scopes import Scope
 
-__all__ = ["EVERYTHING", "Keyed", "bearer"]
+__all__ = ["EVERYTHING", "Keyed", "bearer", "key_rows"]
 
 EVERYTHING: Final = tuple(Scope)
 NOW: Final = datetime(2025, 3, 1, tzinfo=UTC)
@@ -51,3 +51,14 @@ class Keyed:
             base_url="http://strata.test",
             headers={} if key is None else bearer(key),
         )
+
+
+def key_rows() -> bytes:
+    """A file of two keys, the same each time."""
+
+    def of(byte: int) -> ApiKey:
+        return new_key(
+            tenant=f"t{byte}", scopes=[Scope.READ], random=lambda size: bytes([byte]) * size
+        )[1]
+
+    return keys_as_toml([of(1), of(2)]).encode()

@@ -224,6 +224,14 @@ async def test_a_key_has_its_own_size_of_body(keyed: Keyed) -> None:
     assert (small.status_code, large.status_code) == (200, 413)
 
 
+@pytest.mark.parametrize("value", ["%ff", "%C3%9F", "ß", "%00", "%"])
+async def test_a_query_in_any_bytes_is_no_bug(keyed: Keyed, value: str) -> None:
+    async with keyed.client(keyed.key("default")) as client:
+        assert (await client.get(f"/v1/personas?x={value}")).status_code == 200
+        answer = await client.get(f"/v1/personas?tenant={value}")
+        assert problem_of(answer, 403, "other-tenant").fields[0].where == "query.tenant"
+
+
 async def test_the_guard_counts_and_identifies_what_it_refuses(keyed: Keyed) -> None:
     async with keyed.client() as client:
         answer = await client.get("/v1/personas", headers={"X-Request-ID": "r1"})

@@ -50,6 +50,19 @@ async def test_a_head_that_does_not_end_is_given_up(serving: Serving, said: byte
     assert await still_answers(serving)
 
 
+@pytest.mark.parametrize(
+    "said", [b"\x00\x01\r\n\r\n", b"GET / HTTP/1.1\r\nX: \x00\r\n\r\n", b"GET /" + b"x" * 100_000]
+)
+async def test_what_is_no_http_is_told_so(serving: Serving, said: bytes) -> None:
+    reader, writer = await asyncio.open_connection(serving.host, serving.port)
+    writer.write(said)
+    head, _, body = (await until_closed(reader)).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 ")
+    assert Problem.model_validate_json(body).status == 400
+    writer.close()
+    assert await still_answers(serving)
+
+
 async def test_a_head_by_drops_is_given_up(serving: Serving) -> None:
     reader, writer = await asyncio.open_connection(serving.host, serving.port)
     started_s = time.monotonic()
