@@ -2,17 +2,14 @@
 
 from collections.abc import Sequence
 from itertools import repeat
-from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+import scipy.sparse as sp
 
 from profiles.ports import Vector
 
 __all__ = ["DimensionMismatch", "ItemCatalogue"]
-
-
-_AT_ONCE: Final = 128
 
 
 class DimensionMismatch(ValueError):
@@ -58,16 +55,26 @@ class ItemCatalogue:
         """Row of each item, -1 where unknown; shape (len(items),)."""
         return np.fromiter(map(self._row_of.get, items, repeat(-1)), np.intp, len(items))
 
-    def weighted_sum(
-        self, weights: npt.NDArray[np.float64], rows: npt.NDArray[np.intp]
+    def weighted_sums(
+        self,
+        weights: npt.NDArray[np.float64],
+        rows: npt.NDArray[np.intp],
+        owner: npt.NDArray[np.intp],
+        owners: int,
     ) -> npt.NDArray[np.float64]:
-        """Σ weight · vector over known rows in double precision, shape (d,)."""
-        total = np.zeros(self.dimension)
-        # Widened by parts that stay in the processor's cache: twice as fast as all at once.
-        for start in range(0, len(rows), _AT_ONCE):
-            part = slice(start, start + _AT_ONCE)
-            total += weights[part] @ self._matrix[rows[part]].astype(np.float64)
-        return total
+        """Σ weight · vector of each owner, in double precision; shape (owners, d).
+
+        Terms are added in their order, so that an owner's sum depends on nobody else.
+
+        Args:
+            rows: Of known items.
+            owner: Ascending, in [0, owners).
+        """
+        used, column = np.unique(rows, return_inverse=True)
+        ends = np.cumsum(np.bincount(owner, minlength=owners))
+        starts = np.concatenate((np.zeros(1, ends.dtype), ends))
+        terms = sp.csr_array((weights, column, starts), shape=(owners, len(used)))
+        return np.asarray(terms @ self._matrix[used].astype(np.float64), np.float64)
 
     def vector(self, item: int) -> Vector | None:
         row = self._row_of.get(item)

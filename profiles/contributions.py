@@ -8,14 +8,16 @@ building both whole. A statistic is one function that lists its counters.
 
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from profiles.entries import TEXT, Entries
+from profiles.entries import ENTRY, TEXT, Entries, concatenated
+from profiles.evidence import Evidence
 from profiles.policy import Policy
 from profiles.ports import Vector
 from profiles.projection import interests
@@ -39,6 +41,7 @@ __all__ = [
     "unpacked",
     "view_of",
     "view_of_whole",
+    "views_of",
     "whole_user",
 ]
 
@@ -127,6 +130,32 @@ def view_of(state: UserState, mean: FixedVector, space: int = 0) -> UserView:
     return UserView(state, rows[weight > 0], rows[weight < 0], mean, space)
 
 
+def views_of(
+    states: Sequence[UserState], evidence: Evidence, vectors: Vector, space: int
+) -> list[UserView]:
+    """`view_of` each state.
+
+    Args:
+        evidence: Of these states.
+        vectors: Shape (n, d).
+    """
+    weight = evidence.rows["weight"]
+    positive = _parts(evidence, evidence.about_items & (weight > 0))
+    negative = _parts(evidence, evidence.about_items & (weight < 0))
+    means = fixed_point(vectors)
+    return [
+        # Copies: a user in memory must not keep everybody who was written along.
+        UserView(state, liked.copy(), disliked.copy(), mean.copy(), space)
+        for state, liked, disliked, mean in zip(states, positive, negative, means, strict=True)
+    ]
+
+
+def _parts(evidence: Evidence, chosen: npt.NDArray[np.bool_]) -> Iterator[Entries]:
+    rows = evidence.rows[chosen]
+    ends = np.cumsum(np.bincount(evidence.owner[chosen], minlength=len(evidence))).tolist()
+    return (rows[start:end] for start, end in pairwise((0, *ends)))
+
+
 def whole_user(view: UserView) -> WholeUser:
     return WholeUser(encode_state(view.state), _packed(view.mean), view.space)
 
@@ -147,37 +176,37 @@ def contribution(view: UserView, policy: Policy) -> Contribution:
     """All that a user adds to the counters."""
     counts: Counts = {}
     _count_presence(counts, view, +1)
-    _count_totals(counts, view, +1)
+    _count_totals(counts, view)
     _count_attributes(counts, view, +1, unless={})
     _count_items(counts, "positive", view.positive, +1)
     _count_items(counts, "negative", view.negative, +1)
     _count_times(counts, view.positive, policy, +1)
-    _count_pairs(counts, view.positive, policy.co_occurrence_window, +1, _pairs)
+    _count_pairs(counts, view.positive, policy.co_occurrence_window, +1, first=0)
     return Contribution(_without_zeros(counts), _packed(view.mean))
 
 
 def change(before: UserView, after: UserView, policy: Policy) -> Contribution:
     """`contribution(after)` - `contribution(before)`; cheap when only the ends differ."""
     counts: Counts = {}
-    _count_totals(counts, before, -1)
-    _count_totals(counts, after, +1)
+    _count_totals(counts, after, since=before)
     _count_attributes(counts, before, -1, unless=after.state.attributes)
     _count_attributes(counts, after, +1, unless=before.state.attributes)
     _count_presence(counts, before, -1)
     _count_presence(counts, after, +1)
 
     overlap = _overlap(before.positive, after.positive)
-    removed = np.concatenate(
-        (before.positive[: overlap.head], before.positive[overlap.head + overlap.length :])
-    )
+    end = overlap.head + overlap.length
     added = after.positive[overlap.length :]
-    _count_items(counts, "positive", removed, -1)
     _count_items(counts, "positive", added, +1)
-    _count_times(counts, removed, policy, -1)
     _count_times(counts, added, policy, +1)
+    if overlap.head or end < len(before.positive):
+        removed = concatenated((before.positive[: overlap.head], before.positive[end:]))
+        _count_items(counts, "positive", removed, -1)
+        _count_times(counts, removed, policy, -1)
     window = policy.co_occurrence_window
-    _count_pairs(counts, before.positive, window, -1, overlap.pairs_before)
-    _count_pairs(counts, after.positive, window, +1, overlap.pairs_after)
+    _count_first_pairs(counts, before.positive, window, overlap)
+    _count_pairs(counts, before.positive, window, -1, first=end)
+    _count_pairs(counts, after.positive, window, +1, first=overlap.length)
 
     unliked = _overlap(before.negative, after.negative)
     _count_items(counts, "negative", before.negative[: unliked.head], -1)
@@ -231,10 +260,19 @@ def _count_presence(counts: Counts, view: UserView, sign: int) -> None:
         _add(counts, "size", "", size_in(view.space), sign)
 
 
-def _count_totals(counts: Counts, view: UserView, sign: int) -> None:
+def _count_totals(counts: Counts, view: UserView, *, since: UserView | None = None) -> None:
+    known = since.state.totals if since is not None else {}
     for kind, by_action in view.state.totals.items():
+        earlier = known.get(kind, {})
         for action, count in by_action.items():
-            _add(counts, "events", "", f"{kind.value}/{action}".encode(), sign * count)
+            more = count - earlier.get(action, 0)
+            if more:
+                _add(counts, "events", "", f"{kind.value}/{action}".encode(), more)
+    for kind, by_action in known.items():
+        later = view.state.totals.get(kind, {})
+        for action, count in by_action.items():
+            if action not in later:
+                _add(counts, "events", "", f"{kind.value}/{action}".encode(), -count)
 
 
 def _count_attributes(
@@ -275,14 +313,6 @@ def _count_times(counts: Counts, rows: Entries, policy: Policy, sign: int) -> No
             _add(counts, window.series, str(bucket), field, sign)
 
 
-Pairs = Iterable[tuple[int, int]]
-
-
-def _pairs(length: int, window: int) -> Pairs:
-    """Index pairs (i, j), i < j, at most `window` apart."""
-    return ((i, j) for j in range(1, length) for i in range(max(0, j - window), j))
-
-
 @dataclass(frozen=True, slots=True)
 class _Overlap:
     """`before[head : head + length]` equals `after[:length]`."""
@@ -290,47 +320,52 @@ class _Overlap:
     head: int
     length: int
 
-    def pairs_before(self, length: int, window: int) -> Pairs:
-        """Pairs of `before` that are not wholly inside the overlap."""
-        end = self.head + self.length
-        for j in range(1, min(self.head + window, end)):
-            for i in range(max(0, j - window), min(j, self.head)):
-                yield i, j
-        for j in range(max(end, 1), length):
-            for i in range(max(0, j - window), j):
-                yield i, j
-
-    def pairs_after(self, length: int, window: int) -> Pairs:
-        for j in range(max(self.length, 1), length):
-            for i in range(max(0, j - window), j):
-                yield i, j
-
 
 def _overlap(before: Entries, after: Entries) -> _Overlap:
     """The usual change appends new entries and may drop the oldest: find what stayed."""
     if not len(before) or not len(after):
         return _Overlap(len(before), 0)
+    # Equal entries are equal bytes, and comparing those costs far less than comparing fields.
+    old, new = before.tobytes(), after.tobytes()
+    if new.startswith(old):
+        return _Overlap(0, len(before))
+    size = ENTRY.itemsize
     first = int(np.searchsorted(before["time_ms"], after["time_ms"][0], side="left"))
     last = int(np.searchsorted(before["time_ms"], after["time_ms"][0], side="right"))
-    same = np.flatnonzero(before[first:last] == after[0])
-    if not len(same):
+    oldest = new[:size]
+    head = next(
+        (at for at in range(first, last) if old[at * size : (at + 1) * size] == oldest), None
+    )
+    if head is None:
         return _Overlap(len(before), 0)
-    head = first + int(same[0])
     longest = min(len(before) - head, len(after))
-    differs = np.flatnonzero(before[head : head + longest] != after[:longest])
+    stayed = np.frombuffer(old, f"V{size}")[head : head + longest]
+    differs = np.flatnonzero(stayed != np.frombuffer(new, f"V{size}")[:longest])
     return _Overlap(head, int(differs[0]) if len(differs) else longest)
 
 
-def _count_pairs(
-    counts: Counts,
-    rows: Entries,
-    window: int,
-    sign: int,
-    pairs: Callable[[int, int], Pairs],
-) -> None:
+def _count_pairs(counts: Counts, rows: Entries, window: int, sign: int, *, first: int) -> None:
+    """Pairs at most `window` apart whose later entry is at `first` or after it."""
+    start = max(0, first - window)
+    fields = list(_item_fields(rows[start:]))
+    for j in range(first - start, len(fields)):
+        for i in range(max(0, j - window), j):
+            _count_pair(counts, fields[i], fields[j], sign)
+
+
+def _count_first_pairs(counts: Counts, rows: Entries, window: int, stayed: _Overlap) -> None:
+    """Take back pairs whose later entry is before the overlap's end and whose earlier left."""
+    if not stayed.head:
+        return
     fields = list(_item_fields(rows))
-    for i, j in pairs(len(rows), window):
-        one, other = fields[i], fields[j]
-        if one != other:
-            _add(counts, "co-occurrence", one.hex(), other, sign)
-            _add(counts, "co-occurrence", other.hex(), one, sign)
+    for j in range(1, min(stayed.head + window, stayed.head + stayed.length)):
+        for i in range(max(0, j - window), min(j, stayed.head)):
+            _count_pair(counts, fields[i], fields[j], -1)
+
+
+def _count_pair(counts: Counts, one: bytes, other: bytes, sign: int) -> None:
+    if one == other:
+        return
+    for item, beside in ((one, other), (other, one)):
+        table = counts.setdefault(("co-occurrence", item.hex()), {})
+        table[beside] = table.get(beside, 0) + sign

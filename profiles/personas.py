@@ -171,7 +171,8 @@ class Centroids:
         """
         if self._matrix is None or not len(vectors):
             return [None] * len(vectors)
-        nearest = np.argmax(vectors @ self._matrix.T, axis=1)
+        # Not BLAS: there, a row's rounding may depend on the rows beside it.
+        nearest = np.argmax(np.einsum("nd,kd->nk", vectors, self._matrix), axis=1)
         directed: list[bool] = (vectors != 0).any(axis=1).tolist()
         return [
             self._ids[index] if has else None

@@ -65,7 +65,7 @@ class ActionRule:
         1.0
         """
         if value is None or self.neutral is None:
-            return self.weight
+            return self.weight + 0.0
         # Adding zero turns -0.0 into 0.0: equal weights must be equal bytes.
         return max(-self.limit, min(self.limit, (value - self.neutral) * self.scale)) + 0.0
 

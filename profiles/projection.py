@@ -9,12 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from profiles.catalogue import ItemCatalogue
-from profiles.entries import TEXT, Entries, live_mask
+from profiles.entries import Entries, live_mask
+from profiles.evidence import Evidence, evidence_of, sums
 from profiles.policy import Policy
 from profiles.ports import Vector
 from profiles.state import DataType, UserState
 
-__all__ = ["Projection", "decays", "interests", "project"]
+__all__ = ["Projection", "decays", "interests", "project", "project_all"]
 
 # Of the norm to the mass: below it, likes and dislikes have cancelled out.
 _SMALLEST_RATIO = 1e-9
@@ -76,28 +77,48 @@ def project(state: UserState, catalogue: ItemCatalogue, policy: Policy) -> Proje
 
     Exact: depends on the sets alone, so equal states have equal projections.
     """
-    rows = interests(state)
-    zeros = np.zeros(catalogue.dimension, np.float32)
-    if not len(rows):
-        return Projection(zeros, 0.0, 0.0, waiting=False, newest_ms=None)
-    newest_ms = int(rows["time_ms"][-1])
-    factors = decays(rows, policy)
-    about_items = (rows["flags"] & TEXT) == 0
+    (projection,) = project_all(evidence_of([state], policy), catalogue)
+    return projection
+
+
+def project_all(evidence: Evidence, catalogue: ItemCatalogue) -> list[Projection]:
+    """`project` of each user."""
+    users, rows = len(evidence), evidence.rows
     places = catalogue.rows(rows["item"].tolist())
-    known = about_items & (places >= 0)
-    waiting = bool((about_items & (places < 0)).any())
-    terms = rows["weight"][known] * factors[known]
-    evidence = np.abs(terms)
-    mass = float(evidence.sum())
-    if mass == 0.0:
-        return Projection(zeros, 0.0, 0.0, waiting, newest_ms)
+    known = evidence.about_items & (places >= 0)
+    owner, terms = evidence.owner[known], evidence.worth[known]
+    strength = np.abs(terms)
+    mass = sums(strength, owner, users)
     # Relative to the largest: old evidence keeps its direction, and its squares
     # do not underflow.
-    largest = evidence.max()
-    shares = evidence / largest
-    total = catalogue.weighted_sum(terms / largest, places[known])
-    norm = float(np.linalg.norm(total))
-    directed = norm > _SMALLEST_RATIO * float(shares.sum())
-    vector = (total / norm).astype(np.float32) if directed else zeros
-    size = float(shares.sum()) ** 2 / float((shares * shares).sum())
-    return Projection(vector, mass, size, waiting, newest_ms)
+    largest = np.zeros(users)
+    np.maximum.at(largest, owner, strength)
+    shown = mass > 0.0
+    scale = np.where(shown, largest, 1.0)[owner]
+    shares = strength / scale
+    total = catalogue.weighted_sums(terms / scale, places[known], owner, users)
+    norm = np.sqrt(np.einsum("ud,ud->u", total, total))
+    share = sums(shares, owner, users)
+    squares = sums(shares * shares, owner, users)
+    directed = norm > _SMALLEST_RATIO * share
+    vectors = np.where(
+        directed[:, None], total / np.where(directed, norm, 1.0)[:, None], 0.0
+    ).astype(np.float32)
+    sizes = share**2 / np.where(shown, squares, 1.0)
+    waiting = np.zeros(users, np.bool_)
+    waiting[evidence.owner[evidence.about_items & (places < 0)]] = True
+    empty = np.diff(evidence.ends, prepend=0) == 0
+    newest = rows["time_ms"][evidence.ends - 1].tolist() if len(rows) else [0] * users
+    return [
+        # Copies: one user's vector must not keep everybody's.
+        Projection(vector.copy(), weight, size, waits, newest_ms=None if none else newest_ms)
+        for vector, weight, size, waits, none, newest_ms in zip(
+            vectors,
+            mass.tolist(),
+            sizes.tolist(),
+            waiting.tolist(),
+            empty.tolist(),
+            newest,
+            strict=True,
+        )
+    ]

@@ -8,14 +8,14 @@ from typing import Final
 
 import numpy as np
 
-from profiles.entries import TEXT
+from profiles.evidence import Evidence, evidence_of
 from profiles.ids import action_code
 from profiles.policy import Policy
-from profiles.projection import Projection, decays, interests
+from profiles.projection import Projection
 from profiles.state import UserState
 from schemas.snapshots import CachedProfile, Interest
 
-__all__ = ["cached_view"]
+__all__ = ["cached_view", "strongest"]
 
 _MOST_INTERESTS: Final = 32
 
@@ -29,13 +29,17 @@ def cached_view(
     *,
     received_ms: int,
     space: int = 0,
+    interests: tuple[Interest, ...] | None = None,
 ) -> CachedProfile:
     """View of one version of a user.
 
     Args:
+        interests: As `strongest` finds them; sought here where not given.
         received_ms: Broker time of the newest record folded; 0 where it is not known.
         space: Version of the item space that the projection was made in.
     """
+    if interests is None:
+        (interests,) = strongest(evidence_of([state], policy))
     return CachedProfile(
         tenant=tenant,
         user_id=user_id,
@@ -47,7 +51,7 @@ def cached_view(
         newest_ms=projection.newest_ms,
         written_ms=received_ms,
         vector=projection.vector.astype("<f4").tobytes() if projection.vector.any() else b"",
-        interests=_strongest(state, policy),
+        interests=interests,
         totals={
             f"{kind.value}/{action}": count
             for kind, by_action in state.totals.items()
@@ -58,34 +62,39 @@ def cached_view(
     )
 
 
-def _strongest(state: UserState, policy: Policy) -> tuple[Interest, ...]:
-    """Items by the absolute sum of what their live entries are still worth.
+def strongest(evidence: Evidence) -> list[tuple[Interest, ...]]:
+    """Each user's items by the absolute sum of what their live entries are still worth.
 
     Time, action and kind are those of an item's newest entry.
     """
-    rows = interests(state)
+    rows, owner = evidence.rows[evidence.about_items], evidence.owner[evidence.about_items]
+    found: list[list[Interest]] = [[] for _ in range(len(evidence))]
     if not len(rows):
-        return ()
-    worth = rows["weight"] * decays(rows, policy)
-    about_items = (rows["flags"] & TEXT) == 0
-    rows, worth = rows[about_items], worth[about_items]
-    items, last, inverse = np.unique(rows["item"][::-1], return_index=True, return_inverse=True)
-    sums = np.zeros(len(items))
-    np.add.at(sums, inverse, worth[::-1])
+        return [()] * len(evidence)
+    items = rows["item"]
+    by_item = np.lexsort((items, owner))
+    fresh = np.ones(len(rows), np.bool_)
+    ordered, owners = items[by_item], owner[by_item]
+    fresh[1:] = (ordered[1:] != ordered[:-1]) | (owners[1:] != owners[:-1])
+    group = np.cumsum(fresh) - 1
+    worth = np.bincount(group, weights=evidence.worth[evidence.about_items][by_item])
+    # Stable: the last of an item's entries is its newest.
+    newest = by_item[np.append(np.flatnonzero(fresh)[1:], len(rows)) - 1]
+    whose = owner[newest]
+    order = np.lexsort((items[newest], -np.abs(worth), whose))
+    counts = np.bincount(whose, minlength=len(evidence))
+    rank = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
+    order = order[(rank < _MOST_INTERESTS) & (worth[order] != 0.0)]
+    kept = rows[newest[order]]
     chosen = action_code("choose")
-    order = np.lexsort((items, -np.abs(sums)))[:_MOST_INTERESTS]
-    found: list[Interest] = []
-    for index in order.tolist():
-        if sums[index] == 0.0:
-            continue
-        newest = rows[len(rows) - 1 - int(last[index])]
-        found.append(
-            Interest(
-                item=int(items[index]),
-                worth=float(sums[index]),
-                time_ms=int(newest["time_ms"]),
-                kind="preferences" if newest["action"] == chosen else "interactions",
-                action=int(newest["action"]),
-            )
-        )
-    return tuple(found)
+    for user, item, value, time_ms, action in zip(
+        whose[order].tolist(),
+        kept["item"].tolist(),
+        worth[order].tolist(),
+        kept["time_ms"].tolist(),
+        kept["action"].tolist(),
+        strict=True,
+    ):
+        kind = "preferences" if action == chosen else "interactions"
+        found[user].append(Interest(item, value, time_ms, kind, action))
+    return [tuple(interests) for interests in found]

@@ -22,6 +22,7 @@ from schemas import decoded as events
 from schemas import topics
 from schemas.keys import record_key
 from schemas.snapshots import encode_profile
+from stores.points import batches
 from streams.batches import RecordBatch
 from streams.emitter import Outgoing, Sender
 from streams.gate import Gate, Passed
@@ -302,24 +303,28 @@ class ProfileEngine:
             self._unnamed.clear()
 
     async def _write_users(self) -> list[Write]:
-        by_partition: dict[int, list[Write]] = {}
-        for number, key in enumerate(self._dirty):
+        # By what they share: a write has one token, a tenant its own personas.
+        groups: dict[tuple[int, str], list[Held]] = {}
+        for key in self._dirty:
             held = self._held[key]
             partition = held.record.partition
-            token = self._ownerships.require(partition).token
-            if held.claimed != token:
+            if held.claimed != self._ownerships.require(partition).token:
                 raise Released(f"partition {partition} was taken anew with changes under way")
-            by_partition.setdefault(partition, []).append(
-                prepare(
-                    held,
-                    token=token,
-                    catalogue=self._catalogue,
-                    centroids=self._centroids(held.record.tenant),
-                    policy=self._policy,
-                    declared=self._declared,
+            groups.setdefault((partition, held.record.tenant), []).append(held)
+        by_partition: dict[int, list[Write]] = {}
+        for (partition, tenant), several in groups.items():
+            for part in batches(several, _CHUNK):
+                by_partition.setdefault(partition, []).extend(
+                    prepare(
+                        part,
+                        # As checked above: whatever is taken meanwhile refuses these writes.
+                        token=part[0].claimed,
+                        catalogue=self._catalogue,
+                        centroids=self._centroids(tenant),
+                        policy=self._policy,
+                        declared=self._declared,
+                    )
                 )
-            )
-            if number % _CHUNK == _CHUNK - 1:
                 await asyncio.sleep(0)
         for writes in by_partition.values():
             records = [write.record for write in writes]

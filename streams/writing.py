@@ -1,20 +1,29 @@
-"""What one flush writes of one user: record, cached view and update. Pure."""
+"""What one flush writes of its users: records, cached views and updates. Pure."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from profiles.catalogue import ItemCatalogue
-from profiles.contributions import UserView, change, fixed_point, view_of, whole_user
+from profiles.contributions import (
+    UserView,
+    change,
+    fixed_point,
+    view_of,
+    views_of,
+    whole_user,
+)
 from profiles.declared import DeclaredPersonas
+from profiles.evidence import evidence_of
 from profiles.personas import Centroids
 from profiles.policy import Policy
 from profiles.ports import Token, UserRecord
-from profiles.projection import project
+from profiles.projection import Projection, project, project_all
 from profiles.state import UserState, decode_state, encode_state
-from profiles.viewing import cached_view
-from schemas.snapshots import CachedProfile
+from profiles.viewing import cached_view, strongest
+from schemas.snapshots import CachedProfile, Interest
 from schemas.updates import ProfileUpdate, encode_update, scopes_of
 
 __all__ = ["Held", "Write", "hold", "is_current", "prepare"]
@@ -82,20 +91,45 @@ def is_current(held: Held, catalogue: ItemCatalogue, centroids: Centroids, polic
 
 
 def prepare(
-    held: Held,
+    several: Sequence[Held],
     *,
     token: Token,
     catalogue: ItemCatalogue,
     centroids: Centroids,
     policy: Policy,
     declared: DeclaredPersonas,
+) -> list[Write]:
+    """The next version of each user of a tenant, and how it differs from the one before."""
+    evidence = evidence_of([held.state for held in several], policy)
+    projections = project_all(evidence, catalogue)
+    vectors = np.stack([projection.vector for projection in projections])
+    states = [
+        replace(held.state, version=held.record.version + 1, persona=persona)
+        for held, persona in zip(several, centroids.assign(vectors), strict=True)
+    ]
+    parts = zip(
+        several,
+        states,
+        projections,
+        views_of(states, evidence, vectors, centroids.space),
+        strongest(evidence),
+        strict=True,
+    )
+    return [_write(*part, token=token, policy=policy, declared=declared) for part in parts]
+
+
+def _write(
+    held: Held,
+    state: UserState,
+    projection: Projection,
+    view: UserView,
+    interests: tuple[Interest, ...],
+    *,
+    token: Token,
+    policy: Policy,
+    declared: DeclaredPersonas,
 ) -> Write:
-    """The next version of a user, and how it differs from the one before."""
-    before = held.record
-    projection = project(held.state, catalogue, policy)
-    (persona,) = centroids.assign(projection.vector[None])
-    state = replace(held.state, version=before.version + 1, persona=persona)
-    view = view_of(state, fixed_point(projection.vector), centroids.space)
+    before, persona, space = held.record, state.persona, view.space
     declared_before, declared_after = declared.of_state(held.view.state), declared.of_state(state)
     scopes_before = scopes_of(before.persona, declared_before)
     scopes_after = scopes_of(persona, declared_after)
@@ -116,8 +150,11 @@ def prepare(
             declaration=declared.version,
         )
     )
-    record = replace(
-        before,
+    record = UserRecord(
+        key=before.key,
+        tenant=before.tenant,
+        user_id=before.user_id,
+        partition=before.partition,
         token=token,
         version=state.version,
         state=encode_state(state),
@@ -126,7 +163,7 @@ def prepare(
         persona=persona,
         waiting=projection.waiting,
         mass=projection.mass,
-        space=centroids.space,
+        space=space,
     )
     cached = cached_view(
         before.tenant,
@@ -135,6 +172,7 @@ def prepare(
         projection,
         policy,
         received_ms=held.received_ms,
-        space=centroids.space,
+        space=space,
+        interests=interests,
     )
     return Write(held, record, view, state, cached, update)

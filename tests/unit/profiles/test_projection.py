@@ -1,15 +1,20 @@
 """The vector is a projection of the sets, and says how much stands behind it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from histories import DIMENSION, EventDict, catalogue, folded, histories, remembered
 from hypothesis import given
+from hypothesis import strategies as st
 
 from profiles.catalogue import DimensionMismatch, ItemCatalogue
+from profiles.evidence import evidence_of
 from profiles.ids import item_key
 from profiles.policy import DEFAULT_POLICY, Policy
-from profiles.projection import decays, interests, project
+from profiles.projection import decays, interests, project, project_all
 from profiles.state import EMPTY_STATE
+from profiles.viewing import strongest
 
 DAY_S = 86_400
 
@@ -100,6 +105,25 @@ def test_a_catalogue_refuses_vectors_of_another_space() -> None:
         catalogue().put(1, np.zeros(3, np.float32))
 
 
+@given(st.lists(histories(says=remembered), max_size=6))
+def test_a_user_among_others_is_projected_as_alone(several: list[list[EventDict]]) -> None:
+    states = [folded(events, DEFAULT_POLICY) for events in several]
+    evidence = evidence_of(states, DEFAULT_POLICY)
+    assert evidence.rows.tolist() == [row for state in states for row in interests(state).tolist()]
+    factors = [decays(interests(state), DEFAULT_POLICY) for state in states]
+    alone = [
+        row["weight"] * factor for row, factor in zip(map(interests, states), factors, strict=True)
+    ]
+    assert evidence.worth.tolist() == np.concatenate([[], *alone]).tolist()
+    together = project_all(evidence, catalogue())
+    for state, among, most in zip(states, together, strongest(evidence), strict=True):
+        found = project(state, catalogue(), DEFAULT_POLICY)
+        assert among.vector.tobytes() == found.vector.tobytes()
+        assert replace(among, vector=found.vector) == found
+        (own,) = strongest(evidence_of([state], DEFAULT_POLICY))
+        assert most == own
+
+
 def test_a_catalogue_grows_and_keeps_what_it_had() -> None:
     items = ItemCatalogue(DIMENSION)
     for item in range(500):
@@ -110,8 +134,13 @@ def test_a_catalogue_grows_and_keeps_what_it_had() -> None:
         assert vector is not None
         assert vector.tolist() == [item] * DIMENSION
     rows = items.rows(list(range(500)))
-    assert items.weighted_sum(np.ones(500), rows).tolist() == [500 * 499 / 2] * DIMENSION
-    assert items.weighted_sum(np.ones(0), rows[:0]).tolist() == [0.0] * DIMENSION
+    owner = np.ones(500, np.intp)
+    assert items.weighted_sums(np.ones(500), rows, owner, 3).tolist() == [
+        [0.0] * DIMENSION,
+        [500 * 499 / 2] * DIMENSION,
+        [0.0] * DIMENSION,
+    ]
+    assert items.weighted_sums(np.ones(0), rows[:0], owner[:0], 1).tolist() == [[0.0] * DIMENSION]
     assert items.rows([500]).tolist() == [-1]
     assert items.vector(500) is None
     assert 499 in items
