@@ -97,6 +97,7 @@ class DutyOptions:
     personas: PersonaOptions = field(default_factory=PersonaOptions)
     silencing: SilencingSettings = DEFAULT_SETTINGS
     users_in_memory: int = 50_000
+    dirty_users: int = 5_000
     seam: Seam = lambda _: None
 
 
@@ -150,6 +151,7 @@ class Duties:
             sync=stores.flush,
             epoch=self._epoch,
             users_in_memory=options.users_in_memory,
+            dirty_users=options.dirty_users,
             seam=options.seam,
         )
         self.documents = DocumentEngine(

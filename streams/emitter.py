@@ -8,12 +8,16 @@ from typing import Protocol
 import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
+from aiokafka.producer.message_accumulator import BatchBuilder
 
 __all__ = ["Emitter", "Outgoing", "Sender"]
 
 _log = structlog.get_logger(__name__)
 
 _LARGEST_REQUEST_BYTES = 8 << 20
+_BATCH_BYTES = 512 << 10
+"""Topics take 1 MiB at least; a larger record is a batch of its own."""
+
 _FIRST_PAUSE_S = 0.2
 _LONGEST_PAUSE_S = 5.0
 
@@ -45,7 +49,7 @@ class Emitter:
             bootstrap_servers=bootstrap,
             acks="all",
             enable_idempotence=True,
-            linger_ms=2,
+            max_batch_size=_BATCH_BYTES,
             max_request_size=_LARGEST_REQUEST_BYTES,
         )
 
@@ -71,25 +75,39 @@ class Emitter:
                 pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
     async def _try(self, records: Sequence[Outgoing]) -> list[Outgoing]:
-        waiting = []
-        failed = []
+        """Send once; those that the broker did not take, in order."""
+        places: dict[tuple[str, int], list[Outgoing]] = {}
         for record in records:
+            places.setdefault((record.topic, record.partition), []).append(record)
+        left = await asyncio.gather(
+            *(self._send_to(topic, partition, own) for (topic, partition), own in places.items())
+        )
+        return [record for own in left for record in own]
+
+    async def _send_to(
+        self, topic: str, partition: int, records: Sequence[Outgoing]
+    ) -> Sequence[Outgoing]:
+        """Send to one partition batch by batch, up to the first that fails; what is left."""
+        start = 0
+        while start < len(records):
+            # One future a batch: thousands of records cost more in futures than in bytes.
+            batch = self._producer.create_batch()
+            end = start
+            while end < len(records) and _appended(batch, records[end]):
+                end += 1
             try:
-                sent = await self._producer.send(
-                    record.topic,
-                    record.value,
-                    key=record.key,
-                    partition=record.partition,
-                    headers=list(record.headers),
-                )
+                sent = await self._producer.send_batch(batch, topic, partition=partition)
+                await sent
             except KafkaError:
-                failed.append(record)
-            else:
-                waiting.append((record, sent))
-        answers = await asyncio.gather(*(sent for _, sent in waiting), return_exceptions=True)
-        for (record, _), answer in zip(waiting, answers, strict=True):
-            if isinstance(answer, KafkaError):
-                failed.append(record)
-            elif isinstance(answer, BaseException):
-                raise answer
-        return failed
+                return records[start:]
+            start = end
+        return ()
+
+
+def _appended(batch: BatchBuilder, record: Outgoing) -> bool:
+    """Whether there was room for it; there always is in an empty batch."""
+    headers = list(record.headers)
+    return (
+        batch.append(timestamp=None, key=record.key, value=record.value, headers=headers)
+        is not None
+    )
