@@ -15,6 +15,7 @@ from redis.exceptions import (
     NoScriptError,
     OutOfMemoryError,
     ReadOnlyError,
+    ResponseError,
     TryAgainError,
 )
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -92,6 +93,15 @@ class RedisConnection:
         if not commands:
             return []
         with _translated():
+            if len(commands) == 1 and not atomic:
+                # Nothing to gather: a lookup is one command, and a pipeline for it costs half as
+                # much again.
+                try:
+                    send = self._redis.execute_command
+                    # redis-py does not say its types.
+                    return [await send(*commands[0])]  # type: ignore[no-untyped-call]
+                except ResponseError as error:
+                    return [error]
             async with self._redis.pipeline(transaction=atomic) as pipeline:
                 for command in commands:
                     pipeline.execute_command(*command)
