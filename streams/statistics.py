@@ -1,13 +1,14 @@
 """The statistics agent's engine: applies profile updates to the counters, each once."""
 
 import asyncio
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 import structlog
 
 from profiles.catalogue import ItemCatalogue
@@ -189,9 +190,10 @@ class StatisticsEngine:
         watermarks = await until_available(partial(self._aggregates.watermarks_ms, partition))
         for update in fresh:
             watermarks[update.tenant] = max(watermarks.get(update.tenant, 0), update.watermark_ms)
-        increments: Increments = defaultdict(lambda: defaultdict(int))
+        adding = _Adding(self._catalogue.dimension)
         for update in fresh:
-            self._add_update(increments, update)
+            self._add_update(adding, update)
+        increments = adding.increments()
         changed = {key: version for key, version in versions.items() if version != expected[key]}
         done = await until_available(
             partial(
@@ -210,20 +212,20 @@ class StatisticsEngine:
             await self._bound(partition, increments, watermarks)
         return done
 
-    def _add_update(self, increments: Increments, update: ProfileUpdate) -> None:
-        tenant, dimension = update.tenant, self._catalogue.dimension
+    def _add_update(self, adding: "_Adding", update: ProfileUpdate) -> None:
         before, after = update.scopes_before, update.scopes_after
         for scope in before & after:
-            _add(increments, tenant, scope, update.change, dimension=dimension)
+            adding.add(update.tenant, scope, update.change)
         for scopes, user, sign in (
             (before - after, update.left, -1),
             (after - before, update.joined, 1),
         ):
             if user is None:
                 continue
-            whole = contribution(view_of_whole(user, dimension=dimension), self._policy)
+            view = view_of_whole(user, dimension=self._catalogue.dimension)
+            whole = contribution(view, self._policy)
             for scope in scopes:
-                _add(increments, tenant, scope, whole, sign=sign, dimension=dimension)
+                adding.add(update.tenant, scope, whole, sign=sign)
 
     def _kept(self, increments: Increments, watermarks: Mapping[str, int]) -> Increments:
         """Increments without those of time buckets that have left the window."""
@@ -297,16 +299,15 @@ class StatisticsEngine:
     async def _sum(
         self, partition: int, token: Token, epoch: int, records: Sequence[UserRecord]
     ) -> None:
-        increments: Increments = defaultdict(lambda: defaultdict(int))
+        adding = _Adding(self._catalogue.dimension)
         watermarks: dict[str, int] = {}
         views: list[tuple[bytes, int, bytes]] = []
         for record in records:
             state = decode_state(record.state)
             view = view_of(state, fixed_point(record.vector), record.space)
             whole = contribution(view, self._policy)
-            dimension = self._catalogue.dimension
             for scope in scopes_of(record.persona, self._declared.of_state(state)):
-                _add(increments, record.tenant, scope, whole, dimension=dimension)
+                adding.add(record.tenant, scope, whole)
             # In the space it was stored in, which the catalogue may have left already.
             projection = replace(
                 project(state, self._catalogue, self._policy), vector=record.vector
@@ -334,7 +335,7 @@ class StatisticsEngine:
                 epoch=epoch,
                 expected=dict.fromkeys(versions, 0),
                 versions=versions,
-                increments=increments,
+                increments=adding.increments(),
                 watermarks_ms=watermarks,
             )
         )
@@ -375,22 +376,30 @@ def _read(value: bytes | None, batch: RecordBatch, offset: int) -> ProfileUpdate
         raise UnreadableUpdate(f"{batch.topic}/{batch.partition}@{offset}: {error}") from error
 
 
-def _add(
-    increments: Increments,
-    tenant: str,
-    scope: str,
-    part: Contribution,
-    *,
-    dimension: int,
-    sign: int = 1,
-) -> None:
-    for (series, name), counters in part.counts.items():
-        table = increments[CounterTable(tenant, scope, series, name)]
-        for counter, count in counters.items():
-            table[counter] = table.get(counter, 0) + sign * count
-    if part.mean:
-        mean = unpacked(part.mean, dimension=dimension)
-        table = increments[CounterTable(tenant, scope, "mean")]
-        for index in np.flatnonzero(mean).tolist():
-            component = index.to_bytes(2, "little")
-            table[component] = table.get(component, 0) + sign * int(mean[index])
+class _Adding:
+    """Contributions being added up."""
+
+    def __init__(self, dimension: int) -> None:
+        self._dimension = dimension
+        self._counts: dict[CounterTable, dict[bytes, int]] = {}
+        self._means: dict[tuple[str, str], npt.NDArray[np.int64]] = {}
+
+    def add(self, tenant: str, scope: str, part: Contribution, *, sign: int = 1) -> None:
+        for (series, name), counters in part.counts.items():
+            table = self._counts.setdefault(CounterTable(tenant, scope, series, name), {})
+            for counter, count in counters.items():
+                table[counter] = table.get(counter, 0) + sign * count
+        if part.mean:
+            mean = self._means.get((tenant, scope))
+            if mean is None:
+                mean = self._means[tenant, scope] = np.zeros(self._dimension, np.int64)
+            mean += sign * unpacked(part.mean, dimension=self._dimension)
+
+    def increments(self) -> Increments:
+        added = dict(self._counts)
+        for (tenant, scope), mean in self._means.items():
+            added[CounterTable(tenant, scope, "mean")] = {
+                index.to_bytes(2, "little"): int(mean[index])
+                for index in np.flatnonzero(mean).tolist()
+            }
+        return added
