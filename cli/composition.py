@@ -4,7 +4,7 @@ import asyncio
 import errno
 import os
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +32,8 @@ from profiles.silencing import SilencingSettings
 from stores.connect import ProfileStores, RedisStores, open_profile_stores, open_redis
 from streams.embedding import DEFAULT_MODEL, Embedder, open_embedder
 from streams.learners import LearnerSpec
+from streams.ownership import Place
+from streams.version_topics import FIRST_TOPICS, VersionTopics
 from streams.worker import Stores, Worker, WorkerOptions
 
 __all__ = [
@@ -232,8 +234,14 @@ def compose_worker(
     embedder: Embedder,
     declarations: Declarations,
     directory: Path,
+    topics: VersionTopics = FIRST_TOPICS,
+    until: Mapping[Place, int] | None = None,
 ) -> Worker:
-    """A worker over open stores; `directory` is for files of its own."""
+    """A worker over open stores; `directory` is for files of its own.
+
+    Args:
+        topics, until: Of the version that the stores are of.
+    """
     return Worker(
         stores=Stores(
             users=stores.profiles.users,
@@ -256,6 +264,8 @@ def compose_worker(
             silencing=SilencingSettings(
                 fraction=settings.silenced_fraction, floor=settings.minority_floor
             ),
+            topics=topics,
+            until=until or {},
         ),
     )
 

@@ -11,6 +11,7 @@ from profiles.ports import Fenced, StoreUnavailable
 from profiles.rules import DeclarationError
 from stores.archive import UnusableArchive
 from stores.errors import StoreInUse, StoreMismatch, UnknownStore
+from stores.versions import VersionConflict, VersionRefused
 from streams.backup import NotEmpty
 from streams.embedding import EmbeddingModelMissing
 from streams.offsets import GroupAtWork
@@ -44,6 +45,8 @@ def line_of(error: BaseException) -> str | None:
             | UnusableArchive()
             | NotEmpty()
             | GroupAtWork()
+            | VersionRefused()
+            | VersionConflict()
         ):
             return str(error)
         case Fenced():

@@ -20,6 +20,7 @@ from cli.commands import (
     keys,
     publish,
     reading,
+    replay,
     report,
     serving,
 )
@@ -71,6 +72,7 @@ for part in (
     context,
     dead_letters,
     backup,
+    replay,
     doctor,
     evaluate,
     export_preferences,

@@ -12,13 +12,13 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Final
 
+import msgspec
+
 from cli.backing_up import back_up
 from cli.composition import (
     Addresses,
     LocalServers,
     OpenStores,
-    compose_documents,
-    compose_lookup,
     compose_worker,
     load_embedder,
     stores_opened,
@@ -26,14 +26,17 @@ from cli.composition import (
 )
 from cli.control import Progress, control_opened
 from cli.declarations import read_declarations
-from cli.errors import CommandFailed
+from cli.hosting import Hosting, answering_over
 from cli.query_vectors import QueryVectors, already_loaded
 from cli.running import RunningStack, announce, withdraw
 from cli.service import service_opened
 from cli.settings import Settings
+from cli.working import supervised, worker_draining
+from lookup.answering import Answering
 from lookup.queries import Lookup
 from lookup.server import Serving, serve
-from streams.worker import Stalled, Worker
+from stores.connect import open_versions
+from streams.worker import Worker
 
 __all__ = [
     "Everything",
@@ -46,7 +49,6 @@ __all__ = [
 
 _CHECK_S: Final = 1.0
 _STOPPING: Final = (signal.SIGINT, signal.SIGTERM)
-_DRAIN_S: Final = 20.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +122,7 @@ async def everything_running(
     progress(f"loading the text model {settings.embedding_model}")
     embedder = await load_embedder(settings.embedding_model)
     addresses = servers.addresses
+    worker_directory = servers.directory / "worker"
     async with stores_opened(settings, addresses, dimension=embedder.dimension) as stores:
         worker = compose_worker(
             settings,
@@ -127,22 +130,34 @@ async def everything_running(
             stores,
             embedder=embedder,
             declarations=declarations,
-            directory=servers.directory / "worker",
+            directory=worker_directory,
         )
-        lookup = compose_lookup(settings, stores, declarations=declarations)
-        documents = await asyncio.to_thread(
-            compose_documents,
+        answering = await answering_over(
             settings,
             stores,
-            lookup,
             declarations=declarations,
             embed=QueryVectors(already_loaded(embedder)),
         )
         backing_up = partial(_backed_up, settings, addresses, stores, dimension=embedder.dimension)
         async with (
-            service_opened(settings, addresses, stores, lookup, documents=documents) as app,
-            control_opened({"backup": backing_up}) as control,
+            _hosted(
+                settings,
+                addresses,
+                stores,
+                working=True,
+                answering=answering,
+                directory=worker_directory,
+            ) as hosting,
+            service_opened(settings, addresses, stores, answering, versions=hosting) as app,
+            control_opened(
+                {
+                    "backup": backing_up,
+                    "versions": partial(_followed, hosting),
+                    "compare": partial(_compared, hosting),
+                }
+            ) as control,
         ):
+            hosting.has_loaded(settings.embedding_model, embedder)
             serving = await serve(app, settings.http_host, settings.http_port)
             stack = RunningStack(
                 pid=os.getpid(),
@@ -157,17 +172,61 @@ async def everything_running(
                 control=str(control),
             )
             try:
-                async with _supervised(
-                    _children_checked(servers), _worker_draining(worker), serving.wait()
+                async with supervised(
+                    _children_checked(servers), worker_draining(worker), serving.wait()
                 ):
                     progress("waiting for the worker to take its partitions")
                     await worker.ready.wait()
-                    announce(servers.directory, stack)
-                    yield Everything(stack=stack, lookup=lookup, worker=worker)
+                    await hosting.follow()
+                    async with supervised(hosting.run()):
+                        announce(servers.directory, stack)
+                        yield Everything(stack=stack, lookup=answering.lookup, worker=worker)
             finally:
                 withdraw(servers.directory)
                 await serving.stop()
-                await lookup.close()
+                await answering.lookup.close()
+
+
+@asynccontextmanager
+async def _hosted(
+    settings: Settings,
+    addresses: Addresses,
+    stores: OpenStores,
+    *,
+    working: bool,
+    answering: Answering | None,
+    directory: Path,
+) -> AsyncIterator[Hosting]:
+    """Versions beside the first one, which are followed by `Hosting.follow` and `Hosting.run`."""
+    versions = await open_versions(addresses.qdrant_url, namespace=settings.namespace)
+    try:
+        hosting = Hosting(
+            settings,
+            addresses,
+            versions,
+            working=working,
+            answering=answering is not None,
+            directory=directory,
+        )
+        if answering is not None:
+            hosting.answer_first(answering, stores)
+        try:
+            yield hosting
+        finally:
+            await hosting.close()
+    finally:
+        await versions.close()
+
+
+async def _followed(hosting: Hosting, _arguments: Mapping[str, str], _progress: Progress) -> str:
+    await hosting.follow()
+    return "followed"
+
+
+async def _compared(hosting: Hosting, arguments: Mapping[str, str], progress: Progress) -> str:
+    """A `Comparison`, as JSON."""
+    found = await hosting.compare(arguments["name"], progress=progress)
+    return msgspec.json.encode(found).decode()
 
 
 async def _backed_up(
@@ -201,10 +260,23 @@ async def run_worker(
                 declarations=declarations,
                 directory=Path(directory),
             )
-            async with _supervised(_worker_draining(worker)):
+            async with (
+                _hosted(
+                    settings,
+                    addresses,
+                    stores,
+                    working=True,
+                    answering=None,
+                    directory=Path(directory),
+                ) as hosting,
+                supervised(worker_draining(worker)),
+            ):
                 await worker.ready.wait()
-                ready()
-                await asyncio.Event().wait()
+                hosting.has_loaded(settings.embedding_model, embedder)
+                await hosting.follow()
+                async with supervised(hosting.run()):
+                    ready()
+                    await asyncio.Event().wait()
 
 
 async def run_lookup(
@@ -214,76 +286,30 @@ async def run_lookup(
     declarations = read_declarations(settings)
     dimension = await vector_dimension(settings.embedding_model)
     async with stores_opened(settings, addresses, dimension=dimension) as stores:
-        lookup = compose_lookup(settings, stores, declarations=declarations)
-        documents = await asyncio.to_thread(
-            compose_documents,
+        answering = await answering_over(
             settings,
             stores,
-            lookup,
             declarations=declarations,
             embed=QueryVectors(partial(load_embedder, settings.embedding_model)),
         )
-        async with service_opened(settings, addresses, stores, lookup, documents=documents) as app:
+        async with (
+            _hosted(
+                settings, addresses, stores, working=False, answering=answering, directory=Path()
+            ) as hosting,
+            service_opened(settings, addresses, stores, answering, versions=hosting) as app,
+        ):
+            await hosting.follow()
             serving: Serving = await serve(app, settings.http_host, settings.http_port)
             try:
-                ready(serving.url)
-                await serving.wait()
+                async with supervised(hosting.run(), serving.wait()):
+                    ready(serving.url)
+                    await asyncio.Event().wait()
             finally:
                 await serving.stop()
-                await lookup.close()
-
-
-@asynccontextmanager
-async def _supervised(*parts: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Run parts beside what is inside; the first that ends or fails ends everything."""
-    inside = asyncio.current_task()
-    if inside is None:
-        raise RuntimeError("supervision needs a task")
-    tasks = [asyncio.create_task(part) for part in parts]
-    ended: list[asyncio.Task[None]] = []
-
-    def end(task: "asyncio.Task[None]") -> None:
-        if not task.cancelled():
-            ended.append(task)
-            inside.cancel()
-
-    for task in tasks:
-        task.add_done_callback(end)
-    try:
-        yield
-    except asyncio.CancelledError:
-        if not ended:
-            raise
-        inside.uncancel()
-    finally:
-        for task in tasks:
-            task.remove_done_callback(end)
-            task.cancel()
-        # However a part takes being told to stop, the rest must be closed.
-        await asyncio.wait(tasks, timeout=_DRAIN_S)
-    if ended:
-        error = ended[0].exception()
-        raise error or CommandFailed("a part ended by itself")
+                await answering.lookup.close()
 
 
 async def _children_checked(servers: LocalServers) -> None:
     while True:
         await asyncio.sleep(_CHECK_S)
         servers.check()
-
-
-async def _worker_draining(worker: Worker) -> None:
-    """Run the worker; being cancelled lets it finish what it has folded."""
-    stop = asyncio.Event()
-    running = asyncio.create_task(worker.run(stop), name="worker")
-    try:
-        await asyncio.shield(running)
-    except asyncio.CancelledError:
-        stop.set()
-        done, _ = await asyncio.wait({running}, timeout=_DRAIN_S / 2)
-        if not done:
-            running.cancel()
-        raise
-    except Stalled as error:
-        raise CommandFailed(f"the worker stands still: {error}") from error
-    raise CommandFailed("the worker ended by itself")

@@ -14,7 +14,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-__all__ = ["counting_progress", "sending_progress", "waiting_progress"]
+__all__ = ["counting_progress", "replay_progress", "sending_progress", "waiting_progress"]
 
 
 class _EventRate(ProgressColumn):
@@ -45,6 +45,29 @@ def counting_progress(console: Console) -> Progress:
         MofNCompleteColumn(),
         TimeRemainingColumn(),
         console=console,
+    )
+
+
+class _RecordRate(ProgressColumn):
+    """Records done of all, per second, and how far behind (the task's field `behind`)."""
+
+    def render(self, task: Task) -> Text:
+        behind = task.fields.get("behind", 0)
+        return Text(
+            f"{task.completed:,.0f} of {task.total or 0:,.0f} records  "
+            f"{task.speed or 0:,.0f}/s  {behind:,} behind"
+        )
+
+
+def replay_progress(console: Console) -> Progress:
+    """A bar with records, rate and time left; also while more records keep coming."""
+    return Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=24),
+        _RecordRate(),
+        TimeRemainingColumn(),
+        console=console,
+        speed_estimate_period=30.0,
     )
 
 

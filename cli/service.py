@@ -9,17 +9,14 @@ from fastapi import FastAPI
 
 from cli.access import access_of
 from cli.composition import Addresses, OpenStores
-from cli.declarations import read_personas, read_policy
+from cli.declarations import read_personas
 from cli.errors import CommandFailed
 from cli.settings import Settings
+from lookup.answering import Answering, VersionChoice
 from lookup.ingest import Ingest
 from lookup.ingest_kafka import KafkaEventLog
-from lookup.own_writes import OwnWrites
-from lookup.persons import Persons
 from lookup.preferences import PreferencePairs
 from lookup.preferences_kafka import KafkaPreferenceLog
-from lookup.queries import Lookup
-from lookup.routes_documents import Documents
 from lookup.service import create_app
 
 __all__ = ["service_opened"]
@@ -30,27 +27,19 @@ async def service_opened(
     settings: Settings,
     addresses: Addresses,
     stores: OpenStores,
-    lookup: Lookup,
+    answering: Answering,
     *,
-    documents: Documents | None = None,
+    versions: VersionChoice | None = None,
 ) -> AsyncIterator[FastAPI]:
-    """The app over `lookup` and `documents`. Without a Kafka among the addresses it only reads.
+    """The app over what answers. Without a Kafka among the addresses it only reads.
+
+    Args:
+        stores: Of the first version, whose Redis keeps the answers of publishing.
+        versions: Chooses what answers each request; always `answering` without it.
 
     Raises:
         WrongUse, CommandFailed: see `cli.access`; or Kafka is named and cannot be reached.
     """
-    own_writes = OwnWrites(
-        control=stores.profiles.control,
-        users=stores.profiles.users,
-        cache=stores.redis.cache,
-        partitions=settings.partitions,
-    )
-    persons = Persons(
-        users=stores.profiles.users,
-        items=stores.profiles.items,
-        passages=stores.profiles.passages,
-        policy=read_policy(settings),
-    )
     async with AsyncExitStack() as opened:
         ingest = preferences = None
         if addresses.kafka_bootstrap:
@@ -67,13 +56,14 @@ async def service_opened(
                 declared=read_personas(settings),
             )
         yield create_app(
-            lookup,
-            own_writes=own_writes,
+            answering.lookup,
+            own_writes=answering.own_writes,
             ingest=ingest,
-            documents=documents,
+            documents=answering.documents,
             access=access_of(settings),
-            persons=persons,
+            persons=answering.persons,
             preferences=preferences,
+            versions=versions,
         )
 
 

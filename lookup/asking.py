@@ -1,5 +1,6 @@
 """What every route takes from a request: the lookup, the tenant, ids, and how new to be."""
 
+from collections.abc import AsyncIterator
 from typing import Annotated, Any, Final, TypeAlias
 from urllib.parse import unquote_to_bytes
 
@@ -8,6 +9,7 @@ from fastapi.exceptions import HTTPException
 from pydantic import AfterValidator
 from starlette.requests import Request
 
+from lookup.answering import Answering, VersionChoice
 from lookup.options import MOST_LISTED
 from lookup.own_writes import OwnWrites
 from lookup.problems import PROBLEM_MEDIA_TYPE
@@ -16,7 +18,16 @@ from schemas.positions import LONGEST_TOKEN
 from schemas.views import Problem
 from schemas.wire import DEFAULT_TENANT
 
-__all__ = ["PROBLEM_CONTENT", "AskedLookup", "AtLeast", "Limit", "PathId", "Seen", "Tenant"]
+__all__ = [
+    "PROBLEM_CONTENT",
+    "AskedLookup",
+    "AtLeast",
+    "Chosen",
+    "Limit",
+    "PathId",
+    "Seen",
+    "Tenant",
+]
 
 PROBLEM_CONTENT: Final[dict[str, Any]] = {"model": Problem, "content": {PROBLEM_MEDIA_TYPE: {}}}
 """For `responses` of a route: how a problem is described."""
@@ -27,9 +38,18 @@ def _decoded(encoded: str) -> str:
     return unquote_to_bytes(encoded.encode("latin-1")).decode()
 
 
-async def _lookup(request: Request) -> Lookup:
-    lookup: Lookup = request.app.state.lookup
-    return lookup
+async def _answering(request: Request) -> AsyncIterator[Answering]:
+    choice: VersionChoice = request.app.state.versions
+    async with choice.chosen() as answering:
+        yield answering
+
+
+Chosen: TypeAlias = Annotated[Answering, Depends(_answering)]
+"""The version that answers, chosen once: whatever else a route takes comes from it."""
+
+
+async def _lookup(answering: Chosen) -> Lookup:
+    return answering.lookup
 
 
 async def _tenant(
@@ -62,7 +82,7 @@ class Seen:
 
 
 async def _seen(
-    request: Request,
+    answering: Chosen,
     tenant: Annotated[str, Depends(_tenant)],
     at_least: Annotated[
         str | None,
@@ -73,7 +93,7 @@ async def _seen(
         ),
     ] = None,
 ) -> Seen:
-    return Seen(request.app.state.own_writes, tenant, at_least)
+    return Seen(answering.own_writes, tenant, at_least)
 
 
 AskedLookup: TypeAlias = Annotated[Lookup, Depends(_lookup)]

@@ -1,16 +1,14 @@
 """`POST /v1/retrieve` and `POST /v1/context`, mounted where there are documents to ask."""
 
-from dataclasses import dataclass
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeAlias
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat
 from starlette.responses import Response
 
-from lookup.asking import PROBLEM_CONTENT, AtLeast, Tenant
-from lookup.contexts import Contexts
+from lookup.answering import Documents
+from lookup.asking import PROBLEM_CONTENT, AtLeast, Chosen, Tenant
 from lookup.options import MOST_LISTED
-from lookup.retrieval import Retrieval
 from lookup.templates import DEFAULT_TEMPLATE
 from profiles.documents.hybrid import Choosing
 from profiles.documents.passages import PassageFilter
@@ -87,20 +85,23 @@ class ContextRequest(_Request):
     template: str = DEFAULT_TEMPLATE
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Documents:
-    """What the routes ask."""
-
-    retrieval: Retrieval
-    contexts: Contexts
+async def _documents(answering: Chosen) -> Documents:
+    if answering.documents is None:
+        raise RuntimeError("the version in force has no documents to ask")
+    return answering.documents
 
 
-def document_routes(documents: Documents) -> APIRouter:
-    """The routes over what users wrote."""
+AskedDocuments: TypeAlias = Annotated[Documents, Depends(_documents)]
+
+
+def document_routes() -> APIRouter:
+    """The routes over what users wrote; mounted where every version has documents to ask."""
     routes = APIRouter(tags=["documents"])
 
     @routes.post(RETRIEVE_PATH, response_model=RetrievalView, responses=_problems)
-    async def retrieve(tenant: Tenant, asked: RetrieveRequest, seen: AtLeast) -> Response:
+    async def retrieve(
+        documents: AskedDocuments, tenant: Tenant, asked: RetrieveRequest, seen: AtLeast
+    ) -> Response:
         """Passages of the user's own documents that answer a query; else items, and why."""
         await seen.of(asked.user_id)
         view = await documents.retrieval.retrieve(
@@ -115,7 +116,9 @@ def document_routes(documents: Documents) -> APIRouter:
         return _json(view)
 
     @routes.post(CONTEXT_PATH, response_model=ContextView, responses=_problems)
-    async def context(tenant: Tenant, asked: ContextRequest, seen: AtLeast) -> Response:
+    async def context(
+        documents: AskedDocuments, tenant: Tenant, asked: ContextRequest, seen: AtLeast
+    ) -> Response:
         """A block of text about the user for a language model, within a budget of tokens."""
         await seen.of(asked.user_id)
         view = await documents.contexts.context(

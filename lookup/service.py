@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from lookup.access import Access, Guard
+from lookup.answering import Answering, Documents, OneVersion, VersionChoice
 from lookup.asking import PROBLEM_CONTENT, AskedLookup, AtLeast, Limit, PathId, Tenant
 from lookup.conditional import conditional
 from lookup.contract import describe, operation_id
@@ -28,7 +29,7 @@ from lookup.preferences import PreferencePairs
 from lookup.problems import answer_with_problems
 from lookup.queries import Lookup
 from lookup.request_ids import RequestIds
-from lookup.routes_documents import Documents, document_routes
+from lookup.routes_documents import document_routes
 from lookup.routes_explanations import explanation_routes
 from lookup.routes_persons import person_routes
 from lookup.routes_preferences import preference_routes
@@ -234,6 +235,7 @@ def create_app(
     access: Access | None = None,
     body_within_s: float = _BODY_WITHIN_S,
     persons: Persons | None = None,
+    versions: VersionChoice | None = None,
     preferences: PreferencePairs | None = None,
 ) -> FastAPI:
     """The HTTP service over `lookup`, which stays the caller's to close.
@@ -249,6 +251,7 @@ def create_app(
         persons: Answers what people may ask of their own data; likewise.
         preferences: Gives pairs for training away; likewise.
         own_writes: Lets reads wait for a position token; without it they are refused one.
+        versions: Chooses what answers each request; without it, that is all of the above.
     """
     app = FastAPI(
         title="Strata",
@@ -261,17 +264,18 @@ def create_app(
         generate_unique_id_function=operation_id,
     )
     metrics = HttpMetrics()
-    app.state.lookup = lookup
-    app.state.own_writes = own_writes
+    app.state.versions = versions or OneVersion(
+        Answering(lookup=lookup, own_writes=own_writes, documents=documents, persons=persons)
+    )
     app.state.metrics = metrics
     # Before the profile's route, with whose path its own begins.
     app.include_router(explanation_routes())
     app.include_router(_questions)
     app.include_router(_probes)
     if documents is not None:
-        app.include_router(document_routes(documents))
+        app.include_router(document_routes())
     if persons is not None:
-        app.include_router(person_routes(persons))
+        app.include_router(person_routes())
     if preferences is not None:
         app.include_router(preference_routes(preferences))
     if ingest is not None:

@@ -30,14 +30,28 @@ from stores.memory_cache import MemoryProfileCache
 from stores.passages import PointPassageStore, passage_collection
 from stores.personas import PERSONA_COLLECTION, PointPersonaStore
 from stores.points import Collection, Points
-from stores.qdrant_server import ServerPoints, require_version
+from stores.qdrant_server import ServerPoints, drop_collections, require_version
 from stores.redis_aggregates import RedisAggregateStore
 from stores.redis_cache import RedisProfileCache
 from stores.redis_connection import RedisConnection
 from stores.redis_erasing import erase_namespace
 from stores.users import PointUserStore, user_collection
+from stores.versions import (
+    VERSION_COLLECTION,
+    FileVersionStore,
+    PointVersionStore,
+    VersionStore,
+)
 
-__all__ = ["ProfileStores", "RedisStores", "open_profile_stores", "open_redis"]
+__all__ = [
+    "OpenVersions",
+    "ProfileStores",
+    "RedisStores",
+    "drop_profile_stores",
+    "open_profile_stores",
+    "open_redis",
+    "open_versions",
+]
 
 _GRPC_PORT = "6334"
 _NAMESPACE = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -131,13 +145,7 @@ async def open_profile_stores(
     opener = _PROFILE_STORES.get(scheme)
     if opener is None:
         raise UnknownStore(f"no profile store answers to {qdrant_url!r}")
-    made = [
-        user_collection(space_dimension or dimension),
-        item_collection(dimension),
-        CONTROL_COLLECTION,
-        PERSONA_COLLECTION,
-        passage_collection(dimension),
-    ]
+    made = _collections(dimension, space_dimension or dimension)
     opened = await opener(
         _Request(
             url=qdrant_url,
@@ -160,6 +168,95 @@ async def open_profile_stores(
         flush=opened.flush,
         close=opened.close,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class OpenVersions:
+    """The versions of a namespace.
+
+    Attributes:
+        shared: Several processes on several machines may read it; asking costs a request.
+    """
+
+    store: VersionStore
+    shared: bool
+    close: Callable[[], Awaitable[None]]
+
+
+async def open_versions(
+    qdrant_url: str, *, namespace: str, timeout_s: float = 10.0
+) -> OpenVersions:
+    """Open the document of versions, which may be open elsewhere.
+
+    Args:
+        qdrant_url: As of `open_profile_stores`; with `edge://` it is a file in the directory.
+
+    Raises:
+        UnknownStore, StoreUnavailable: as `open_profile_stores`.
+    """
+    _checked(namespace)
+    if qdrant_url.startswith("edge://"):
+        path = Path(qdrant_url.removeprefix("edge://")) / f"{namespace}.versions.json"
+        return OpenVersions(FileVersionStore(path), shared=False, close=_nothing)
+    scheme = qdrant_url if qdrant_url == ":memory:" else urlsplit(qdrant_url).scheme
+    opener = _PROFILE_STORES.get(scheme)
+    if opener is None:
+        raise UnknownStore(f"no profile store answers to {qdrant_url!r}")
+    opened = await opener(
+        _Request(
+            url=qdrant_url,
+            namespace=namespace,
+            collections=[VERSION_COLLECTION],
+            timeout_s=timeout_s,
+        )
+    )
+    (points,) = opened.collections
+    return OpenVersions(PointVersionStore(points), shared=True, close=opened.close)
+
+
+def _collections(dimension: int, space_dimension: int) -> list[Collection]:
+    return [
+        user_collection(space_dimension),
+        item_collection(dimension),
+        CONTROL_COLLECTION,
+        PERSONA_COLLECTION,
+        passage_collection(dimension),
+    ]
+
+
+async def drop_profile_stores(qdrant_url: str, *, namespace: str, timeout_s: float = 10.0) -> None:
+    """Delete all collections of a namespace, as `open_profile_stores` made them.
+
+    Raises:
+        UnknownStore: nothing outlives its process there, or no adapter answers to the URL.
+        StoreInUse: a process has the embedded directory open.
+        StoreUnavailable: the server does not answer.
+    """
+    request = _Request(
+        url=qdrant_url,
+        namespace=_checked(namespace),
+        collections=_collections(1, 1),
+        timeout_s=timeout_s,
+    )
+    names = [collection.name for collection in request.collections]
+    if qdrant_url.startswith("edge://"):
+        # Imported when used: it belongs to the extra `embedded`.
+        from stores.edge_directory import EdgeDirectory  # noqa: PLC0415
+
+        await asyncio.to_thread(
+            EdgeDirectory.drop,
+            Path(qdrant_url.removeprefix("edge://")),
+            namespace=namespace,
+            names=names,
+        )
+        return
+    if not qdrant_url.startswith(("http://", "https://")):
+        raise UnknownStore(f"no lasting store answers to {qdrant_url!r}")
+    client = _client(request)
+    try:
+        await drop_collections(client, namespace=namespace, names=names)
+    finally:
+        await client.close()
 
 
 async def open_redis(
@@ -242,9 +339,19 @@ async def _open_local_mode(request: _Request) -> _Opened:
 
 
 async def _open_server(request: _Request) -> _Opened:
+    client = _client(request)
+    try:
+        await require_version(client)
+        return await _open_collections(client, request, indexed=True)
+    except BaseException:
+        await client.close()
+        raise
+
+
+def _client(request: _Request) -> AsyncQdrantClient:
     parts = urlsplit(request.url)
     grpc_port = int(dict(parse_qsl(parts.query)).get("grpc_port", _GRPC_PORT))
-    client = AsyncQdrantClient(
+    return AsyncQdrantClient(
         url=urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", "")),
         api_key=parts.password,
         prefer_grpc=grpc_port > 0,
@@ -253,12 +360,6 @@ async def _open_server(request: _Request) -> _Opened:
         # Checked below instead, by what we need rather than by distance between versions.
         check_compatibility=False,
     )
-    try:
-        await require_version(client)
-        return await _open_collections(client, request, indexed=True)
-    except BaseException:
-        await client.close()
-        raise
 
 
 async def _open_collections(

@@ -6,6 +6,7 @@ opened; the kernel releases it with the process, however that ends.
 """
 
 import fcntl
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
@@ -33,24 +34,28 @@ class EdgeDirectory:
         Raises:
             StoreInUse: another process has it open.
         """
-        directory.mkdir(parents=True, exist_ok=True)
-        lock = (directory / f"{namespace}.lock").open("w")
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.close()
-            raise StoreInUse(
-                f"{directory} is open in another process; several processes need a Qdrant server"
-            ) from None
+        lock = _locked(directory, namespace)
         try:
             opened = [
-                EdgePoints.open(one, directory / f"{namespace}_{one.name}_v1")
-                for one in collections
+                EdgePoints.open(one, _place(directory, namespace, one.name)) for one in collections
             ]
         except BaseException:
             lock.close()
             raise
         return cls(lock, opened)
+
+    @staticmethod
+    def drop(directory: Path, *, namespace: str, names: Sequence[str]) -> None:
+        """Delete these collections of a namespace; those that are not there are gone already.
+
+        Raises:
+            StoreInUse: a process has it open.
+        """
+        with _locked(directory, namespace):
+            for name in names:
+                stored = _place(directory, namespace, name)
+                if stored.exists():
+                    shutil.rmtree(stored)
 
     async def flush(self) -> None:
         for points in self.collections:
@@ -60,3 +65,20 @@ class EdgeDirectory:
         for points in self.collections:
             await points.close()
         self._lock.close()
+
+
+def _place(directory: Path, namespace: str, name: str) -> Path:
+    return directory / f"{namespace}_{name}_v1"
+
+
+def _locked(directory: Path, namespace: str) -> IO[str]:
+    directory.mkdir(parents=True, exist_ok=True)
+    lock = (directory / f"{namespace}.lock").open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.close()
+        raise StoreInUse(
+            f"{directory} is open in another process; several processes need a Qdrant server"
+        ) from None
+    return lock

@@ -42,7 +42,7 @@ from stores.points import (
 )
 from stores.qdrant_errors import translated
 
-__all__ = ["ServerPoints", "require_version"]
+__all__ = ["ServerPoints", "drop_collections", "require_version"]
 
 _log = structlog.get_logger(__name__)
 
@@ -286,6 +286,20 @@ class ServerPoints(Points):
         async with self._in_flight:
             with translated(f"{verb} in {self._alias}"):
                 return await call()
+
+
+async def drop_collections(
+    client: AsyncQdrantClient, *, namespace: str, names: Sequence[str]
+) -> None:
+    """Delete these collections of a namespace, and with them their aliases, those that exist.
+
+    Raises:
+        StoreUnavailable: the server does not answer.
+    """
+    with translated(f"drop {namespace}"):
+        for entry in (await client.get_aliases()).aliases:
+            if entry.alias_name in {f"{namespace}_{name}" for name in names}:
+                await client.delete_collection(entry.collection_name)
 
 
 async def _create(client: AsyncQdrantClient, collection: Collection, names: _Names) -> None:

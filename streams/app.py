@@ -1,6 +1,6 @@
 """The Faust application: topics, agents, and what a rebalance means to the engines."""
 
-from collections.abc import AsyncIterable, Awaitable, Callable
+from collections.abc import AsyncIterable, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ import faust
 
 from schemas import topics
 from streams.batches import RecordBatch
+from streams.ownership import Place
 from streams.transport import BatchConsumer, BatchSchema, BatchTransport
 
 __all__ = ["Handlers", "StrataApp", "build_app"]
@@ -34,7 +35,13 @@ class Handlers:
 
 
 class StrataApp(faust.App):
-    """A Faust app that reads in batches; its own commits, tables and web server are off."""
+    """A Faust app that reads in batches; its own commits, tables and web server are off.
+
+    Attributes:
+        until: As of `build_app`.
+    """
+
+    until: Mapping[Place, int]
 
     def _new_transport(self) -> BatchTransport:
         return BatchTransport(self.conf.broker_consumer, self)
@@ -53,6 +60,8 @@ def build_app(
     directory: Path,
     session_timeout_s: float = 8.0,
     batches_buffered: int = 4,
+    profile_updates: str = topics.PROFILE_UPDATES,
+    until: Mapping[Place, int] | None = None,
 ) -> StrataApp:
     """Wire agents to handlers.
 
@@ -63,6 +72,8 @@ def build_app(
         session_timeout_s: After a crash, partitions move on after this long; 6–10
             is a good range (Faust's default of 60 leaves them idle for a minute).
         batches_buffered: Per topic, waiting between consumer and agent.
+        profile_updates: Topic of the updates that the workers of this group send.
+        until: Offsets by (topic, partition) from which on nothing is handed to an agent.
     """
     app = StrataApp(
         group,
@@ -84,6 +95,8 @@ def build_app(
         consumer_max_fetch_size=8 << 20,
     )
 
+    app.until = dict(until or {})
+
     def source(*names: str) -> Any:  # noqa: ANN401 - Faust's topic
         return app.topic(*names, schema=BatchSchema(), acks=False)
 
@@ -97,7 +110,7 @@ def build_app(
         async for batch in stream:
             await handlers.items(batch)
 
-    @app.agent(source(topics.PROFILE_UPDATES), name="statistics")
+    @app.agent(source(profile_updates), name="statistics")
     async def statistics_agent(stream: AsyncIterable[RecordBatch]) -> None:
         async for batch in stream:
             await handlers.statistics(batch)

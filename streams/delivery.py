@@ -12,7 +12,7 @@ from typing import Protocol
 from streams.batches import Record, RecordBatch
 from streams.ownership import Place
 
-__all__ = ["Delivery", "Source"]
+__all__ = ["Delivery", "Source", "before"]
 
 
 class Source(Protocol):
@@ -77,3 +77,16 @@ class Delivery:
             if epoch != self.epoch or not self._source.flowing:
                 self._dropped = True
                 return
+
+
+def before(
+    until: Mapping[Place, int], fetched: Mapping[Place, Sequence[Record]]
+) -> Mapping[Place, Sequence[Record]]:
+    """Only records below their place's offset in `until`; places with none left are left out."""
+    if not until:
+        return fetched
+    kept = {
+        place: [record for record in records if record.offset < until.get(place, record.offset + 1)]
+        for place, records in fetched.items()
+    }
+    return {place: records for place, records in kept.items() if records}

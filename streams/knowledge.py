@@ -13,7 +13,6 @@ from profiles.catalogue import ItemCatalogue
 from profiles.nextitem.itemspace import ItemSpace
 from profiles.personas import Centroids
 from profiles.ports import Vector
-from schemas import topics
 from schemas.announcements import (
     ItemVector,
     PersonaAnnouncement,
@@ -21,6 +20,7 @@ from schemas.announcements import (
     decode_personas_announced,
 )
 from streams.learners import places_of
+from streams.version_topics import FIRST_TOPICS, VersionTopics
 
 __all__ = ["ITEMS_MARK", "PERSONAS_MARK", "Knowledge", "KnowledgeReader"]
 
@@ -170,8 +170,11 @@ class Knowledge:
 class KnowledgeReader:
     """Reads the announcement topics whole, from their beginning, without a group."""
 
-    def __init__(self, knowledge: Knowledge, *, bootstrap: str) -> None:
+    def __init__(
+        self, knowledge: Knowledge, *, bootstrap: str, names: VersionTopics = FIRST_TOPICS
+    ) -> None:
         self._knowledge = knowledge
+        self._names = names
         self._consumer = AIOKafkaConsumer(
             bootstrap_servers=bootstrap,
             enable_auto_commit=False,
@@ -185,7 +188,7 @@ class KnowledgeReader:
         """Read up to the present end of the topics."""
         await self._consumer.start()
         places: list[TopicPartition] = []
-        for topic in (topics.ITEM_VECTORS, topics.PERSONAS):
+        for topic in (self._names.item_vectors, self._names.personas):
             partitions = self._consumer.partitions_for_topic(topic)
             if not partitions:
                 await self._consumer._client.force_metadata_update()  # noqa: SLF001 - aiokafka has no public way
@@ -213,7 +216,7 @@ class KnowledgeReader:
     async def _read(self) -> None:
         fetched = await self._consumer.getmany(timeout_ms=500, max_records=_RECORDS_PER_POLL)
         for place, records in fetched.items():
-            if place.topic == topics.PERSONAS:
+            if place.topic == self._names.personas:
                 for record in records:
                     if record.value is not None:
                         self._knowledge.learn_personas(decode_personas_announced(record.value))

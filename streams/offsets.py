@@ -50,6 +50,16 @@ class KafkaView:
             if one.offset >= 0
         }
 
+    async def members(self, group: str) -> int:
+        """How many workers the group has now."""
+        try:
+            answers = await self._admin.describe_consumer_groups([group])
+        except GroupCoordinatorNotAvailableError:
+            return 0
+        return sum(
+            len(found["members"]) for answer in answers for found in answer.to_object()["groups"]
+        )
+
     async def places(self, topics: Iterable[str]) -> list[Place]:
         """Every partition of those topics that exist."""
         described = await self._admin.describe_topics(list(topics))

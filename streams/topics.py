@@ -10,7 +10,14 @@ from aiokafka.errors import KafkaConnectionError, KafkaError, TopicAlreadyExists
 
 from schemas import topics as names
 
-__all__ = ["PartitionCountMismatch", "TopicSpec", "TopicsUnavailable", "ensure_topics", "specs"]
+__all__ = [
+    "PartitionCountMismatch",
+    "TopicSpec",
+    "TopicsUnavailable",
+    "ensure_topics",
+    "remove_topics",
+    "specs",
+]
 
 _DAY_MS: Final = 86_400_000
 _FOR_EVER: Final = -1
@@ -111,6 +118,24 @@ async def ensure_topics(
         raise TopicsUnavailable(f"Kafka at {bootstrap} cannot be reached: {error}") from error
     except KafkaError as error:
         raise TopicsUnavailable(f"Kafka at {bootstrap} refused: {error}") from error
+    finally:
+        await admin.close()
+
+
+async def remove_topics(bootstrap: str, names: Iterable[str]) -> None:
+    """Delete those that exist, with all that is in them.
+
+    Raises:
+        TopicsUnavailable: no broker, or it refused.
+    """
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=10_000)
+    try:
+        await admin.start()
+        there = sorted(set(names) & set(await admin.list_topics()))
+        if there:
+            await admin.delete_topics(there)
+    except KafkaError as error:
+        raise TopicsUnavailable(f"Kafka at {bootstrap}: {error}") from error
     finally:
         await admin.close()
 

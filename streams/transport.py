@@ -20,7 +20,7 @@ from faust.types import TP, ConsumerMessage
 from mode.threads import WorkerThread
 
 from streams.batches import Record, RecordBatch
-from streams.delivery import Delivery, Source
+from streams.delivery import Delivery, Source, before
 from streams.ownership import PartitionLost, Place
 
 __all__ = ["BatchConsumer", "BatchSchema", "BatchTransport"]
@@ -135,6 +135,11 @@ class BatchConsumer(driver.Consumer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._delivery = Delivery(_Source(self))
+
+    @property
+    def until(self) -> Mapping[Place, int]:
+        """Offsets from which on nothing is handed on."""
+        return cast(Mapping[Place, int], self.app.until)
 
     @property
     def epoch(self) -> int:
@@ -262,7 +267,8 @@ class _Source(Source):
 
     async def fetch(self) -> Mapping[Place, Sequence[Record]]:
         fetched = await self._consumer.fetch_records()
-        return {(tp.topic, tp.partition): records for tp, records in fetched.items()}
+        found = {(tp.topic, tp.partition): records for tp, records in fetched.items()}
+        return before(self._consumer.until, found)
 
     async def seek_to_committed(self) -> bool:
         return await self._consumer.put_positions_back()

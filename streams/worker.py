@@ -4,7 +4,7 @@ import asyncio
 import gc
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -26,6 +26,7 @@ from streams.ownership import Place
 from streams.personas import PersonaOptions
 from streams.profiles import Seam
 from streams.topics import ensure_topics
+from streams.version_topics import FIRST_TOPICS, VersionSender, VersionTopics, version_specs
 from streams.watchdog import Watchdog
 from streams.workshop import ChildWorkshop
 
@@ -62,6 +63,8 @@ class WorkerOptions:
         drain_s: So long may what was folded take to be stored once the worker is told
             to stop. Everything after it takes at most 12 s more.
         seam: Called between durable steps; tests crash there.
+        topics: Where this worker's version derives to.
+        until: Offsets from which on nothing is taken in; empty to follow for ever.
     """
 
     bootstrap: str
@@ -84,6 +87,8 @@ class WorkerOptions:
     users_in_memory: int = 50_000
     dirty_users: int = 5_000
     seam: Seam = lambda _: None
+    topics: VersionTopics = FIRST_TOPICS
+    until: Mapping[Place, int] = field(default_factory=dict)
 
 
 class Worker:
@@ -100,11 +105,11 @@ class Worker:
         learner = LearnerSpec(policy=options.policy, next_item=options.next_item)
         self._workshop = ChildWorkshop(learner)
         knowledge = Knowledge(initial_space(embedder.dimension, learner))
-        self._reader = KnowledgeReader(knowledge, bootstrap=options.bootstrap)
+        self._reader = KnowledgeReader(knowledge, bootstrap=options.bootstrap, names=options.topics)
         self.duties = Duties(
             stores=stores,
             embedder=embedder,
-            emitter=self._emitter,
+            emitter=VersionSender(self._emitter, options.topics),
             knowledge=knowledge,
             workshop=self._workshop,
             consumer=lambda: self._running_app().batches,
@@ -141,7 +146,10 @@ class Worker:
         # cycles as often as Python does by default took an eighth of the worker's time.
         gc.set_threshold(*_COLLECTED)
         await ensure_topics(
-            options.bootstrap, partitions=options.partitions, replication=options.replication
+            options.bootstrap,
+            partitions=options.partitions,
+            replication=options.replication,
+            wanted=version_specs(options.topics),
         )
         await self._emitter.start()
         try:
@@ -171,6 +179,8 @@ class Worker:
             group=options.group,
             directory=options.directory,
             session_timeout_s=options.session_timeout_s,
+            profile_updates=options.topics.profile_updates,
+            until=options.until,
         )
         background = [
             asyncio.create_task(duties.guard(task), name=name)
@@ -245,7 +255,12 @@ class Worker:
         consumer = self._running_app().batches
         committed = await consumer.committed_offsets(places)
         ends = await consumer.end_offsets(places)
-        behind = {place: ends[place][1] - (committed[place] or ends[place][0]) for place in places}
+        until = self._options.until
+        behind = {
+            place: min(ends[place][1], until.get(place, ends[place][1]))
+            - (committed[place] or ends[place][0])
+            for place in places
+        }
         return {place: records for place, records in behind.items() if records > 0}
 
     def _running_app(self) -> StrataApp:

@@ -14,7 +14,7 @@ from store_records import touched
 
 from profiles.ports import StoreUnavailable, Token, UserRecord
 from stores import qdrant_edge
-from stores.connect import ProfileStores, open_profile_stores
+from stores.connect import ProfileStores, drop_profile_stores, open_profile_stores
 from stores.errors import StoreFull, StoreInUse, StoreMismatch
 
 pytestmark = pytest.mark.anyio
@@ -169,3 +169,21 @@ async def test_storage_stays_small_under_updates_in_place(
 async def test_urls_without_an_absolute_directory_are_refused() -> None:
     with pytest.raises(ValueError, match="absolute"):
         await open_profile_stores("edge://relative", namespace="live", dimension=4)
+
+
+async def test_dropping_a_namespace_leaves_no_other_one_without(quick_path: Path) -> None:
+    url = f"edge://{quick_path}/qdrant"
+    for namespace in ("live", "live--b"):
+        stores = await open_profile_stores(url, namespace=namespace, dimension=4)
+        await add_users(stores, 3)
+        if namespace == "live--b":
+            with pytest.raises(StoreInUse):
+                await drop_profile_stores(url, namespace=namespace)
+        await stores.close()
+    await drop_profile_stores(url, namespace="live--b")
+    await drop_profile_stores(url, namespace="live--b")
+    left = sorted(path.name for path in (quick_path / "qdrant").glob("*_v1"))
+    assert [name for name in left if "--b" in name] == []
+    stores = await open_profile_stores(url, namespace="live", dimension=4)
+    assert await stores.users.count() == 3
+    await stores.close()

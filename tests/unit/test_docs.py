@@ -94,7 +94,8 @@ def _wrong_use(words: list[str]) -> str | None:
     """Why the command line names something that does not exist; None if it does not."""
     command: Any = typer.main.get_command(app)
     path = "strata"
-    for word in words:
+    left = iter(words)
+    for word in left:
         commands = getattr(command, "commands", None)
         if commands is not None and not word.startswith("-"):
             # `dead-letters list|show|republish` names three.
@@ -108,6 +109,12 @@ def _wrong_use(words: list[str]) -> str | None:
             known = chain(*(param.opts + param.secondary_opts for param in command.params))
             if option not in {*known, "--help"}:
                 return f"{path} has no option {option!r}"
+            if "=" not in word and any(
+                option in param.opts and not getattr(param, "is_flag", False)
+                for param in command.params
+            ):
+                # What it is given is no command, whatever it looks like.
+                next(left, None)
     return None
 
 
@@ -121,6 +128,8 @@ def test_a_command_that_does_not_exist_would_be_noticed() -> None:
     assert _wrong_use(["publish", "events.jsonl", "--wait"]) is None
     assert _wrong_use(["publish", "events.jsonl", "--forget"]) is not None
     assert _wrong_use(["embroider"]) is not None
+    assert _wrong_use(["replay", "--into", "b", "--policy", "p.toml"]) is None
+    assert _wrong_use(["replay", "b"]) is not None
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)

@@ -1,6 +1,7 @@
 """Collections and aliases over edge shards, in the words of Qdrant's REST models."""
 
 import json
+import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -95,6 +96,17 @@ class Engine:
         shard = edge.EdgeShard.create(str(self._directory / name), config)
         self._collections[name] = _Collection(shard, vectors, sparse)
         self._save()
+
+    def drop(self, name: str) -> bool:
+        """False if there is none of that name; an alias is none. Its aliases go with it."""
+        found = self._collections.pop(name, None)
+        if found is None:
+            return False
+        self.aliases = {alias: one for alias, one in self.aliases.items() if one != name}
+        self._save()
+        found.shard.close()
+        shutil.rmtree(self._directory / name)
+        return True
 
     def change_aliases(self, operations: list[models.AliasOperations]) -> None:
         for operation in operations:

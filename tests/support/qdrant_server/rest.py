@@ -43,6 +43,10 @@ def _create(engine: Engine, name: str, body: dict[str, Any]) -> Any:
     return True
 
 
+def _drop(engine: Engine, name: str, _body: dict[str, Any]) -> Any:
+    return engine.drop(name)
+
+
 def _info(engine: Engine, name: str, _body: dict[str, Any]) -> Any:
     return engine.info(name)
 
@@ -144,6 +148,7 @@ _ROUTES: dict[tuple[str, str], _Handler] = {
     ("POST", "/collections/aliases"): _change_aliases,
     ("PUT", _COLLECTION): _create,
     ("GET", _COLLECTION): _info,
+    ("DELETE", _COLLECTION): _drop,
     ("GET", "/aliases"): _list_aliases,
     ("PUT", f"{_COLLECTION}/index"): _create_index,
     ("PUT", f"{_COLLECTION}/points"): _upsert,

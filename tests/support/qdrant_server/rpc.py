@@ -192,6 +192,12 @@ class _Collections(collections_service_pb2_grpc.CollectionsServicer):
         return messages.GetCollectionInfoResponse(result=RestToGrpc.convert_collection_info(info))
 
     @_answering
+    def Delete(self, request: Any) -> Any:  # noqa: N802
+        return messages.CollectionOperationResponse(
+            result=self._engine.drop(request.collection_name)
+        )
+
+    @_answering
     def UpdateAliases(self, request: Any) -> Any:  # noqa: N802
         self._engine.change_aliases(
             [GrpcToRest.convert_alias_operations(action) for action in request.actions]

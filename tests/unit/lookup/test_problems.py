@@ -99,6 +99,7 @@ async def test_the_contract_is_served_and_holds_only_what_is_built(
     paths = (await client.get("/openapi.json")).json()["paths"]
     assert set(paths) == {
         "/v1/profiles/{user_id}",
+        "/v1/profiles/{user_id}/explanation",
         "/v1/profiles:batchGet",
         "/v1/rank",
         "/v1/score",

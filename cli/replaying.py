@@ -1,0 +1,201 @@
+"""`strata replay --into NAME`: building a version beside what is in force."""
+
+import asyncio
+import tempfile
+import time
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from msgspec.structs import replace
+
+from cli.composition import compose_worker, load_embedder, stores_opened, vector_dimension
+from cli.errors import CommandFailed, WrongUse
+from cli.logs import configure_quiet
+from cli.progress import replay_progress
+from cli.settings import load_settings
+from cli.terminal import cell, stderr, stdout
+from cli.versions import (
+    Site,
+    declarations_of,
+    range_of,
+    settings_of,
+    site_opened,
+    version_named,
+)
+from cli.working import supervised, worker_draining
+from schemas.topics import USER_TOPICS
+from stores.connect import open_versions
+from stores.versions import Version, VersionStore, changed
+from streams.offsets import KafkaView, kafka_opened
+from streams.replay import EARLIEST, Moment, Progress, planned, prepared, progress_of
+from streams.topics import ensure_topics
+from streams.version_topics import version_topics
+
+__all__ = ["Asked", "replayed_into", "version_working", "versions_of"]
+
+_POLL_S: Final = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What a version is to be made of.
+
+    Attributes:
+        policy, personas: Files; None for what the settings name.
+        lag: Records behind the newest at which it counts as caught up.
+    """
+
+    name: str
+    topics: Collection[str] = USER_TOPICS
+    start: Moment = EARLIEST
+    until: Moment | None = None
+    policy: Path | None = None
+    personas: Path | None = None
+    embedding_model: str | None = None
+    lag: int = 1_000
+
+    @property
+    def is_told(self) -> bool:
+        """More is said than the name: that is for a version to come."""
+        return self != Asked(name=self.name, lag=self.lag)
+
+
+async def replayed_into(asked: Asked) -> None:
+    """Build a version until it has caught up, or go on with one that was begun.
+
+    Raises:
+        CommandFailed, …: it cannot be built; what is there stays, and can be gone on with.
+    """
+    settings = load_settings()
+    configure_quiet()
+    async with (
+        site_opened(settings, command="replay", progress=_say) as site,
+        versions_of(site) as versions,
+        kafka_opened(site.addresses.kafka_bootstrap) as kafka,
+    ):
+        version = await _begun(asked, site, versions, kafka)
+        started = time.monotonic()
+        async with version_working(site, versions, kafka, version):
+            last = await _caught_up(asked, version, site, kafka)
+    ended = "has come to its end" if version.ends else f"is {last.behind:,} records behind"
+    stdout().print(
+        cell(
+            f"{asked.name} {ended} after {time.monotonic() - started:.1f} s: "
+            f"{last.done:,} records; compare it with `strata replay diff {asked.name}`"
+            + ("" if version.ends else f", put it in force with `strata promote {asked.name}`")
+        ),
+        soft_wrap=True,
+    )
+
+
+@asynccontextmanager
+async def versions_of(site: Site) -> AsyncIterator[VersionStore]:
+    """The document of versions."""
+    opened = await open_versions(site.addresses.qdrant_url, namespace=site.settings.namespace)
+    try:
+        yield opened.store
+    finally:
+        await opened.close()
+
+
+async def _begun(asked: Asked, site: Site, versions: VersionStore, kafka: KafkaView) -> Version:
+    """The version, described."""
+    found = (await versions.read()).others.get(asked.name)
+    if found is not None:
+        if asked.is_told:
+            raise WrongUse(
+                f"{asked.name} exists: what it is made of cannot be changed any more "
+                f"(strata replay drop {asked.name} removes it)"
+            )
+        if found.dropping:
+            raise CommandFailed(f"{asked.name} is being dropped: strata replay drop {asked.name}")
+        if found.kept:
+            raise CommandFailed(f"{asked.name} is kept up to date by the stack itself")
+        stderr().print(cell(f"going on with {asked.name}"))
+        return found
+    await ensure_topics(site.addresses.kafka_bootstrap, partitions=site.settings.partitions)
+    reading = await planned(kafka, chosen=asked.topics, start=asked.start, until=asked.until)
+    for topic, records in sorted(reading.gone.items()):
+        _say(f"{topic} no longer holds its first {records:,} records: {asked.name} lacks them")
+    version = version_named(
+        asked.name,
+        site.settings,
+        policy=_text(asked.policy),
+        personas=_text(asked.personas),
+        embedding_model=asked.embedding_model,
+        reading=reading,
+    )
+    await changed(versions, lambda now: now.with_version(version))
+    return version
+
+
+@asynccontextmanager
+async def version_working(
+    site: Site, versions: VersionStore, kafka: KafkaView, version: Version
+) -> AsyncIterator[None]:
+    """A worker of the version beside what is inside; drained in the end."""
+    settings = settings_of(site.settings, version)
+    declarations = declarations_of(settings, version)
+    names = version_topics(version.name)
+    reading = range_of(version)
+    # Before the model, which may take its time: its width may be known.
+    dimension = await vector_dimension(settings.embedding_model)
+    async with stores_opened(settings, site.addresses, dimension=dimension) as stores:
+        if not version.prepared:
+            await prepared(
+                site.addresses.kafka_bootstrap,
+                kafka,
+                stores.profiles.control,
+                group=settings.consumer_group,
+                reading=reading,
+                names=names,
+                partitions=settings.partitions,
+            )
+            done = replace(version, prepared=True)
+            await changed(versions, lambda now: now.with_version(done))
+        embedder = await load_embedder(settings.embedding_model)
+        with tempfile.TemporaryDirectory(prefix="strata-replay-") as directory:
+            worker = compose_worker(
+                settings,
+                site.addresses,
+                stores,
+                embedder=embedder,
+                declarations=declarations,
+                directory=Path(directory),
+                topics=names,
+                until=reading.ends,
+            )
+            async with supervised(worker_draining(worker)):
+                await worker.ready.wait()
+                yield
+
+
+async def _caught_up(asked: Asked, version: Version, site: Site, kafka: KafkaView) -> Progress:
+    """Return when little enough is left, and show the way there."""
+    group = settings_of(site.settings, version).consumer_group
+    names, reading = version_topics(version.name), range_of(version)
+    enough = 0 if version.ends else asked.lag
+    with replay_progress(stderr()) as bars:
+        task = bars.add_task(f"replaying into {version.name}", total=None)
+        while True:
+            now = await progress_of(kafka, group=group, reading=reading, names=names)
+            bars.update(task, total=now.total, completed=now.done, behind=now.behind)
+            if now.behind <= enough:
+                return now
+            await asyncio.sleep(_POLL_S)
+
+
+def _text(path: Path | None) -> str | None:
+    if path is None:
+        return None
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CommandFailed(f"{path} cannot be read: {error}") from error
+
+
+def _say(step: str) -> None:
+    stderr().print(cell(step), soft_wrap=True)

@@ -1,0 +1,90 @@
+"""Where the workers of one version tell each other things, apart from those of another.
+
+Every version reads the same events. What its workers derive from them goes to topics of its
+own, so that a version that is being built changes nothing that others see.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from schemas import topics
+from streams.emitter import Outgoing, Sender
+from streams.topics import TopicSpec, specs
+
+__all__ = ["FIRST_TOPICS", "VersionSender", "VersionTopics", "version_specs", "version_topics"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionTopics:
+    """Names of the derived topics.
+
+    Attributes:
+        shadow: Another version sends on what lies in the wrong place, and dead letters; this
+            one would send them a second time.
+    """
+
+    profile_updates: str = topics.PROFILE_UPDATES
+    item_vectors: str = topics.ITEM_VECTORS
+    personas: str = topics.PERSONAS
+    persona_events: str = topics.PERSONA_EVENTS
+    shadow: bool = False
+
+    def name_of(self, topic: str) -> str | None:
+        """Where a record meant for `topic` goes; None for nowhere."""
+        match topic:
+            case topics.PROFILE_UPDATES:
+                return self.profile_updates
+            case topics.ITEM_VECTORS:
+                return self.item_vectors
+            case topics.PERSONAS:
+                return self.personas
+            case topics.PERSONA_EVENTS:
+                return self.persona_events
+            case _:
+                return None if self.shadow else topic
+
+    def derived(self) -> tuple[str, ...]:
+        return (self.profile_updates, self.item_vectors, self.personas, self.persona_events)
+
+
+FIRST_TOPICS = VersionTopics()
+
+
+def version_topics(name: str) -> VersionTopics:
+    """Of a version that is built beside the first one.
+
+    >>> version_topics("b").profile_updates
+    'strata.version.b.profile-updates'
+    """
+
+    def named(topic: str) -> str:
+        return f"strata.version.{name}.{topic.removeprefix('strata.')}"
+
+    return VersionTopics(
+        profile_updates=named(topics.PROFILE_UPDATES),
+        item_vectors=named(topics.ITEM_VECTORS),
+        personas=named(topics.PERSONAS),
+        persona_events=named(topics.PERSONA_EVENTS),
+        shadow=True,
+    )
+
+
+def version_specs(names: VersionTopics) -> tuple[TopicSpec, ...]:
+    """All topics that a version's workers need; those of events are everybody's."""
+    derived = dict(zip(FIRST_TOPICS.derived(), names.derived(), strict=True))
+    return tuple(replace(spec, name=derived.get(spec.name, spec.name)) for spec in specs())
+
+
+class VersionSender:
+    """Sends what a version derives to its own topics."""
+
+    def __init__(self, sender: Sender, names: VersionTopics) -> None:
+        self._sender = sender
+        self._names = names
+
+    async def send(self, records: Sequence[Outgoing]) -> None:
+        """As `Sender.send`."""
+        named = [(self._names.name_of(record.topic), record) for record in records]
+        await self._sender.send(
+            [replace(record, topic=topic) for topic, record in named if topic is not None]
+        )

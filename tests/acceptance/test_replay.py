@@ -1,0 +1,102 @@
+"""Versions built from history: the same as the living one, whatever dies meanwhile."""
+
+import signal
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from write_side.ground import Ground
+from write_side.processes import expel_the_dead
+from write_side.publishing import publish
+from write_side.running import running
+from write_side.stories import bookshop
+from write_side.versions import Commands, known_users, version_ground
+from write_side.waiting import eventually
+
+from streams.offsets import kafka_opened
+
+pytestmark = [pytest.mark.anyio, pytest.mark.stack]
+
+
+async def test_a_replay_killed_and_gone_on_with_equals_the_living_version(
+    shared_ground: Ground, tmp_path: Path
+) -> None:
+    """With erasures, withdrawn consents and a second tenant, while live traffic goes on."""
+    ground, strata = shared_ground, Commands(shared_ground)
+    story = bookshop(readers=50)
+    half = len(story.events) // 2
+    async with ground.opened() as opened, running(ground, opened) as work:
+        first = [*story.items, *story.events[:half]]
+        await publish(ground.bootstrap, first, partitions=ground.partitions)
+        await work.until_quiet(learned=False)
+
+        shadow = version_ground(ground, "b")
+        building = strata.start("replay", "--into", "b", log=tmp_path / "replay.log")
+        try:
+            await committed_something(shadow)
+            building.kill()
+            assert building.wait() == -signal.SIGKILL
+        finally:
+            building.kill()
+        await expel_the_dead(replace(shadow, namespace=f"strata-{shadow.namespace}"))
+        await publish(ground.bootstrap, story.events[half:], partitions=ground.partitions)
+        again = strata.run("replay", "--into", "b", "--lag", "0")
+        assert again.returncode == 0, again.stderr
+        assert "going on with b" in again.stderr
+        await work.until_quiet(learned=False)
+        live = await known_users(opened)
+    async with shadow.opened() as opened:
+        built = await known_users(opened)
+    assert len(live) > 50
+    assert built == live
+    told = strata.run("replay", "--into", "b", "--from", "2020-01-01T00:00:00Z")
+    assert told.returncode == 2
+    assert "cannot be changed any more" in told.stderr
+
+
+async def committed_something(shadow: Ground) -> None:
+    async with kafka_opened(shadow.bootstrap) as kafka:
+
+        async def has_begun() -> bool:
+            committed = await kafka.committed(f"strata-{shadow.namespace}")
+            return sum(committed.values()) > 0
+
+        await eventually(has_begun, timeout_s=60)
+
+
+async def test_a_version_that_ends_holds_what_came_before(shared_ground: Ground) -> None:
+    """Neither later events, nor those of topics that were not chosen."""
+    ground, strata = shared_ground, Commands(shared_ground)
+    events = [
+        {
+            "event_id": f"e{number}",
+            "type": "interaction",
+            "occurred_at": 1_700_000_000 + number,
+            "user_id": "ann",
+            "item_id": f"book-{number}",
+            "action": "like",
+        }
+        for number in range(6)
+    ]
+    attribute = {
+        "event_id": "a1",
+        "type": "attributes",
+        "occurred_at": 1_700_000_000,
+        "user_id": "ann",
+        "attributes": {"city": "Bath"},
+    }
+    sent = await publish(ground.bootstrap, [*events, attribute], partitions=ground.partitions)
+    topic, partition, _ = sent[0]
+    built = strata.run(
+        *("replay", "--into", "past", "--topics", "interactions"),
+        *("--from", f"{topic}:{partition}=1", "--until", f"{topic}:{partition}=4"),
+    )
+    assert built.returncode == 0, built.stderr
+    async with version_ground(ground, "past").opened() as opened:
+        ((name, known),) = (await known_users(opened)).items()
+    assert name == ("default", "ann")
+    assert isinstance(known, tuple)
+    sets, totals, _, attributes, _ = known
+    assert len(sets["interactions"]) == 3
+    assert totals == {"interactions": {"like": 3}}
+    assert attributes == {}
