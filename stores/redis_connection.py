@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha1
+from typing import Final
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
@@ -28,6 +29,9 @@ __all__ = ["Argument", "Command", "RedisConnection", "Reply", "Script", "script_
 
 Argument = bytes | str | int
 Command = tuple[Argument, ...]
+# A script of somebody runs on, too few replicas, no quorum: redis-py has no classes for these.
+_PASSING: Final = frozenset({"BUSY", "NOREPLICAS", "CLUSTERDOWN"})
+
 Reply = bytes | int | None | list["Reply"] | dict[bytes, bytes]
 
 
@@ -135,3 +139,10 @@ def _translated() -> Iterator[None]:
         MasterDownError,
     ) as error:
         raise StoreUnavailable(f"Redis does not answer: {error}") from error
+    except ResponseError as error:
+        code = str(error).partition(" ")[0]
+        if code in _PASSING:
+            raise StoreUnavailable(f"Redis cannot answer now: {error}") from error
+        if code == "MISCONF":
+            raise StoreFull(f"Redis cannot write to its disk: {error}") from error
+        raise

@@ -67,12 +67,17 @@ class Merger:
         self._silencing = SilencingWatch(policy, silencing, clock_ms=clock_ms)
         self._published: dict[str, bytes] = {}
         self._seal = b""
+        self._wanted = 0
         self._rounds = 0
 
     async def merge(self) -> list[Merged]:
         """Counters of every tenant."""
         await self._notice_losses()
         wanted = self._declared.build(await until_available(self._aggregates.wanted_epoch))
+        if wanted != self._wanted:
+            # A rebuild may follow on a store that was put back to older snapshots.
+            self._wanted = wanted
+            self._published.clear()
         watermarks: dict[str, int] = {}
         scopes: dict[str, dict[str, Tables]] = {}
         stale = False

@@ -9,7 +9,7 @@ from typing import Final, Protocol
 import structlog
 
 from profiles.ports import Control, ControlStore, Fenced
-from schemas.topics import USER_TOPICS
+from schemas.topics import PROFILE_UPDATES, USER_TOPICS
 from streams.knowledge import ITEMS_MARK, PERSONAS_MARK
 from streams.retrying import until_available
 
@@ -184,6 +184,12 @@ class Ownerships:
         await self.bookmark(
             partition, {BOOKMARK + topic: offset for topic, offset in offsets.items()}
         )
+
+    async def committed_updates(self, partition: int) -> int:
+        """The offset up to which updates of the partition's users are committed as counted."""
+        place = (PROFILE_UPDATES, partition)
+        committed = (await self._consumer().committed_offsets([place]))[place]
+        return committed or 0
 
     async def _require_membership(self, partition: int) -> None:
         """Commit what is committed, as only members of the group's present generation may.

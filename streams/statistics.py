@@ -58,6 +58,9 @@ _LARGEST_STEP: Final = 50_000  # counters, about 50 ms of the store's time
 # Series whose tables grow with what users mention; the largest counters are kept.
 BOUNDED: Final[Mapping[str, int]] = {"co-occurrence": 500, "attribute": 1_000, "events": 1_000}
 _TRIM_FACTOR: Final = 4
+# Among the versions, which are stored in one step with the counters: the offset that follows
+# the last update counted. No user's key is so short.
+_COUNTED: Final = b"counted"
 
 
 class UnreadableUpdate(RuntimeError):
@@ -75,7 +78,9 @@ class StatisticsEngine:
     the version before, so a repeat changes nothing. When the counters are
     missing, behind, of another declaration of personas, or a rebuild is wanted,
     they are rebuilt by sweeping the stored users, and updates go on from the
-    versions found there.
+    versions found there. Behind are counters of a store that was put back to an
+    older copy: up to which offset updates are counted is stored with them, and that
+    is before what is committed, or before what this worker counted.
     """
 
     def __init__(
@@ -102,6 +107,7 @@ class StatisticsEngine:
         self._clock_ms = clock_ms
         self._lock = asyncio.Lock()
         self._built: dict[int, int] = {}
+        self._counted: dict[int, int] = {}
         self._floors: dict[tuple[int, str], dict[str, int]] = {}
         self._grown: Counter[tuple[int, CounterTable]] = Counter()
         self.counts: Counter[str] = Counter()
@@ -114,8 +120,10 @@ class StatisticsEngine:
             token = (await self._ownerships.own(batch.partition)).token
             for chunk in batch.chunks(_CHUNK):
                 updates = [_read(record.value, batch, record.offset) for record in chunk.records]
-                for group in _groups(updates):
-                    await self._apply(batch.partition, token, group)
+                *groups, last = _groups(updates)
+                for group in groups:
+                    await self._apply(batch.partition, token, group, counted=0)
+                await self._apply(batch.partition, token, last, counted=chunk.next_offset)
             return batch.epoch == self._epoch()
 
     async def ensure_built(self, partitions: Sequence[int]) -> None:
@@ -125,10 +133,15 @@ class StatisticsEngine:
             for partition in partitions:
                 held = self._ownerships.held.get(partition)
                 if held is not None:
-                    await self._ensure_built(partition, held.token, wanted)
+                    wanted = await self._ensure_built(partition, held.token, wanted)
 
-    async def _ensure_built(self, partition: int, token: Token, wanted: int) -> None:
+    async def _ensure_built(self, partition: int, token: Token, wanted: int) -> int:
+        """Rebuild if need be; the build that is in force then."""
         built = await until_available(partial(self._aggregates.built_epoch, partition))
+        if built == wanted and await self._is_behind(partition):
+            # Whatever the store holds is as old, in every partition, cached views included.
+            await until_available(self._aggregates.want_rebuild)
+            wanted = await self._wanted_build()
         if built != wanted:
             await self._rebuild(partition, token, wanted)
         elif partition not in self._built:
@@ -136,6 +149,23 @@ class StatisticsEngine:
             watermarks = await until_available(partial(self._aggregates.watermarks_ms, partition))
             await self._bound(partition, {}, watermarks)
             self._built[partition] = wanted
+        return wanted
+
+    async def _is_behind(self, partition: int) -> bool:
+        known = await self._known_counted(partition)
+        applied = await until_available(partial(self._aggregates.applied, partition, [_COUNTED]))
+        found = applied.versions.get(_COUNTED, 0)
+        self._counted[partition] = max(known, found)
+        if found < known:
+            _log.warning(
+                "the counters are an older copy", partition=partition, counted=found, known=known
+            )
+        return found < known
+
+    async def _known_counted(self, partition: int) -> int:
+        """The offset up to which updates are known to have been counted."""
+        known = self._counted.get(partition)
+        return await self._ownerships.committed_updates(partition) if known is None else known
 
     async def _wanted_build(self) -> int:
         return self._declared.build(await until_available(self._aggregates.wanted_epoch))
@@ -144,17 +174,25 @@ class StatisticsEngine:
         """Partitions are being given up: what is remembered of them may go out of date."""
         async with self._lock:
             self._built.clear()
+            self._counted.clear()
             self._floors.clear()
             self._grown.clear()
 
-    async def _apply(self, partition: int, token: Token, updates: Sequence[ProfileUpdate]) -> None:
+    async def _apply(
+        self, partition: int, token: Token, updates: Sequence[ProfileUpdate], *, counted: int
+    ) -> None:
+        """Apply, whatever has to be rebuilt first.
+
+        Args:
+            counted: The offset up to which all is counted then; 0 if more is to come.
+        """
         for _ in range(_ATTEMPTS):
             epoch = self._built.get(partition)
             if epoch is None:
-                epoch = await self._wanted_build()
-                await self._ensure_built(partition, token, epoch)
+                wanted = await self._wanted_build()
+                epoch = await self._ensure_built(partition, token, wanted)
             try:
-                if await self._apply_once(partition, token, epoch, updates):
+                if await self._apply_once(partition, token, epoch, updates, counted=counted):
                     return
                 # Emptied under our hands, or taken over: the next attempt or `confirm` tells.
                 await self._ownerships.confirm([partition])
@@ -165,27 +203,26 @@ class StatisticsEngine:
         raise Fenced(f"the counters of partition {partition} refuse this worker's updates")
 
     async def _apply_once(
-        self, partition: int, token: Token, epoch: int, updates: Sequence[ProfileUpdate]
+        self,
+        partition: int,
+        token: Token,
+        epoch: int,
+        updates: Sequence[ProfileUpdate],
+        *,
+        counted: int,
     ) -> bool:
-        keys = list({update.key: None for update in updates})
+        keys = [_COUNTED, *{update.key: None for update in updates}]
         applied = await until_available(partial(self._aggregates.applied, partition, keys))
         if applied.epoch != epoch:
             return False
         versions = {key: applied.versions.get(key, 0) for key in keys}
         expected = dict(versions)
-        fresh: list[ProfileUpdate] = []
-        for update in updates:
-            if update.version <= versions[update.key]:
-                self.counts["repeated"] += 1
-            elif update.declaration != self._declared.version:
-                # Its writer counted by other personas; what it stored tells all the same.
-                raise _Gap
-            elif update.version == versions[update.key] + 1:
-                versions[update.key] = update.version
-                fresh.append(update)
-            else:
-                raise _Gap
-        if not fresh:
+        if expected[_COUNTED] < self._counted.get(partition, 0):
+            # Put back to an older copy under our hands.
+            return False
+        versions[_COUNTED] = max(expected[_COUNTED], counted)
+        fresh = self._fresh(updates, versions)
+        if versions == expected:
             return True
         watermarks = await until_available(partial(self._aggregates.watermarks_ms, partition))
         for update in fresh:
@@ -208,9 +245,32 @@ class StatisticsEngine:
             )
         )
         if done:
+            self._counted[partition] = versions[_COUNTED]
             self.counts["applied"] += len(fresh)
             await self._bound(partition, increments, watermarks)
         return done
+
+    def _fresh(
+        self, updates: Sequence[ProfileUpdate], versions: dict[bytes, int]
+    ) -> list[ProfileUpdate]:
+        """Those that were not applied before; raises `versions` to theirs.
+
+        Raises:
+            _Gap: one of them does not follow the version before it.
+        """
+        fresh: list[ProfileUpdate] = []
+        for update in updates:
+            if update.version <= versions[update.key]:
+                self.counts["repeated"] += 1
+            elif update.declaration != self._declared.version:
+                # Its writer counted by other personas; what it stored tells all the same.
+                raise _Gap
+            elif update.version == versions[update.key] + 1:
+                versions[update.key] = update.version
+                fresh.append(update)
+            else:
+                raise _Gap
+        return fresh
 
     def _add_update(self, adding: "_Adding", update: ProfileUpdate) -> None:
         before, after = update.scopes_before, update.scopes_after
@@ -289,12 +349,31 @@ class StatisticsEngine:
             del self._floors[remembered]
         watermarks = await until_available(partial(self._aggregates.watermarks_ms, partition))
         await self._bound(partition, {}, watermarks)
+        await self._mark_counted(partition, token, epoch)
         await until_available(
             partial(self._aggregates.finish_build, partition, token=token, epoch=epoch)
         )
         self._built[partition] = epoch
         self.counts["rebuilds"] += 1
         _log.info("counters rebuilt", partition=partition, users=swept)
+
+    async def _mark_counted(self, partition: int, token: Token, epoch: int) -> None:
+        """The stored users have all that was ever told of them, and so do their sums."""
+        known = await self._known_counted(partition)
+        if known:
+            await until_available(
+                partial(
+                    self._aggregates.apply,
+                    partition=partition,
+                    token=token,
+                    epoch=epoch,
+                    expected={_COUNTED: 0},
+                    versions={_COUNTED: known},
+                    increments={},
+                    watermarks_ms={},
+                )
+            )
+        self._counted[partition] = known
 
     async def _sum(
         self, partition: int, token: Token, epoch: int, records: Sequence[UserRecord]

@@ -32,6 +32,7 @@ async def test_one_worker_after_the_other_killed_at_every_seam_and_its_parts_too
         disturbances=("redis is emptied", "kafka dies"),
         seed=3,
         learns=False,
+        reached_s=60,
         rest_s=200,
     )
     account = await run_alone(parts, tmp_path, scale, say)
@@ -48,6 +49,8 @@ async def test_two_workers_killed_and_frozen(parts: Parts, tmp_path: Path) -> No
         disturbances=("freeze", "redis dies"),
         seed=4,
         learns=True,
+        workers=2,
+        reached_s=30,
         rest_s=200,
     )
     account = await run_together(parts, tmp_path, scale, say)

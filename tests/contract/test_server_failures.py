@@ -8,12 +8,15 @@ import pytest
 from qdrant_client.http.exceptions import UnexpectedResponse
 from qdrant_server import rest
 from qdrant_server.fixture import QdrantTestServer
+from redis.asyncio import Redis
+from redis.exceptions import ResponseError
 from store_records import touched, vector
 
 from profiles.ports import CounterTable, StoreUnavailable, Token
 from stores.connect import open_profile_stores, open_redis
-from stores.errors import StoreMismatch
+from stores.errors import StoreFull, StoreMismatch
 from stores.points import Point
+from stores.redis_connection import RedisConnection
 from stores.users import PointUserStore
 
 pytestmark = pytest.mark.anyio
@@ -200,3 +203,30 @@ async def test_keys_of_one_partition_share_a_slot_whatever_they_are_named(
     assert len(keys) > len(tables)
     assert {key_slot(key) for key in keys} == {key_slot(f"{namespace}:p3".encode())}
     await stores.close()
+
+
+async def test_a_redis_that_is_busy_with_a_script_is_unavailable(redis_url: str) -> None:
+    """On a slow machine a step of a rebuild may take longer than Redis lets others wait."""
+    stores = await open_redis(redis_url, namespace="t", partitions=1, timeout_s=5)
+    async with Redis.from_url(redis_url) as other:
+        await other.config_set("busy-reply-threshold", "20")
+        endless = asyncio.ensure_future(other.eval("while true do end", 0))
+        try:
+            await asyncio.sleep(0.2)
+            with pytest.raises(StoreUnavailable, match="BUSY"):
+                await stores.aggregates.wanted_epoch()
+        finally:
+            await other.script_kill()
+            with pytest.raises(ResponseError):
+                await endless
+            await other.config_set("busy-reply-threshold", "5000")
+    assert await stores.aggregates.wanted_epoch() >= 0
+    await stores.close()
+
+
+async def test_a_redis_that_cannot_write_to_its_disk_is_full(redis_url: str) -> None:
+    refusal = "MISCONF Errors writing to the AOF file: No space left on device"
+    connection = RedisConnection(redis_url, timeout_s=5)
+    with pytest.raises(StoreFull, match="No space left on device"):
+        await connection.send([("EVAL", f"return redis.error_reply('{refusal}')", 0)])
+    await connection.close()

@@ -13,6 +13,7 @@ FOUND_FROM = {
     "updates_are_applied_whatever_their_version": 0,
     "records_fetched_in_a_rebalance_are_skipped": 0,
     "an_interrupted_sweep_is_forgotten": 200,
+    "an_older_copy_of_redis_is_trusted": 0,
 }
 SEARCHED = 200
 

@@ -48,6 +48,7 @@ def main() -> int:
         disturbances=_BOTH,
         seed=asked.seed,
         learns=True,
+        workers=2,
     )
     alone = Scale(
         events=asked.events - together_events,

@@ -25,7 +25,6 @@ from chaos.publisher import Publisher
 __all__ = ["Scale", "run_alone", "run_together"]
 
 _SESSION_S: Final = 6.0
-_REACHED_S: Final = 240.0
 _ENDED_S: Final = 60.0
 _READY_S: Final = 1_200.0
 
@@ -42,6 +41,9 @@ class Scale:
         disturbances: What else befalls the run; each costs one of the kills.
         learns: Whether item spaces and personas are learned. Every new leader begins with a
             refit, so that it costs most of the time of many lives.
+        workers: How many share the work at a time.
+        reached_s: Patience for a worker to come to where it is to be killed; then it is
+            killed wherever it is.
         rest_s: Patience for the end, when nothing is to move any more.
     """
 
@@ -50,6 +52,8 @@ class Scale:
     disturbances: tuple[What, ...]
     seed: int
     learns: bool
+    workers: int = 1
+    reached_s: float = 240.0
     rest_s: float = 1_800.0
 
 
@@ -104,6 +108,7 @@ class _Run:
     steps: list[Step]
     wave: int
     learns: bool
+    reached_s: float
     say: Say
     done: int = 0
 
@@ -122,7 +127,9 @@ class _Run:
         history = draw_history(seed=scale.seed, events=scale.events)
         wave = len(history.records) // (scale.kills + 2)
         chance = random.Random(scale.seed)  # noqa: S311 - a seeded choice, not a secret
-        steps = draw_steps(chance, kills=scale.kills, disturbances=scale.disturbances, wave=wave)
+        steps = draw_steps(
+            chance, kills=scale.kills, disturbances=scale.disturbances, wave=wave // scale.workers
+        )
         account = Account()
         account.injected.update(history.counts)
         publisher = Publisher(
@@ -132,7 +139,16 @@ class _Run:
         )
         await publisher.publish(wave)
         return cls(
-            parts, ground, account, publisher, history.events, steps, wave, scale.learns, say
+            parts,
+            ground,
+            account,
+            publisher,
+            history.events,
+            steps,
+            wave,
+            scale.learns,
+            scale.reached_s,
+            say,
         )
 
     def start(self, fate: Fate | None = None) -> WorkerProcess:
@@ -197,7 +213,7 @@ class _Run:
 
     async def _until_killed(self, step: Step, worker: WorkerProcess) -> None:
         try:
-            code = await worker.ended(timeout_s=_REACHED_S)
+            code = await worker.ended(timeout_s=self.reached_s)
         except TimeoutError:
             # The other worker may lead, or have all the work.
             await self.kill(worker)
@@ -210,7 +226,7 @@ class _Run:
     async def _frozen(self, step: Step, worker: WorkerProcess) -> None:
         """It stands still past its session; what becomes of it then is its own affair."""
         try:
-            await worker.stopped_by_signal(timeout_s=_REACHED_S)
+            await worker.stopped_by_signal(timeout_s=self.reached_s)
         except TimeoutError:
             await self.kill(worker)
             return

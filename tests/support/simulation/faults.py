@@ -89,13 +89,21 @@ def a_lagging_worker_trusts_the_last_owners_marks(patch: pytest.MonkeyPatch) -> 
     patch.setattr(Ownerships, "__init__", init)
 
 
+def an_older_copy_of_redis_is_trusted(patch: pytest.MonkeyPatch) -> None:
+    async def is_never_behind(self: StatisticsEngine, partition: int) -> bool:
+        self._counted[partition] = 0
+        return False
+
+    patch.setattr(StatisticsEngine, "_is_behind", is_never_behind)
+
+
 def updates_are_applied_whatever_their_version(patch: pytest.MonkeyPatch) -> None:
     apply_once = StatisticsEngine._apply_once
 
     async def again(
-        self: StatisticsEngine, partition: int, token: Any, epoch: int, updates: Any
+        self: StatisticsEngine, partition: int, token: Any, epoch: int, updates: Any, **more: Any
     ) -> bool:
-        done = await apply_once(self, partition, token, epoch, updates)
+        done = await apply_once(self, partition, token, epoch, updates, **more)
         if done and self.counts["repeated"]:
             self.counts["repeated"] = 0
             increments: Any = defaultdict(lambda: defaultdict(int))
@@ -126,6 +134,7 @@ FAULTS: Final[Mapping[str, Plant]] = {
         an_interrupted_sweep_is_forgotten,
         records_fetched_in_a_rebalance_are_skipped,
         a_lagging_worker_trusts_the_last_owners_marks,
+        an_older_copy_of_redis_is_trusted,
         updates_are_applied_whatever_their_version,
     )
 }

@@ -85,6 +85,7 @@ class _World:
         self._left = list(schedule.records)
         self._policy = Policy()
         self._born = 0
+        self._copied_at: dict[Place, int | None] = {}
 
     async def play(self) -> None:
         self._prepare_storms()
@@ -109,10 +110,10 @@ class _World:
                     self._publish(self._left.pop(0))
             case "start", _:
                 self._start()
-            case "empty redis", _:
-                await self._shelves.empty_redis()
             case "rebalance", _:
                 self._broker.rebalance()
+            case (("empty redis" | "copy redis" | "redis goes back"), _):
+                await self._do_to_redis(act.what)
             case "kill", SimulatedWorker():
                 who.kill()
                 self._replace()
@@ -122,6 +123,21 @@ class _World:
                     self._loop.call_later(act.length, who.thaw)
             case "stop", SimulatedWorker():
                 who.stop()
+
+    async def _do_to_redis(self, what: str) -> None:
+        match what:
+            case "empty redis":
+                await self._shelves.empty_redis()
+            case "copy redis":
+                self._shelves.copy_redis()
+                self._copied_at = self._counted()
+            case "redis goes back" if self._copied_at != self._counted():
+                # A copy that lacks nothing that was counted is not known for one.
+                self._shelves.put_redis_back()
+
+    def _counted(self) -> dict[Place, int | None]:
+        places = [(topics.PROFILE_UPDATES, partition) for partition in range(PARTITIONS)]
+        return {place: self._broker.committed.get(place) for place in places}
 
     def _calm(self) -> None:
         self._note("-", "peace")

@@ -20,7 +20,8 @@ class Act:
     """One thing done to the world.
 
     Attributes:
-        what: "publish", "start", "kill", "freeze", "stop", "rebalance", "empty redis".
+        what: "publish", "start", "kill", "freeze", "stop", "rebalance", "empty redis",
+            "copy redis", "redis goes back" (to the copy).
         who: Which of the workers that are there then, modulo their number.
         length: Seconds frozen, or records published.
     """
@@ -84,6 +85,10 @@ def draw(seed: int) -> Schedule:
         acts.append(Act(chance.uniform(0.2, _LENGTH_S), what, chance.randrange(3), length))
     if not learns and chance.random() < 0.3:
         acts.append(Act(chance.uniform(0.2, _LENGTH_S), "empty redis"))
+    if not learns and chance.random() < 0.25:
+        copied_s = chance.uniform(0.2, _LENGTH_S - 0.5)
+        acts.append(Act(copied_s, "copy redis"))
+        acts.append(Act(chance.uniform(copied_s, _LENGTH_S), "redis goes back"))
     storms = [
         Storm(
             chance.uniform(0.0, _LENGTH_S - 0.5),

@@ -1,8 +1,9 @@
 """What is stored, seen without a network: for workers to reach, and for the verdict to read."""
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from write_side.ground import Ground, Opened
 
@@ -65,6 +66,7 @@ class Shelves:
         )
 
     def __post_init__(self) -> None:
+        self._copy: tuple[dict[str, Any], dict[str, Any]] | None = None
         self.aggregates = MemoryAggregateStore(partitions=self.partitions)
         self.cache = MemoryProfileCache()
         self.users = PointUserStore(self.points["users"])
@@ -107,6 +109,17 @@ class Shelves:
         """Every update that was ever stored beside its user, as it is encoded there."""
         users = self.points["users"]
         return users.ever if isinstance(users, _Outboxes) else set()
+
+    def copy_redis(self) -> None:
+        """Remember what Redis holds now, as a backup does."""
+        self._copy = copy.deepcopy((vars(self.aggregates), vars(self.cache)))
+
+    def put_redis_back(self) -> None:
+        """Redis is restarted with what it held when it was copied."""
+        if self._copy is not None:
+            aggregates, cache = copy.deepcopy(self._copy)
+            vars(self.aggregates).update(aggregates)
+            vars(self.cache).update(cache)
 
     async def empty_redis(self) -> None:
         """What a FLUSHALL does."""

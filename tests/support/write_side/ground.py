@@ -26,6 +26,7 @@ class Ground:
 
     Attributes:
         namespace: Of the stores, and the consumer group.
+        timeout_s: For each request to a store.
     """
 
     bootstrap: str
@@ -34,6 +35,7 @@ class Ground:
     namespace: str
     directory: str
     partitions: int = 4
+    timeout_s: float = 10.0
 
     @asynccontextmanager
     async def opened(self) -> "AsyncIterator[Opened]":
@@ -43,10 +45,14 @@ class Ground:
             namespace=self.namespace,
             dimension=TEXT_DIMENSION,
             space_dimension=DIMENSION,
+            timeout_s=self.timeout_s,
         )
         try:
             live = await open_redis(
-                self.redis_url, namespace=self.namespace, partitions=self.partitions
+                self.redis_url,
+                namespace=self.namespace,
+                partitions=self.partitions,
+                timeout_s=self.timeout_s,
             )
             try:
                 yield Opened(profiles, live)

@@ -1,0 +1,125 @@
+"""A Redis that is put back to an older copy is noticed, and summed afresh."""
+
+import asyncio
+import copy
+from collections.abc import Callable
+
+import pytest
+from streams_world import Engines, World, item, liked
+
+from profiles.ids import user_key
+from profiles.ports import CounterTable
+from schemas.snapshots import decode_profile
+
+
+class Redis:
+    """What a world's Redis holds, to be kept and put back."""
+
+    def __init__(self, world: World) -> None:
+        self._parts = (world.redis.aggregates, world.redis.cache)
+
+    def copied(self) -> Callable[[], None]:
+        """Puts everything back to what it is now."""
+        kept = copy.deepcopy([vars(part) for part in self._parts])
+
+        def put_back() -> None:
+            for part, held in zip(self._parts, copy.deepcopy(kept), strict=True):
+                vars(part).update(held)
+
+        return put_back
+
+
+async def with_an_older_copy() -> tuple[World, Engines, Callable[[], None]]:
+    """Two users, of whom the copy knows one event each."""
+    world = await World.open()
+    world.publish(item("a", "sea storm"))
+    for name in ("ann", "bob"):
+        world.publish(liked(name, "a"))
+    engines = Engines(world)
+    await engines.own_all()
+    await engines.statistics.ensure_built(range(2))
+    await engines.drain()
+    put_back = Redis(world).copied()
+    for turn in range(3):
+        for name in ("ann", "bob"):
+            world.publish(liked(name, "a", 10 + turn))
+    await engines.drain()
+    return world, engines, put_back
+
+
+async def rebuilt(world: World, engines: Engines) -> dict[CounterTable, dict[bytes, int]]:
+    """The counters as they should be: summed over the stored users."""
+    await world.redis.aggregates.want_rebuild()
+    await engines.statistics.ensure_built(range(2))
+    return await world.counters()
+
+
+async def versions(world: World) -> list[int | None]:
+    """Of the cached views."""
+    views = await world.redis.cache.get([user_key("default", name) for name in ("ann", "bob")])
+    return [None if view is None else decode_profile(view).version for view in views]
+
+
+def test_a_worker_at_work_notices_it_without_any_event() -> None:
+    async def scenario() -> None:
+        world, engines, put_back = await with_an_older_copy()
+        cached, counters = await versions(world), await world.counters()
+        put_back()
+        assert await world.counters() != counters
+        await engines.statistics.ensure_built(range(2))
+        await engines.statistics.ensure_built(range(2))
+        assert await world.counters() == counters
+        assert await versions(world) == cached
+        assert counters == await rebuilt(world, engines)
+
+    asyncio.run(scenario())
+
+
+def test_a_worker_that_counts_on_top_of_it_notices_it() -> None:
+    """The next update is of a user whom the copy knows well: no gap would tell."""
+
+    async def scenario() -> None:
+        world, engines, put_back = await with_an_older_copy()
+        put_back()
+        world.publish(liked("eve", "a"))
+        await engines.drain()
+        counters = await world.counters()
+        await engines.statistics.ensure_built(range(2))
+        assert await world.counters() == counters == await rebuilt(world, engines)
+
+    asyncio.run(scenario())
+
+
+def test_a_worker_that_starts_on_it_notices_it() -> None:
+    async def scenario() -> None:
+        world, _, put_back = await with_an_older_copy()
+        counters = await world.counters()
+        put_back()
+        await world.consumer.rewind({})
+        successor = Engines(world, nonce="two")
+        successor.recall()
+        await successor.own_all()
+        await successor.statistics.ensure_built(range(2))
+        await successor.statistics.ensure_built(range(2))
+        assert await world.counters() == counters
+        assert successor.statistics.counts["rebuilds"] == 2
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_nothing_is_summed_afresh_without_need(restarted: bool) -> None:  # noqa: FBT001 - a parameter of pytest
+    async def scenario() -> None:
+        world, engines, _ = await with_an_older_copy()
+        if restarted:
+            await world.consumer.rewind({})
+            engines = Engines(world, nonce="two")
+            engines.recall()
+            await engines.own_all()
+            await engines.drain()
+        before = engines.statistics.counts["rebuilds"]
+        for _ in range(3):
+            await engines.statistics.ensure_built(range(2))
+        assert engines.statistics.counts["rebuilds"] == before == (0 if restarted else 2)
+
+    asyncio.run(scenario())
