@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
@@ -9,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.connecting import kafka_site, lookup_url, redis_site
+from cli.doctor.access import examine_access
 from cli.doctor.declarations import declaration_in_force, examine_declarations
 from cli.doctor.findings import Finding, Verdict, right, wrong
 from cli.doctor.kafka import examine_kafka
@@ -47,7 +49,11 @@ async def run_doctor(*, as_json: bool) -> None:
 
 async def _examine(settings: Settings) -> list[Finding]:
     embedded = None in (settings.kafka_bootstrap, settings.redis_url, settings.qdrant_url)
-    findings = [*examine_machine(settings, embedded=embedded), *examine_declarations(settings)]
+    findings = [
+        *examine_machine(settings, embedded=embedded),
+        *examine_declarations(settings),
+        *examine_access(settings, now=datetime.now(UTC)),
+    ]
     if embedded:
         try:
             stack = find_running(settings.data_dir)
