@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: chaos simulate fuzz fuzz-http fuzz-decoders demo test check lint format types contracts doctests schemas clean
+.PHONY: chaos soak simulate fuzz fuzz-http fuzz-decoders demo test check lint format types contracts doctests schemas clean
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Strata needs Python 3.11 or later")'
@@ -47,6 +47,11 @@ fuzz-http: $(VENV)/.dev
 
 fuzz-decoders: $(VENV)/.dev
 	$(FUZZING) decoders --inputs $(or $(INPUTS),1000000)
+
+# Whether a worker's memory grows: MINUTES of it, at RATE events a second.
+soak: $(VENV)/.dev
+	PYTHONPATH=.:tests/support $(BIN)/python -m chaos.soak --minutes $(or $(MINUTES),30) \
+	  --rate $(or $(RATE),200)
 
 check: lint types contracts doctests test
 

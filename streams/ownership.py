@@ -234,7 +234,8 @@ class Ownerships:
                     raise HistoryGone(
                         f"the store holds {topic}/{partition} up to {stored or 0}, committed is "
                         f"{known}, but the topic begins at {first}: restore a newer copy of the "
-                        "store, or publish the history again under a new namespace"
+                        "store (strata restore), or publish the history again and build a version "
+                        "from it (strata replay --into NAME, strata promote NAME)"
                     )
                 _log.warning(
                     "store is behind the committed offset, reading again",

@@ -8,7 +8,8 @@ from chaos.parts import Parts
 from chaos.plan import SEAMS
 from chaos.run import Scale, run_alone, run_together
 
-pytestmark = [pytest.mark.anyio, pytest.mark.stack]
+# A machine that is busy with other things takes its time for so many lives.
+pytestmark = [pytest.mark.anyio, pytest.mark.stack, pytest.mark.timeout(900)]
 
 
 def say(line: str) -> None:

@@ -12,6 +12,7 @@ from simulation import draw, run
 from simulation.shrinking import shrunk, told
 
 _BATCH = 50
+_TOLD = 1_000
 
 
 def _failing(first: int) -> list[int]:
@@ -36,6 +37,8 @@ def main() -> int:
         for found in pool.map(_failing, range(asked.first, asked.first + asked.schedules, _BATCH)):
             ran += _BATCH
             failing += found
+            if ran % _TOLD == 0:
+                print(f"{ran} schedules, {len(failing)} failed", flush=True)  # noqa: T201
     per_minute = 60 * ran / (time.monotonic() - began_s)
     print(f"{ran} schedules, {per_minute:.0f} a minute, {len(failing)} failed")  # noqa: T201
     for seed in failing[:3]:
