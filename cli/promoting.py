@@ -16,7 +16,12 @@ from cli.running import find_running
 from cli.settings import Settings, load_settings
 from cli.terminal import cell, stderr, stdout
 from cli.versions import Site, range_of, settings_of, site_opened
-from stores.connect import drop_profile_stores, open_redis, open_versions
+from stores.connect import (
+    drop_profile_stores,
+    open_redis,
+    open_versions,
+    show_current_version,
+)
 from stores.versions import Version, Versions, VersionStore, changed
 from streams.offsets import KafkaView, kafka_opened
 from streams.replay import progress_of
@@ -59,6 +64,11 @@ async def promoted(name: str, *, lag: int) -> None:
         await _followed(site)
         await _caught_up(version, kafka, group=group, lag=lag)
         now = await changed(versions, lambda now: now.promoted(name))
+        await show_current_version(
+            site.addresses.qdrant_url,
+            base=site.settings.namespace,
+            namespace=version.namespace,
+        )
         if site.is_shared:
             await asyncio.sleep(_SEEN_WITHIN_S)
     before = now.previous or site.settings.namespace
@@ -84,6 +94,8 @@ async def rolled_back() -> None:
     opened = await open_versions(url, namespace=namespace)
     try:
         now = await changed(opened.store, lambda now: now.rolled_back())
+        shown = now.known(now.current).namespace if now.current else namespace
+        await show_current_version(url, base=namespace, namespace=shown)
         if opened.shared:
             await asyncio.sleep(_SEEN_WITHIN_S)
     finally:

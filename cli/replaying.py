@@ -1,6 +1,8 @@
 """`strata replay --into NAME`: building a version beside what is in force."""
 
 import asyncio
+import os
+import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Collection
@@ -34,7 +36,7 @@ from streams.replay import EARLIEST, Moment, Progress, planned, prepared, progre
 from streams.topics import ensure_topics
 from streams.version_topics import version_topics
 
-__all__ = ["Asked", "replayed_into", "version_working", "versions_of"]
+__all__ = ["Asked", "replayed_into", "version_working", "versions_of", "worked_beside"]
 
 _POLL_S: Final = 0.5
 
@@ -46,6 +48,7 @@ class Asked:
     Attributes:
         policy, personas: Files; None for what the settings name.
         lag: Records behind the newest at which it counts as caught up.
+        workers: Processes that build it, ≥ 1; several need servers.
     """
 
     name: str
@@ -56,11 +59,12 @@ class Asked:
     personas: Path | None = None
     embedding_model: str | None = None
     lag: int = 1_000
+    workers: int = 1
 
     @property
     def is_told(self) -> bool:
         """More is said than the name: that is for a version to come."""
-        return self != Asked(name=self.name, lag=self.lag)
+        return self != Asked(name=self.name, lag=self.lag, workers=self.workers)
 
 
 async def replayed_into(asked: Asked) -> None:
@@ -76,9 +80,17 @@ async def replayed_into(asked: Asked) -> None:
         versions_of(site) as versions,
         kafka_opened(site.addresses.kafka_bootstrap) as kafka,
     ):
+        if asked.workers > 1 and not site.is_shared:
+            raise WrongUse(
+                "several workers need a Qdrant server, as STRATA_QDRANT_URL=http://HOST:6333: "
+                "embedded storage has one owner"
+            )
         version = await _begun(asked, site, versions, kafka)
         started = time.monotonic()
-        async with version_working(site, versions, kafka, version):
+        async with (
+            version_working(site, versions, kafka, version),
+            _others_working(asked),
+        ):
             last = await _caught_up(asked, version, site, kafka)
     ended = "has come to its end" if version.ends else f"is {last.behind:,} records behind"
     stdout().print(
@@ -89,6 +101,49 @@ async def replayed_into(asked: Asked) -> None:
         ),
         soft_wrap=True,
     )
+
+
+async def worked_beside(name: str) -> None:
+    """One more worker of a version, for as long as the process that started this one lives."""
+    settings = load_settings()
+    configure_quiet()
+    parent = os.getppid()
+    async with (
+        site_opened(settings, command="replay", progress=_say) as site,
+        versions_of(site) as versions,
+        kafka_opened(site.addresses.kafka_bootstrap) as kafka,
+    ):
+        version = (await versions.read()).known(name)
+        async with version_working(site, versions, kafka, version):
+            while os.getppid() == parent:  # noqa: ASYNC110 - a parent that dies sets no event
+                await asyncio.sleep(_POLL_S)
+
+
+@asynccontextmanager
+async def _others_working(asked: Asked) -> AsyncIterator[None]:
+    """Workers beside that of this process, each in one of its own; all have ended in the end."""
+    if asked.workers == 1:
+        yield
+        return
+    command = (sys.executable, "-m", "cli.main", "replay", "--into", asked.name, "--beside")
+    others = [
+        await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.DEVNULL)
+        for _ in range(asked.workers - 1)
+    ]
+    try:
+        async with supervised(*(_ended(other) for other in others)):
+            yield
+    finally:
+        for other in others:
+            if other.returncode is None:
+                other.terminate()
+        for other in others:
+            await other.wait()
+
+
+async def _ended(other: asyncio.subprocess.Process) -> None:
+    code = await other.wait()
+    raise CommandFailed(f"one of the workers has ended with exit code {code}")
 
 
 @asynccontextmanager

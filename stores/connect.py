@@ -30,7 +30,12 @@ from stores.memory_cache import MemoryProfileCache
 from stores.passages import PointPassageStore, passage_collection
 from stores.personas import PERSONA_COLLECTION, PointPersonaStore
 from stores.points import Collection, Points
-from stores.qdrant_server import ServerPoints, drop_collections, require_version
+from stores.qdrant_server import (
+    ServerPoints,
+    drop_collections,
+    require_version,
+    show_current,
+)
 from stores.redis_aggregates import RedisAggregateStore
 from stores.redis_cache import RedisProfileCache
 from stores.redis_connection import RedisConnection
@@ -51,6 +56,7 @@ __all__ = [
     "open_profile_stores",
     "open_redis",
     "open_versions",
+    "show_current_version",
 ]
 
 _GRPC_PORT = "6334"
@@ -255,6 +261,28 @@ async def drop_profile_stores(qdrant_url: str, *, namespace: str, timeout_s: flo
     client = _client(request)
     try:
         await drop_collections(client, namespace=namespace, names=names)
+    finally:
+        await client.close()
+
+
+async def show_current_version(
+    qdrant_url: str, *, base: str, namespace: str, timeout_s: float = 10.0
+) -> None:
+    """On a server, let the aliases `{base}_current_users`, `…_items` … name this namespace's.
+
+    They are for others who read Qdrant directly; Strata itself goes by the document of versions.
+    Elsewhere nobody else can read, and nothing is done.
+
+    Raises:
+        StoreUnavailable: the server does not answer.
+    """
+    if not qdrant_url.startswith(("http://", "https://")):
+        return
+    made = _collections(1, 1)
+    client = _client(_Request(qdrant_url, _checked(namespace), made, timeout_s))
+    try:
+        names = [collection.name for collection in made]
+        await show_current(client, base=_checked(base), namespace=namespace, names=names)
     finally:
         await client.close()
 

@@ -42,7 +42,7 @@ from stores.points import (
 )
 from stores.qdrant_errors import translated
 
-__all__ = ["ServerPoints", "drop_collections", "require_version"]
+__all__ = ["ServerPoints", "drop_collections", "require_version", "show_current"]
 
 _log = structlog.get_logger(__name__)
 
@@ -286,6 +286,35 @@ class ServerPoints(Points):
         async with self._in_flight:
             with translated(f"{verb} in {self._alias}"):
                 return await call()
+
+
+async def show_current(
+    client: AsyncQdrantClient, *, base: str, namespace: str, names: Sequence[str]
+) -> None:
+    """Let `{base}_current_NAME` stand for these collections of `namespace`, all in one step.
+
+    Raises:
+        StoreUnavailable: the server does not answer.
+    """
+    with translated(f"show {namespace} as current"):
+        known = {
+            one.alias_name: one.collection_name for one in (await client.get_aliases()).aliases
+        }
+        operations: list[models.AliasOperations] = []
+        for name in names:
+            shown = f"{base}_current_{name}"
+            if shown in known:
+                operations.append(
+                    models.DeleteAliasOperation(delete_alias=models.DeleteAlias(alias_name=shown))
+                )
+            operations.append(
+                models.CreateAliasOperation(
+                    create_alias=models.CreateAlias(
+                        collection_name=known[f"{namespace}_{name}"], alias_name=shown
+                    )
+                )
+            )
+        await client.update_collection_aliases(change_aliases_operations=operations)
 
 
 async def drop_collections(

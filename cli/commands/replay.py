@@ -72,6 +72,10 @@ def replay(
     lag: Annotated[
         int, typer.Option(min=0, help="Records behind at which it counts as caught up.")
     ] = 1_000,
+    workers: Annotated[
+        int, typer.Option(min=1, max=64, help="Processes that build it; several need servers.")
+    ] = 1,
+    beside: Annotated[bool, typer.Option("--beside", hidden=True)] = False,
 ) -> None:
     """Build another version of every profile from history, beside the one in force.
 
@@ -80,7 +84,7 @@ def replay(
     from cli.errors import WrongUse
     from cli.processes import run_until_stopped, stopped_by_signal
     from cli.replay_arguments import moment_of, topics_of
-    from cli.replaying import Asked, replayed_into
+    from cli.replaying import Asked, replayed_into, worked_beside
     from cli.terminal import stderr
 
     if context.invoked_subcommand is not None:
@@ -96,10 +100,11 @@ def replay(
         personas=personas,
         embedding_model=embedding_model,
         lag=lag,
+        workers=workers,
     )
     try:
         with stopped_by_signal():
-            run_until_stopped(replayed_into(asked))
+            run_until_stopped(worked_beside(into) if beside else replayed_into(asked))
     except KeyboardInterrupt:
         stderr().print(f"stopped; `strata replay --into {into}` goes on with it", markup=False)
         raise

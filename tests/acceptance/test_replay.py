@@ -40,7 +40,7 @@ async def test_a_replay_killed_and_gone_on_with_equals_the_living_version(
             building.kill()
         await expel_the_dead(replace(shadow, namespace=f"strata-{shadow.namespace}"))
         await publish(ground.bootstrap, story.events[half:], partitions=ground.partitions)
-        again = strata.run("replay", "--into", "b", "--lag", "0")
+        again = strata.run("replay", "--into", "b", "--lag", "0", "--workers", "2")
         assert again.returncode == 0, again.stderr
         assert "going on with b" in again.stderr
         await work.until_quiet(learned=False)
@@ -49,6 +49,8 @@ async def test_a_replay_killed_and_gone_on_with_equals_the_living_version(
         built = await known_users(opened)
     assert len(live) > 50
     assert built == live
+    async with kafka_opened(shadow.bootstrap) as kafka:
+        assert not await kafka.members(f"strata-{shadow.namespace}")
     told = strata.run("replay", "--into", "b", "--from", "2020-01-01T00:00:00Z")
     assert told.returncode == 2
     assert "cannot be changed any more" in told.stderr
@@ -61,7 +63,7 @@ async def committed_something(shadow: Ground) -> None:
             committed = await kafka.committed(f"strata-{shadow.namespace}")
             return sum(committed.values()) > 0
 
-        await eventually(has_begun, timeout_s=60)
+        await eventually(has_begun, timeout_s=150)
 
 
 async def test_a_version_that_ends_holds_what_came_before(shared_ground: Ground) -> None:
