@@ -16,7 +16,7 @@ $(VENV)/.demo: $(BIN)/python pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/.dev: $(BIN)/python pyproject.toml clients/python/pyproject.toml constraints.txt
-	$(PIP) install --quiet -c constraints.txt -e '.[embedded,dev]' -e 'clients/python[kafka,redis]'
+	$(PIP) install --quiet -c constraints.txt -e '.[embedded,dev]' -e 'clients/python[kafka,redis,langchain]'
 	@touch $@
 
 demo: $(VENV)/.demo

@@ -261,6 +261,7 @@ def compose_worker(
             partitions=settings.partitions,
             policy=declarations.policy,
             declared=declarations.personas,
+            vocabulary=declarations.vocabulary,
             silencing=SilencingSettings(
                 fraction=settings.silenced_fraction, floor=settings.minority_floor
             ),

@@ -1,4 +1,4 @@
-"""What people declared in files: policy, personas and norms."""
+"""What people declared in files: policy, personas, norms and the vocabulary of attributes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,8 +10,16 @@ from cli.settings import Settings
 from profiles.declared import NOTHING_DECLARED, DeclaredPersonas, load_personas
 from profiles.norms import NO_NORMS, Norms, load_norms
 from profiles.policy import DEFAULT_POLICY, Policy, load_policy
+from profiles.vocabulary import ANY_ATTRIBUTES, Vocabulary, load_vocabulary
 
-__all__ = ["Declarations", "read_declarations", "read_norms", "read_personas", "read_policy"]
+__all__ = [
+    "Declarations",
+    "read_declarations",
+    "read_norms",
+    "read_personas",
+    "read_policy",
+    "read_vocabulary",
+]
 
 T = TypeVar("T")
 
@@ -23,6 +31,7 @@ class Declarations:
     policy: Policy
     personas: DeclaredPersonas
     norms: Norms
+    vocabulary: Vocabulary
 
 
 def read_declarations(settings: Settings) -> Declarations:
@@ -33,7 +42,10 @@ def read_declarations(settings: Settings) -> Declarations:
         PolicyError, DeclarationError: one cannot be used; the message names the entry.
     """
     return Declarations(
-        policy=read_policy(settings), personas=read_personas(settings), norms=read_norms(settings)
+        policy=read_policy(settings),
+        personas=read_personas(settings),
+        norms=read_norms(settings),
+        vocabulary=read_vocabulary(settings),
     )
 
 
@@ -50,6 +62,11 @@ def read_personas(settings: Settings) -> DeclaredPersonas:
 def read_norms(settings: Settings) -> Norms:
     """The norms that the settings name. Raises as `read_declarations`."""
     return _read("norms", settings.norms, load_norms, unset=NO_NORMS)
+
+
+def read_vocabulary(settings: Settings) -> Vocabulary:
+    """Which attributes users may state. Raises as `read_declarations`."""
+    return _read("vocabulary", settings.vocabulary, load_vocabulary, unset=ANY_ATTRIBUTES)
 
 
 def _read(name: str, path: Path | None, load: Callable[[str], T], *, unset: T) -> T:

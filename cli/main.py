@@ -22,6 +22,7 @@ from cli.commands import (
     reading,
     replay,
     report,
+    rerank,
     serving,
 )
 from cli.errors import CommandFailed
@@ -77,6 +78,7 @@ for part in (
     evaluate,
     export_preferences,
     report,
+    rerank,
 ):
     part.register(app)
 

@@ -51,6 +51,7 @@ class Settings(BaseSettings):
         policy: TOML file; unset for the built-in policy.
         personas: TOML file of declared personas; workers and lookups need the same.
         norms: TOML file of norms over rankings.
+        vocabulary: TOML file of the attributes that users may state; unset for any.
         tokenizer: What context budgets are counted with: `bytes`, or the path of a model's
             `tokenizer.json`; unset for the text model's where it is installed, else bytes.
         context_templates: Directory of Jinja templates, `NAME.j2`, beside the built-in ones.
@@ -85,6 +86,7 @@ class Settings(BaseSettings):
     policy: Place | None = None
     personas: Place | None = None
     norms: Place | None = None
+    vocabulary: Place | None = None
     tokenizer: str | None = None
     context_templates: Place | None = None
     http_host: str = "127.0.0.1"

@@ -12,7 +12,7 @@ from typing import Final, Protocol
 
 from lookup.options import require_name
 from profiles.declared import NOTHING_DECLARED, DeclaredPersonas
-from profiles.ids import event_hash, item_key, user_key
+from profiles.ids import event_hash, item_key, key_of_exported_text, user_key
 from profiles.ports import ItemRecord, ItemStore, UserRecord, UserStore
 from profiles.state import DataType, UserState, decode_state
 from schemas.decoded import Choice, Preference
@@ -22,6 +22,7 @@ __all__ = ["Pair", "PairsWanted", "PreferenceLog", "PreferencePairs"]
 _NOT_KEPT: Final = "not-kept"
 _WITHDRAWN: Final = "withdrawn"
 _NOT_DESCRIBED: Final = "item-not-described"
+_NOT_KEPT_TEXT: Final = "text-not-kept"
 _EQUAL: Final = "equal-texts"
 
 
@@ -180,6 +181,11 @@ def _pair(event: Preference, described: dict[int, ItemRecord]) -> Pair | str:
     """The pair, or why there is none."""
     sides = [_side(event, side, described) for side in (event.chosen, event.rejected)]
     chosen, rejected = sides
+    if any(
+        side.text and key_of_exported_text(side.text) is not None
+        for side in (event.chosen, event.rejected)
+    ):
+        return _NOT_KEPT_TEXT
     if not chosen or not rejected:
         return _NOT_DESCRIBED
     if chosen == rejected:

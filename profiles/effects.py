@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import assert_never
 
+from profiles.choices.textkeys import text_key
 from profiles.entries import SUPERSEDES, TEXT, entry
-from profiles.ids import action_code, event_hash, item_key, text_key
+from profiles.ids import action_code, event_hash, item_key
 from profiles.policy import Policy
 from profiles.state import CONSENTED, AttributeValue, DataType, Scalar
 from schemas import decoded as events

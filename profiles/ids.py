@@ -17,7 +17,7 @@ __all__ = [
     "exported_event",
     "exported_text",
     "item_key",
-    "text_key",
+    "key_of_exported_text",
     "user_key",
 ]
 
@@ -99,21 +99,17 @@ def exported_event(event: int) -> str:
     return f"{_EXPORTED}{event:0{_EVENT_DIGITS}x}"
 
 
-def text_key(tenant: str, text: str) -> int:
-    """64-bit identity of a text in a preference, in [0, 2**64); never an item's key to anybody.
+def key_of_exported_text(text: str) -> int | None:
+    """The key that stands in the place of a text that was not kept; None for any other text.
 
-    Texts are not kept, so an exported one is written as its key (`exported_text`).
-
-    >>> text_key("a", exported_text(text_key("a", "longer"))) == text_key("a", "longer")
-    True
+    >>> key_of_exported_text(exported_text(7))
+    7
     """
-    if text.startswith(_EXPORTED) and (code := _of_export(text, _TEXT_DIGITS)) is not None:
-        return code
-    return item_key(tenant, text)
+    return _of_export(text, _TEXT_DIGITS) if text.startswith(_EXPORTED) else None
 
 
 def exported_text(key: int) -> str:
-    """A text whose `text_key` is `key`, for every tenant."""
+    """What is written in the place of a text of which only its key is kept."""
     return f"{_EXPORTED}{key:0{_TEXT_DIGITS}x}"
 
 

@@ -24,6 +24,7 @@ from profiles.ports import (
     UserStore,
 )
 from profiles.silencing import DEFAULT_SETTINGS, SilencingSettings
+from profiles.vocabulary import ANY_ATTRIBUTES, Vocabulary
 from schemas import topics
 from schemas.limits import DEFAULT_LIMITS, Limits
 from streams.batches import RecordBatch
@@ -94,6 +95,7 @@ class DutyOptions:
     learning: LearningOptions = field(default_factory=LearningOptions)
     declared: DeclaredPersonas = NOTHING_DECLARED
     limits: Limits = DEFAULT_LIMITS
+    vocabulary: Vocabulary = ANY_ATTRIBUTES
     personas: PersonaOptions = field(default_factory=PersonaOptions)
     silencing: SilencingSettings = DEFAULT_SETTINGS
     users_in_memory: int = 50_000
@@ -135,7 +137,9 @@ class Duties:
         self.ownerships = Ownerships(
             control=stores.control, consumer=consumer, nonce=nonce, known=knowledge.marks
         )
-        gate = Gate(partitions=options.partitions, limits=options.limits)
+        gate = Gate(
+            partitions=options.partitions, limits=options.limits, vocabulary=options.vocabulary
+        )
         self.profiles = ProfileEngine(
             users=stores.users,
             items=stores.items,

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Final
 
+from profiles.vocabulary import ANY_ATTRIBUTES, Vocabulary
 from schemas import decoded as events
 from schemas import topics
 from schemas.fast import decode
@@ -56,10 +57,18 @@ class Gate:
     Args:
         partitions: Count of every user- and item-keyed topic.
         limits: Sizes and times accepted.
+        vocabulary: Attributes that users may state.
     """
 
-    def __init__(self, *, partitions: int, limits: Limits = DEFAULT_LIMITS) -> None:
+    def __init__(
+        self,
+        *,
+        partitions: int,
+        limits: Limits = DEFAULT_LIMITS,
+        vocabulary: Vocabulary = ANY_ATTRIBUTES,
+    ) -> None:
         self._partitions = partitions
+        self._vocabulary = vocabulary
         self._limits = limits
 
     def admit(self, batch: RecordBatch) -> Admitted:
@@ -104,6 +113,10 @@ class Gate:
             return Rejection(Reason.WRONG_TOPIC, f"{event.type} events have their own topic")
         if event_key(event) != record.key:
             return Rejection(Reason.KEY_MISMATCH, "the key is not that of the event's user or item")
+        if isinstance(event, events.Attributes):
+            refusal = self._vocabulary.refusal(event.attributes)
+            if refusal is not None:
+                return Rejection(Reason.INVALID_FIELD, refusal)
         return event
 
 

@@ -13,6 +13,7 @@ from profiles.declared import NOTHING_DECLARED, DeclaredPersonas
 from profiles.nextitem.settings import Settings
 from profiles.policy import DEFAULT_POLICY, Policy
 from profiles.silencing import DEFAULT_SETTINGS, SilencingSettings
+from profiles.vocabulary import ANY_ATTRIBUTES, Vocabulary
 from schemas.limits import DEFAULT_LIMITS, Limits
 from streams.app import Handlers, StrataApp, build_app
 from streams.closing import closed_within
@@ -75,6 +76,7 @@ class WorkerOptions:
     policy: Policy = DEFAULT_POLICY
     declared: DeclaredPersonas = NOTHING_DECLARED
     limits: Limits = DEFAULT_LIMITS
+    vocabulary: Vocabulary = ANY_ATTRIBUTES
     next_item: Settings = field(default_factory=Settings)
     learning: LearningOptions = field(default_factory=LearningOptions)
     personas: PersonaOptions = field(default_factory=PersonaOptions)
@@ -122,6 +124,7 @@ class Worker:
                 learning=options.learning,
                 declared=options.declared,
                 limits=options.limits,
+                vocabulary=options.vocabulary,
                 personas=options.personas,
                 silencing=options.silencing,
                 users_in_memory=options.users_in_memory,

@@ -1,13 +1,13 @@
 """A user's votes and comparisons as projections of their stored sets."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
 from profiles.choices.logistic import Floats
-from profiles.entries import Entries
+from profiles.entries import TEXT, Entries
 from profiles.ids import action_code
 from profiles.policy import Policy
 from profiles.state import DataType, UserState
@@ -62,6 +62,7 @@ class Comparisons:
     Attributes:
         chosen, rejected: Keys of items or of texts, shape (n,).
         weights: How strongly, in [0.2, 5].
+        texts: Those of the keys that are of texts (`profiles.choices.textkeys`).
     """
 
     chosen: Keys
@@ -69,6 +70,7 @@ class Comparisons:
     weights: Floats
     time_ms: Times
     event: npt.NDArray[np.uint32]
+    texts: frozenset[int] = field(default=frozenset())
 
     def __len__(self) -> int:
         return len(self.chosen)
@@ -81,6 +83,7 @@ class Comparisons:
             self.weights[:count],
             self.time_ms[:count],
             self.event[:count],
+            self.texts,
         )
 
 
@@ -143,4 +146,9 @@ def _compared(places: Sequence[int], rows: Entries, scale: float = 1.0) -> Compa
         np.clip(won["weight"].astype(np.float64) / scale, _LEAST_WEIGHT, _LARGEST_WEIGHT),
         won["time_ms"].astype(np.int64),
         won["event"].astype(np.uint32),
+        frozenset(
+            key
+            for side in (won, lost)
+            for key in side["item"][(side["flags"] & TEXT) != 0].tolist()
+        ),
     )

@@ -1,11 +1,13 @@
 """What items say of themselves, ready for the models."""
 
+from collections.abc import Iterable
 from hashlib import blake2b
 
 import numpy as np
 from scipy import sparse
 
 from profiles.choices.logistic import Floats
+from profiles.choices.textkeys import measures_of_key
 from profiles.choices.wording import (
     MEASURES,
     TEXT_WIDTH,
@@ -30,6 +32,15 @@ class Described:
         self._measures: dict[int, Floats] = {}
         self._names: dict[int, tuple[str, ...]] = {}
         self._content: dict[int, bytes] = {}
+        self._texts: set[int] = set()
+
+    def put_texts(self, keys: Iterable[int]) -> None:
+        """These keys are of free texts, which describe themselves."""
+        self._texts.update(keys)
+
+    def keep_texts(self, keys: Iterable[int]) -> None:
+        """No others are."""
+        self._texts = set(keys)
 
     def put(self, item: KnownItem) -> bool:
         """Whether anything changed."""
@@ -54,7 +65,10 @@ class Described:
 
     def measures(self, item: int) -> Floats:
         """Shape (12,); zeros for an item nothing is known of."""
-        return self._measures.get(item, NO_MEASURES)
+        known = self._measures.get(item)
+        if known is not None:
+            return known
+        return measures_of_key(item) if item in self._texts else NO_MEASURES
 
     def table(self, items: list[int]) -> sparse.csr_matrix:
         """Wording of the items, shape (len(items), 2**16); the constant alone of an unknown one."""

@@ -155,6 +155,7 @@ class ChoiceLearner:
             if rows[0] is not None and rows[1] is not None and before is not None:
                 self._model.pairs.count(rows[0], rows[1], -float(before.weights[known[act]]))
         fresh = now.keys() - known.keys()
+        self._described.put_texts(made.texts)
         if later := fresh | (waiting & now.keys()):
             self._new_comparisons[key] = later
         self._acts += len(now) - len(known)
@@ -180,6 +181,7 @@ class ChoiceLearner:
         self._new_votes.clear()
         self._new_comparisons.clear()
         self._acts_at_refit = self._acts
+        self._described.keep_texts(text for made in self._comparers.values() for text in made.texts)
         signs, self._prior = fit_signs(
             self._voters, self._described, self._sign_options, seed=self._seed
         )

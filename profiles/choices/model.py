@@ -8,8 +8,8 @@ from profiles.choices.encoding import decode, encode
 from profiles.choices.layers import ChoiceAnswer, LevelMixers
 from profiles.choices.pair_tables import PairTables, Side
 from profiles.choices.sign_tables import SignTables
+from profiles.choices.textkeys import text_key
 from profiles.choices.wording import attribute_names, measures
-from profiles.ids import item_key
 from profiles.policy import Policy
 from profiles.queries import Level
 from profiles.state import UserState
@@ -23,8 +23,8 @@ def names_of(state: UserState) -> tuple[str, ...]:
 
 
 def text_side(tenant: str, text: str) -> Side:
-    """A free text as a side of a comparison, by the hash under which states keep it."""
-    return Side(item_key(tenant, text), measures("", text))
+    """A free text as a side of a comparison, by the key under which states keep it."""
+    return Side(text_key(tenant, text), measures("", text))
 
 
 class ChoiceModel:

@@ -17,6 +17,7 @@ from profiles.choices.layers import Evidence, Layout
 from profiles.choices.logistic import Floats, bounded_log_odds, moderated
 from profiles.choices.polya import posterior
 from profiles.choices.strengths import StrengthOptions, Strengths
+from profiles.choices.textkeys import measures_of_key
 from profiles.choices.wording import MEASURES
 from profiles.queries import Level
 
@@ -121,9 +122,16 @@ class PairTables:
         """-1 for an item that is not there."""
         return np.array([self.row_of.get(item, -1) for item in items], np.int64)
 
-    def features(self, won: Rows, lost: Rows) -> tuple[Floats, Floats]:
-        """Everybody's log-odds, moderated, shape (n,); and (log-odds, measures), (n, 13)."""
-        difference = self._measured(won) - self._measured(lost)
+    def features(
+        self, won: Rows, lost: Rows, *, difference: Floats | None = None
+    ) -> tuple[Floats, Floats]:
+        """Everybody's log-odds, moderated, shape (n,); and (log-odds, measures), (n, 13).
+
+        Args:
+            difference: Of the measures of both sides, shape (n, 12); None to look them up.
+        """
+        if difference is None:
+            difference = self._measured(won) - self._measured(lost)
         strengths = self.strengths
         known_won, known_lost = won >= 0, lost >= 0
         mean = difference @ strengths.measure_mean
@@ -145,12 +153,21 @@ class PairTables:
         found[known] = self.measures[rows[known]]
         return found
 
+    def _of_keys(self, keys: npt.NDArray[np.uint64], rows: Rows, made: Comparisons) -> Floats:
+        """Measures of a side of comparisons; those of a text that is no row say themselves."""
+        found = self._measured(rows)
+        for place in np.flatnonzero(rows < 0).tolist():
+            if (key := int(keys[place])) in made.texts:
+                found[place] = measures_of_key(key)
+        return found
+
     def taste(self, made: Comparisons) -> Taste | None:
         """Of a user who made these comparisons; None without any."""
         if not len(made):
             return None
         won, lost = self.rows(made.chosen.tolist()), self.rows(made.rejected.tolist())
-        log_odds, x = self.features(won, lost)
+        sides = (self._of_keys(made.chosen, won, made), self._of_keys(made.rejected, lost, made))
+        log_odds, x = self.features(won, lost, difference=sides[0] - sides[1])
         squares = (x[:, :, None] * x[:, None, :]).reshape(len(x), -1)
         mean, covariance = posterior(
             np.zeros(1 + MEASURES),

@@ -17,12 +17,17 @@ from cli.settings import Settings
 from profiles.declared import load_personas
 from profiles.norms import load_norms
 from profiles.policy import load_policy
+from profiles.vocabulary import load_vocabulary
 from schemas import topics
 from schemas.events import validate
 from schemas.rejection import Rejection
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-_DECLARED: Final = {"[[persona]]": load_personas, "[[norm]]": load_norms}
+_DECLARED: Final = {
+    "[[persona]]": load_personas,
+    "[[norm]]": load_norms,
+    "[attribute.": load_vocabulary,
+}
 DOCUMENTS: Final = sorted(
     path.relative_to(ROOT).as_posix()
     for path in chain(ROOT.glob("*.md"), ROOT.glob("docs/**/*.md"))

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from oracle.identities import hash_of_action, hash_of_event, hash_of_item
 from oracle.settings import SUPERSEDING_ACTIONS, Settings, worth
+from profiles.choices.textkeys import text_key
 
 SUPERSEDES: Final = 1
 TEXT: Final = 2
@@ -93,7 +94,8 @@ def _parts(
 def _side(tenant: str, side: Mapping[str, str]) -> tuple[int, int]:
     if "item_id" in side:
         return hash_of_item(tenant, side["item_id"]), 0
-    return hash_of_item(tenant, side["text"]), TEXT
+    # What a text's key holds is tested by itself; here it only names the text.
+    return text_key(tenant, side["text"]), TEXT
 
 
 def forgotten_by(event: Mapping[str, Any]) -> tuple[str, ...]:

@@ -261,7 +261,7 @@ def test_a_preference_is_one_comparison_whichever_side_sorts_first() -> None:
         (state,) = states(events).values()
         made = comparisons_of(state, DEFAULT_POLICY)
         assert made.chosen.tolist() == [*([key(chosen)] * 3), key("c")]
-        assert made.rejected.tolist() == [*([key(rejected)] * 3), key("d")]
+        assert made.rejected.tolist() == [*([key(rejected)] * 3), text_side("t", "d").key]
         np.testing.assert_allclose(made.weights, [1, 1, 1, 2])
 
 

@@ -19,7 +19,7 @@ from lookup.server import serve
 from lookup.service import create_app
 from profiles.declared import DeclaredPersonas, load_personas
 from profiles.effects import UserEvent
-from profiles.ids import item_key
+from profiles.ids import exported_text, item_key
 from profiles.ports import ItemRecord
 from schemas.decoded import Attributes, Choice, Consent, Erasure, Preference
 
@@ -192,6 +192,11 @@ def test_items_without_a_text_and_equal_texts_are_left_out_and_counted() -> None
     same = chose("ann", item("short"), text("Yes."), at_ms=AT_MS + 5)
     world = a_world(("ann", [unknown, same], None))
     assert found(world, [unknown, same]) == ([], {"item-not-described": 1, "equal-texts": 1})
+
+
+def test_a_text_that_only_its_key_is_left_of_is_not_given_away_as_one() -> None:
+    again = chose("ann", text(exported_text(7)), text("No"))
+    assert found(a_world(("ann", [again], None)), [again]) == ([], {"text-not-kept": 1})
 
 
 @contextmanager
