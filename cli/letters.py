@@ -11,9 +11,13 @@ from cli.kafka_access import admin_opened, consumer_opened, places_of
 from schemas import topics
 from schemas.instants import rfc3339
 
-__all__ = ["Letter", "Position", "find_letter", "parse_position", "read_letters"]
+__all__ = ["Letter", "NoLettersYet", "Position", "find_letter", "parse_position", "read_letters"]
 
 _SHORTENED: Final = "strata."
+
+
+class NoLettersYet(CommandFailed):
+    """The topic of dead letters does not exist: no worker has run yet."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -102,7 +106,7 @@ async def read_letters(bootstrap: str, *, raw_of: Callable[[Position], bool]) ->
     async with admin_opened(bootstrap) as admin:
         places = await places_of(admin, [topics.DEAD_LETTERS])
     if not places:
-        raise CommandFailed(f"topic {topics.DEAD_LETTERS} does not exist: no worker has run yet")
+        raise NoLettersYet(f"topic {topics.DEAD_LETTERS} does not exist: no worker has run yet")
     async with consumer_opened(bootstrap) as consumer:
         consumer.assign(places)
         await consumer.seek_to_beginning(*places)

@@ -12,7 +12,19 @@ from schemas.limits import DEFAULT_LIMITS
 from schemas.rejection import Rejection
 from schemas.topics import TOPIC_OF
 
-__all__ = ["corrected_value", "republished"]
+__all__ = ["WouldBeRefused", "corrected_value", "republished"]
+
+
+class WouldBeRefused(CommandFailed):
+    """A letter as it is would only be refused again.
+
+    Attributes:
+        why: The reason, without advice.
+    """
+
+    def __init__(self, why: str, advice: str) -> None:
+        super().__init__(f"{why}{advice}")
+        self.why = why
 
 
 def corrected_value(path: Path) -> bytes:
@@ -39,30 +51,32 @@ def republished(letter: Letter, *, value: bytes | None, key_of_event: bool) -> O
         key_of_event: Key it by the event's user or item instead of the original key.
 
     Raises:
-        CommandFailed: it was cut, or would be refused again; says why.
+        WouldBeRefused: it was cut, or would be refused again; says why.
     """
     position = letter.position
     if value is None and letter.is_cut:
-        raise CommandFailed(
-            f"of {position} only {letter.kept:,} of {letter.length:,} bytes were kept: "
-            "give the whole value with --value-from"
+        raise WouldBeRefused(
+            f"of {position} only {letter.kept:,} of {letter.length:,} bytes were kept",
+            ": give the whole value with --value-from",
         )
     raw = letter.raw if value is None else value
     event = decode(raw, received_ms=time.time_ns() // 1_000_000)
     if isinstance(event, Rejection):
-        raise CommandFailed(
-            f"{position} would be refused again: {event.reason.value}: {event.detail}; "
-            "give a corrected value with --value-from"
+        raise WouldBeRefused(
+            f"{position} would be refused again: {event.reason.value}: {event.detail}",
+            "; give a corrected value with --value-from",
         )
     if TOPIC_OF[event.type] != position.topic:
-        raise CommandFailed(
+        raise WouldBeRefused(
             f"{position} would be refused again: {event.type} events belong to "
-            f"{TOPIC_OF[event.type]}; send it with `strata publish`"
+            f"{TOPIC_OF[event.type]}",
+            "; send it with `strata publish`",
         )
     key = event_key(event) if key_of_event else letter.key
     if key != event_key(event):
         was = "had no key" if letter.key is None else "had a key that is not the event's"
-        raise CommandFailed(
-            f"{position} would be refused again: it {was}; --key-of-event gives it the right one"
+        raise WouldBeRefused(
+            f"{position} would be refused again: it {was}",
+            "; --key-of-event gives it the right one",
         )
     return OutgoingEvent(position.topic, event_key(event), raw, event)

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 
 from cli.access import access_of
 from cli.composition import Addresses, OpenStores
+from cli.dashboard import dashboard_opened
 from cli.declarations import read_personas
 from cli.errors import CommandFailed
 from cli.settings import Settings
@@ -55,11 +56,13 @@ async def service_opened(
                 items=stores.profiles.items,
                 declared=read_personas(settings),
             )
+        dashboard = await opened.enter_async_context(dashboard_opened(settings, addresses))
         yield create_app(
             answering.lookup,
             own_writes=answering.own_writes,
             ingest=ingest,
             documents=answering.documents,
+            dashboard=dashboard,
             access=access_of(settings),
             persons=answering.persons,
             preferences=preferences,

@@ -60,6 +60,7 @@ class Settings(BaseSettings):
         silenced_fraction: A persona that what is best on average satisfies less than this part of
             the largest persona's satisfaction is silenced.
         minority_floor: Least weight of a persona where minorities are protected.
+        report: Directory that `strata report` wrote, for the dashboard.
         url: Of the lookup service, for commands that read.
         api_keys: File of the keys that the lookup service knows, as `strata keys` writes it, or
             its text; without it the service is for this machine alone.
@@ -95,6 +96,7 @@ class Settings(BaseSettings):
     minimum_persona_size: Annotated[int, Field(ge=1)] = 5
     silenced_fraction: Annotated[float, Field(ge=0.0, le=1.0)] = 0.8
     minority_floor: Annotated[float, Field(ge=0.0, le=1.0)] = 0.1
+    report: Place = Path("report")
     url: str | None = None
     api_keys: str | None = None
     api_key: SecretStr | None = None

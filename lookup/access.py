@@ -192,13 +192,15 @@ def _other_tenant(request: Request, tenant: str) -> str | None:
 
 
 def _unknown(request: Request) -> Response:
-    # To people at a browser, which asks them for a password; programs know what to send.
-    basic = "" if request.scope["path"].startswith("/v1/") else ', Basic realm="strata"'
+    # People at a browser are asked for a password, which Chromium does only where Basic is the
+    # first that a header names; programs know what to send.
+    program = request.scope["path"].startswith("/v1/")
+    schemes = ("Bearer",) if program else ("Basic", "Bearer")
     return problem_answer(
         request,
         HTTPStatus.UNAUTHORIZED,
         kind="urn:strata:problem:key-missing",
         title="Key missing",
         detail="send an API key that is in force, as Authorization: Bearer KEY",
-        headers={"WWW-Authenticate": f'Bearer realm="strata"{basic}'},
+        headers={"WWW-Authenticate": ", ".join(f'{one} realm="strata"' for one in schemes)},
     )

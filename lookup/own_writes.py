@@ -84,6 +84,23 @@ class OwnWrites:
         finally:
             self._waiting -= 1
 
+    async def taken(self) -> dict[tuple[str, int], int]:
+        """(topic, partition) → next offset to be taken in, of those that have an owner's bookmark.
+
+        Raises:
+            StoreUnavailable: see `profiles.ports`.
+        """
+        controls = await asyncio.gather(
+            *(self._control.read(partition) for partition in range(self._partitions))
+        )
+        return {
+            (name.removeprefix(_BOOKMARK), partition): offset
+            for partition, control in enumerate(controls)
+            if control is not None
+            for name, offset in control.positions.items()
+            if name.startswith(_BOOKMARK)
+        }
+
     async def _until(self, wanted: dict[int, dict[str, int]], keys: Sequence[bytes]) -> None:
         deadline_s = self._clock() + self._wait_s
         pause_s = _FIRST_PAUSE_S

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from lookup.declared import DeclaredReader
 from lookup.explanations import ExplainQuestion, Explanations
@@ -26,6 +26,7 @@ from lookup.similarity import Similarity
 from lookup.users import UserReader
 from profiles.declared import NOTHING_DECLARED, DeclaredPersonas
 from profiles.norms import NO_NORMS, Norms
+from profiles.personas import decode_personas
 from profiles.policy import DEFAULT_POLICY, Policy
 from profiles.ports import (
     AggregateStore,
@@ -34,6 +35,7 @@ from profiles.ports import (
     ProfileCache,
     StoreUnavailable,
     UserStore,
+    Vector,
 )
 from profiles.queries import Level
 from schemas.decoded import Choice
@@ -304,6 +306,25 @@ class Lookup:
     ) -> SimilarUsersView:
         """Users of the tenant whose vectors point the same way."""
         return await self._similarity.similar_users(tenant, user_id, limit=limit)
+
+    async def some_users(self, tenant: str, *, most: int) -> tuple[list[str], int]:
+        """Ids of some users with an event, in order, and how many there are in all."""
+        require_name("tenant", tenant)
+        found: list[str] = []
+        async for page in self._user_store.scan(tenant=tenant, page=most):
+            found += [record.user_id for record in page if record.version > 0]
+            if len(found) >= most:
+                break
+        return sorted(found[:most]), await self._user_store.count(tenant=tenant)
+
+    async def persona_places(self, tenant: str) -> tuple[Mapping[str, Vector], int]:
+        """Centroids by persona, hidden ones too, and the version of the item space they lie in."""
+        require_name("tenant", tenant)
+        document = await self._persona_store.read(tenant)
+        if document is None:
+            return {}, 0
+        model = decode_personas(document.body).model
+        return document.centroids, 0 if model is None else model.space
 
     async def readiness(self) -> ReadinessView:
         """Whether every store answers, each asked for something small."""

@@ -17,6 +17,7 @@ from lookup.answering import Answering, Documents, OneVersion, VersionChoice
 from lookup.asking import PROBLEM_CONTENT, AskedLookup, AtLeast, Limit, PathId, Tenant
 from lookup.conditional import conditional
 from lookup.contract import describe, operation_id
+from lookup.dashboard import Dashboard, dashboard_routes
 from lookup.edge import BodyLimit, RawPath
 from lookup.ingest import Ingest
 from lookup.ingest_routes import EVENTS_PATH, MAX_EVENTS_BYTES, ingest_routes
@@ -234,6 +235,7 @@ def create_app(
     documents: Documents | None = None,
     access: Access | None = None,
     body_within_s: float = _BODY_WITHIN_S,
+    dashboard: Dashboard | None = None,
     persons: Persons | None = None,
     versions: VersionChoice | None = None,
     preferences: PreferencePairs | None = None,
@@ -247,6 +249,7 @@ def create_app(
     Args:
         access: Decides who may ask what; without it everybody may ask everything.
         body_within_s: The body of a request has to arrive in this time.
+        dashboard: What the pages at `/` are made of; without it there are none.
         documents: Answers what users wrote; without them there are no routes for it.
         persons: Answers what people may ask of their own data; likewise.
         preferences: Gives pairs for training away; likewise.
@@ -280,6 +283,8 @@ def create_app(
         app.include_router(preference_routes(preferences))
     if ingest is not None:
         app.include_router(ingest_routes(ingest, counted=metrics.count_ingested))
+    if dashboard is not None:
+        app.include_router(dashboard_routes(dashboard, keyed=access is not None and access.keyed))
     # The last one added is the first to see a request.
     if access is not None:
         app.add_middleware(Guard, access=access)
