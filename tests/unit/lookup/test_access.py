@@ -1,11 +1,13 @@
 """No request gets past the guard that has no key for it, and each speaks for its key's tenant."""
 
+import logging
 from base64 import b64encode
 from datetime import UTC, datetime
 from urllib.parse import quote
 
 import httpx
 import pytest
+import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 from ingest_world import RATED, Publishing
@@ -206,6 +208,24 @@ async def test_no_spelling_of_a_path_gets_around_the_guard(keyed: Keyed, path: s
             assert path.startswith("/v1/personas/")
     async with keyed.client() as client:
         assert (await client.get(target)).status_code == 401
+
+
+async def test_no_key_is_ever_logged(keyed: Keyed, caplog: pytest.LogCaptureFixture) -> None:
+    key, forged = keyed.key("default", [Scope.READ]), keyed.key("x")[:-1] + "_"
+    caplog.set_level(logging.DEBUG)
+    keyed.publishing.world.user_points.down = keyed.publishing.world.cache.down = True
+    with structlog.testing.capture_logs() as logged:
+        for shown in (key, forged):
+            async with keyed.client(shown) as client:
+                answers = [
+                    await client.get("/v1/profiles/anna"),
+                    await client.get("/metrics"),
+                    await client.post("/v1/rank", content=b"{"),
+                ]
+                assert all(answer.is_error for answer in answers)
+                told = "".join(answer.text for answer in answers)
+                assert shown[24:] not in told + str(logged) + caplog.text
+    assert logged, "there was something to log"
 
 
 async def test_a_key_has_its_own_rate(keyed: Keyed) -> None:
