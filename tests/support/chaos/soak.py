@@ -1,9 +1,9 @@
 """`python -m chaos.soak --minutes 30`: does a worker's memory grow while it works?
 
 Events of ever the same few users and items at a steady rate: their sets are full after the first
-10 000 or so, and what is kept grows no more. The worker runs in a process of its own, and the resident memory of that process is sampled. The
-first third is for caches to fill; growth is what the last tenth takes more than the tenth
-after that, in medians.
+10 000 or so, and what is kept grows no more. The worker runs in a process of its own, and the
+resident memory of that process is sampled. The first third is for caches to fill; growth is what
+the last tenth takes more than the tenth after that, in medians.
 """
 
 import argparse
