@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: chaos soak simulate fuzz fuzz-http fuzz-decoders demo test check lint format types contracts doctests schemas clean
+.PHONY: bench bench-small chaos soak simulate fuzz fuzz-http fuzz-decoders demo test check lint format types contracts doctests schemas clean
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Strata needs Python 3.11 or later")'
@@ -48,6 +48,21 @@ fuzz-http: $(VENV)/.dev
 fuzz-decoders: $(VENV)/.dev
 	$(FUZZING) decoders --inputs $(or $(INPUTS),1000000)
 
+# What Strata is compared with needs other versions of what it uses itself: an environment apart.
+$(VENV)-bench/.bench: pyproject.toml benchmarks/constraints.txt
+	$(PYTHON) -m venv $(VENV)-bench
+	$(VENV)-bench/bin/python -m pip --disable-pip-version-check install --quiet \
+	  -c benchmarks/constraints.txt -e '.[embedded,bench]'
+	@touch $@
+
+bench: $(VENV)-bench/.bench
+	$(VENV)-bench/bin/strata bench
+
+# Some minutes; fails if a ratio is more than 30 % worse than the committed one.
+bench-small: $(VENV)-bench/.bench
+	$(VENV)-bench/bin/strata bench --scale 0.05 --repeats 3 --only delivery-faust \
+	  --only decode-confluent --only job-faust --only lookup-redis --against benchmarks/ratios.json
+
 # Whether a worker's memory grows: MINUTES of it, at RATE events a second.
 soak: $(VENV)/.dev
 	PYTHONPATH=.:tests/support $(BIN)/python -m chaos.soak --minutes $(or $(MINUTES),30) \
@@ -79,4 +94,4 @@ schemas: $(VENV)/.dev
 	$(BIN)/python clients/generate.py
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info
+	rm -rf $(VENV) $(VENV)-bench build dist *.egg-info

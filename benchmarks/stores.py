@@ -107,7 +107,9 @@ async def measure(url: str, *, users: int, dimension: int) -> None:
             lookup_ms = (time.perf_counter() - started) / len(lookups) * 1e3
             started = time.perf_counter()
             for _ in range(20):
-                await stores.users.similar(tenant="default", vector=records[0].vector, limit=10)
+                await stores.users.similar(
+                    tenant="default", vector=records[0].vector, space=0, limit=10
+                )
             similar_ms = (time.perf_counter() - started) / 20 * 1e3
     print(
         f"{url:12} claims of new users {fresh:7.0f}/s  writes {write:7.0f}/s  again {again:7.0f}/s"

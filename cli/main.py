@@ -10,6 +10,7 @@ from typer.exceptions import TyperException
 
 from cli.commands import (
     backup,
+    bench,
     context,
     dead_letters,
     demo,
@@ -79,6 +80,7 @@ for part in (
     export_preferences,
     report,
     rerank,
+    bench,
 ):
     part.register(app)
 

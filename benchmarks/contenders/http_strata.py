@@ -1,0 +1,31 @@
+"""The lookup service over the profiles in Redis."""
+
+import asyncio
+import sys
+
+from benchmarks.lookups import NAMESPACE
+from lookup.queries import Lookup
+from lookup.server import serve
+from lookup.service import create_app
+from stores.connect import open_profile_stores, open_redis
+
+
+async def main(redis_url: str) -> None:
+    """Serve until ended."""
+    profiles = await open_profile_stores("memory://", namespace=NAMESPACE, dimension=128)
+    live = await open_redis(redis_url, namespace=NAMESPACE, partitions=4)
+    lookup = Lookup(
+        users=profiles.users,
+        items=profiles.items,
+        personas=profiles.personas,
+        cache=live.cache,
+        aggregates=live.aggregates,
+    )
+    serving = await serve(create_app(lookup), port=0)
+    sys.stdout.write(f"{serving.url}\n")
+    sys.stdout.flush()
+    await serving.wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1]))

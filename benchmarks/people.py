@@ -1,0 +1,103 @@
+"""Users with a history of a given length, through the real folds."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from profiles.catalogue import ItemCatalogue
+from profiles.declared import NOTHING_DECLARED
+from profiles.effects import effects_of
+from profiles.fold import Sourced, fold
+from profiles.ids import item_key, user_key
+from profiles.personas import Centroids
+from profiles.policy import DEFAULT_POLICY
+from profiles.ports import Token, UserRecord
+from schemas import topics
+from schemas.decoded import Interaction
+from schemas.snapshots import encode_profile
+from streams.writing import hold, prepare
+
+__all__ = ["Person", "people"]
+
+_DIMENSION = 128
+_START_MS = 1_735_689_600_000
+_ACTIONS = ("view", "click", "save", "buy", "like", "dislike")
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """What is stored of a user, and the view that is cached."""
+
+    user_id: str
+    record: UserRecord
+    view: bytes
+
+
+def people(count: int, *, entries: int, items: int = 5_000, seed: int = 3) -> list[Person]:
+    """Users with `entries` interactions each, written once more for the newest of them."""
+    chance = np.random.default_rng(seed)
+    catalogue = ItemCatalogue(_DIMENSION)
+    names = [f"book-{number:06}" for number in range(items)]
+    for name, vector in zip(names, chance.standard_normal((items, _DIMENSION)), strict=True):
+        catalogue.put(item_key("default", name), (vector / np.linalg.norm(vector)).astype("f4"))
+    found = [_person(f"reader-{number:08}", entries, names, chance) for number in range(count)]
+    return [_written(*one, catalogue) for one in found]
+
+
+def _person(
+    user_id: str, entries: int, names: list[str], chance: np.random.Generator
+) -> tuple[str, list[Sourced]]:
+    items = chance.integers(0, len(names), entries).tolist()
+    times = np.sort(chance.integers(0, 90 * 86_400_000, entries)).tolist()
+    actions = chance.integers(0, len(_ACTIONS), entries).tolist()
+    return user_id, [
+        Sourced(
+            topics.INTERACTIONS,
+            offset,
+            effects_of(
+                Interaction(
+                    "default",
+                    f"{user_id}-{offset}",
+                    _START_MS + time_ms,
+                    user_id,
+                    names[item],
+                    _ACTIONS[action],
+                ),
+                DEFAULT_POLICY,
+            ),
+        )
+        for offset, (item, time_ms, action) in enumerate(zip(items, times, actions, strict=True))
+    ]
+
+
+def _written(user_id: str, events: list[Sourced], catalogue: ItemCatalogue) -> Person:
+    record = UserRecord(
+        key=user_key("default", user_id),
+        tenant="default",
+        user_id=user_id,
+        partition=0,
+        token=Token(1),
+        version=0,
+        state=b"",
+        outbox=b"",
+        vector=np.zeros(_DIMENSION, np.float32),
+        persona=None,
+        waiting=False,
+        mass=0.0,
+    )
+    view = b""
+    # The newest event is a write of its own, as it is for a user who comes back.
+    for part in (events[:-1], events[-1:]):
+        held = hold(record)
+        held.state = fold(held.state, part, DEFAULT_POLICY).state
+        held.received_ms = _START_MS
+        (write,) = prepare(
+            [held],
+            token=Token(1),
+            catalogue=catalogue,
+            centroids=Centroids(0, {}),
+            policy=DEFAULT_POLICY,
+            declared=NOTHING_DECLARED,
+        )
+        record, view = write.record, encode_profile(write.cached)
+    return Person(user_id, record, view)
