@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: bench bench-small chaos soak simulate fuzz fuzz-http fuzz-decoders demo test check lint format types contracts doctests schemas clean
+.PHONY: bench bench-small chaos soak simulate fuzz fuzz-http fuzz-decoders demo test check lint format types contracts doctests schemas clean erasure
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Strata needs Python 3.11 or later")'
@@ -67,6 +67,11 @@ bench-small: $(VENV)-bench/.bench
 soak: $(VENV)/.dev
 	PYTHONPATH=.:tests/support $(BIN)/python -m chaos.soak --minutes $(or $(MINUTES),30) \
 	  --rate $(or $(RATE),200)
+
+# Erasure against a run in which the users never existed, with more of them than CI runs.
+erasure: $(VENV)/.dev
+	ERASURE_USERS=$(or $(USERS),1000) $(BIN)/pytest --timeout 1800 \
+	  tests/integration/streams/test_erasure_as_if_never.py
 
 check: lint types contracts doctests test
 

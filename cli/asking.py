@@ -62,6 +62,11 @@ class Asker:
         except httpx.TransportError as error:
             raise self._unanswered(error) from error
 
+    def delete(self, *path: str) -> str:
+        """DELETE /v1/…; each part of the path is one id or word, whatever it contains."""
+        parts = "/".join(quote(_encoded(part, "an id"), safe="") for part in path)
+        return self._answer("DELETE", f"/v1/{parts}")
+
     def close(self) -> None:
         self._client.close()
 

@@ -12,6 +12,7 @@ from typing import Final, Protocol
 
 from cli.access import access_of
 from cli.declarations import Declarations, read_declarations
+from cli.erasure_key import erasure_secret
 from cli.errors import CommandFailed, WrongUse
 from cli.settings import Settings
 from local.directory import DataDirectory
@@ -31,6 +32,7 @@ from profiles.documents.context import TokenCounter, UpperBound
 from profiles.silencing import SilencingSettings
 from stores.connect import ProfileStores, RedisStores, open_profile_stores, open_redis
 from streams.embedding import DEFAULT_MODEL, Embedder, open_embedder
+from streams.erasing import ErasingOptions
 from streams.learners import LearnerSpec
 from streams.ownership import Place
 from streams.version_topics import FIRST_TOPICS, VersionTopics
@@ -68,6 +70,11 @@ class OpenStores:
 
     profiles: ProfileStores
     redis: RedisStores
+
+    async def rewrite(self) -> None:
+        """Write anew the files that are ours: nothing of what was deleted is in them after it."""
+        await self.profiles.rewrite()
+        await self.redis.rewrite()
 
 
 class _Watched(Protocol):
@@ -252,6 +259,8 @@ def compose_worker(
             cache=stores.redis.cache,
             aggregates=stores.redis.aggregates,
             flush=stores.profiles.flush,
+            erasures=stores.profiles.erasures,
+            rewrite=stores.rewrite,
         ),
         embedder=embedder,
         options=WorkerOptions(
@@ -262,6 +271,7 @@ def compose_worker(
             policy=declarations.policy,
             declared=declarations.personas,
             vocabulary=declarations.vocabulary,
+            erasing=ErasingOptions(secret=erasure_secret(settings)),
             silencing=SilencingSettings(
                 fraction=settings.silenced_fraction, floor=settings.minority_floor
             ),

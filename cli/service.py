@@ -1,5 +1,6 @@
 """The HTTP service put together: it publishes where there is a Kafka to publish to."""
 
+import secrets
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -11,9 +12,11 @@ from cli.access import access_of
 from cli.composition import Addresses, OpenStores
 from cli.dashboard import dashboard_opened
 from cli.declarations import read_personas
+from cli.erasure_key import erasure_secret
 from cli.errors import CommandFailed
 from cli.settings import Settings
 from lookup.answering import Answering, VersionChoice
+from lookup.erasures import Erasures
 from lookup.ingest import Ingest
 from lookup.ingest_kafka import KafkaEventLog
 from lookup.preferences import PreferencePairs
@@ -42,13 +45,23 @@ async def service_opened(
         WrongUse, CommandFailed: see `cli.access`; or Kafka is named and cannot be reached.
     """
     async with AsyncExitStack() as opened:
-        ingest = preferences = None
+        ingest = preferences = erasures = None
         if addresses.kafka_bootstrap:
+            answers, now_ms = stores.redis.answers, lambda: time.time_ns() // 1_000_000
             ingest = Ingest(
                 log=await _log_opened(opened, addresses.kafka_bootstrap),
-                answers=stores.redis.answers,
+                answers=answers,
                 partitions=settings.partitions,
-                now_ms=lambda: time.time_ns() // 1_000_000,
+                now_ms=now_ms,
+            )
+            erasures = Erasures(
+                store=stores.profiles.erasures,
+                users=stores.profiles.users,
+                answers=answers,
+                ingest=ingest,
+                secret=erasure_secret(settings),
+                now_ms=now_ms,
+                new_id=lambda: secrets.token_hex(16),
             )
             preferences = PreferencePairs(
                 log=KafkaPreferenceLog(addresses.kafka_bootstrap),
@@ -67,6 +80,7 @@ async def service_opened(
             persons=answering.persons,
             preferences=preferences,
             versions=versions,
+            erasures=erasures,
         )
 
 

@@ -48,6 +48,9 @@ class Settings(BaseSettings):
         embedding_model: A sentence-transformers model, or `hashing[:DIMENSION]`.
         namespace: Prefix of what is kept in Redis and Qdrant, and part of the group's name.
         partitions: Of every user-keyed topic; changing it needs a replay.
+        erasure_key: Secret, at least 16 characters, of the hashes that erased users are known by;
+            workers and lookups need the same. The embedded stack makes its own; where there are
+            servers and none is set, hashes can be matched by whoever guesses an id.
         policy: TOML file; unset for the built-in policy.
         personas: TOML file of declared personas; workers and lookups need the same.
         norms: TOML file of norms over rankings.
@@ -84,6 +87,7 @@ class Settings(BaseSettings):
     embedding_model: str = DEFAULT_MODEL
     namespace: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")] = "live"
     partitions: Annotated[int, Field(ge=1, le=10_000)] = 4
+    erasure_key: Annotated[str, Field(min_length=16)] | None = None
     policy: Place | None = None
     personas: Place | None = None
     norms: Place | None = None

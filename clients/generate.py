@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from lookup.contexts import Contexts
+from lookup.erasures import Erasures
 from lookup.ingest import EventLog, Ingest
 from lookup.ingest_checking import EventRecord
 from lookup.persons import Persons
@@ -27,7 +28,9 @@ from lookup.templates import Templates
 from profiles.documents.context import UpperBound
 from profiles.norms import NO_NORMS
 from profiles.policy import DEFAULT_POLICY
+from profiles.privacy.pseudonyms import secret_of
 from stores.answers import MemoryAnswerStore
+from stores.erasures import ERASURE_COLLECTION, PointErasureStore
 from stores.items import PointItemStore, item_collection
 from stores.memory import MemoryPoints
 from stores.memory_aggregates import MemoryAggregateStore
@@ -106,7 +109,18 @@ def openapi_document() -> _Schema:
     )
     documents = Documents(retrieval=retrieval, contexts=contexts)
     persons = Persons(users=users, items=items, passages=passages, policy=DEFAULT_POLICY)
-    return create_app(lookup, documents=documents, ingest=ingest, persons=persons).openapi()
+    erasures = Erasures(
+        store=PointErasureStore(MemoryPoints(ERASURE_COLLECTION)),
+        users=users,
+        answers=MemoryAnswerStore(),
+        ingest=ingest,
+        secret=secret_of("of no use"),
+        now_ms=lambda: 0,
+        new_id=str,
+    )
+    return create_app(
+        lookup, documents=documents, ingest=ingest, persons=persons, erasures=erasures
+    ).openapi()
 
 
 def answers_module(document: _Schema) -> str:

@@ -121,6 +121,21 @@ _STATISTICS: Final[dict[str, Json]] = {
     **_FRESH,
 }
 
+_ERASURE: Final[dict[str, Json]] = {
+    "id": "3f1c0d7a9b6e4f0c8a2d5e7b9c1f3a5d",
+    "tenant": "default",
+    "stage": "complete",
+    "subject": "9b6e4f0c8a2d5e7b9c1f3a5d3f1c0d7a",
+    "requested_at": "2025-03-01T12:00:00.000Z",
+    "erased_at": "2025-03-01T12:00:02.000Z",
+    "rewritten_at": "2025-03-01T12:00:08.000Z",
+    "before": {"users": {"records": 1, "interactions": 12}, "passages": {"passages": 3}},
+    "after": {"users": {"records": 0}, "passages": {"passages": 0}},
+    "log_until": {
+        "strata.interactions": "2025-04-01T12:00:00.000Z",
+        "strata.attributes": None,
+    },
+}
 _PASSAGE: Final[dict[str, Json]] = {
     "document_id": "review-7",
     "title": "On Emma",
@@ -307,6 +322,19 @@ EXAMPLES: Final[Mapping[tuple[str, str], Example]] = {
         '"tenant":"default","type":"interaction","user_id":"anna","item_id":"emma",'
         '"action":"rate","value":5.0}\n'
     ),
+    ("delete", "/v1/users/{user_id}"): Example(
+        status=202,
+        response={
+            **_ERASURE,
+            "stage": "pending",
+            "erased_at": None,
+            "rewritten_at": None,
+            "before": None,
+            "after": None,
+            "log_until": {},
+        },
+    ),
+    ("get", "/v1/erasures/{erasure_id}"): Example(response=_ERASURE),
     ("get", "/livez"): Example(response={"live": True}),
     ("get", "/readyz"): Example(
         response={

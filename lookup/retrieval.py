@@ -137,7 +137,7 @@ class Retrieval:
 
     async def _writer(self, tenant: str, user_id: str) -> _Writer:
         (record,) = await self._users.read([user_key(tenant, user_id)])
-        if record is None or record.version == 0:
+        if record is None or record.version == 0 or record.vacant:
             return _Writer(known=False)
         return _writer_of(decode_state(record.state))
 

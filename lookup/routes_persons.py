@@ -1,17 +1,21 @@
-"""`/v1/users/{user_id}/…`: what a person may ask of their own data."""
+"""`/v1/users/{user_id}/…` and `/v1/erasures/{id}`: a person's say over their own data."""
 
 from typing import Annotated, Any, Final, TypeAlias
 
 from fastapi import APIRouter, Depends
+from fastapi.exceptions import HTTPException
 from starlette.responses import Response
 
 from lookup.asking import PROBLEM_CONTENT, AtLeast, Chosen, PathId, Tenant
+from lookup.erasures import Erasures, UnknownErasure
 from lookup.persons import Persons
+from schemas.privacy_views import ErasureView
 
-__all__ = ["JSON_LINES", "person_routes"]
+__all__ = ["JSON_LINES", "erasure_routes", "person_routes"]
 
 JSON_LINES: Final = "application/x-ndjson"
 _problems: Final[dict[int | str, dict[str, Any]]] = dict.fromkeys((422, 503), PROBLEM_CONTENT)
+_problems_or_unknown: Final[dict[int | str, dict[str, Any]]] = {404: PROBLEM_CONTENT, **_problems}
 _lines: Final[dict[int | str, dict[str, Any]]] = {
     200: {
         "description": "One event per line, as `POST /v1/events` and `strata publish` take them",
@@ -43,3 +47,38 @@ def person_routes() -> APIRouter:
         return Response(await persons.export(tenant, user_id), media_type=JSON_LINES)
 
     return routes
+
+
+def erasure_routes(erasures: Erasures) -> APIRouter:
+    """The routes over `erasures`, which write: they are mounted only where there is a log."""
+    routes = APIRouter(tags=["persons"])
+
+    @routes.delete(
+        "/v1/users/{user_id:path}",
+        status_code=202,
+        response_model=ErasureView,
+        responses=_problems,
+    )
+    async def erase(tenant: Tenant, user_id: PathId) -> Response:
+        """Have everything about a user erased; also of an unknown one, who is then erased too.
+
+        Answers once Kafka has acknowledged the request; `/v1/erasures/{id}` tells how far it is.
+        """
+        view = await erasures.ask(tenant, user_id)
+        return _json(view, status_code=202)
+
+    @routes.get(
+        "/v1/erasures/{erasure_id}", response_model=ErasureView, responses=_problems_or_unknown
+    )
+    async def erasure(tenant: Tenant, erasure_id: str) -> Response:
+        """The receipt of an erasure."""
+        try:
+            return _json(await erasures.receipt(tenant, erasure_id))
+        except UnknownErasure as error:
+            raise HTTPException(404, str(error)) from error
+
+    return routes
+
+
+def _json(view: ErasureView, *, status_code: int = 200) -> Response:
+    return Response(view.model_dump_json(), status_code=status_code, media_type="application/json")

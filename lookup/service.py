@@ -19,6 +19,7 @@ from lookup.conditional import conditional
 from lookup.contract import describe, operation_id
 from lookup.dashboard import Dashboard, dashboard_routes
 from lookup.edge import BodyLimit, RawPath
+from lookup.erasures import Erasures
 from lookup.ingest import Ingest
 from lookup.ingest_routes import EVENTS_PATH, MAX_EVENTS_BYTES, ingest_routes
 from lookup.metrics import HttpMetrics, Measured
@@ -32,7 +33,7 @@ from lookup.queries import Lookup
 from lookup.request_ids import RequestIds
 from lookup.routes_documents import document_routes
 from lookup.routes_explanations import explanation_routes
-from lookup.routes_persons import person_routes
+from lookup.routes_persons import erasure_routes, person_routes
 from lookup.routes_preferences import preference_routes
 from schemas.decoded import Choice
 from schemas.views import (
@@ -239,6 +240,7 @@ def create_app(
     persons: Persons | None = None,
     versions: VersionChoice | None = None,
     preferences: PreferencePairs | None = None,
+    erasures: Erasures | None = None,
 ) -> FastAPI:
     """The HTTP service over `lookup`, which stays the caller's to close.
 
@@ -253,6 +255,7 @@ def create_app(
         documents: Answers what users wrote; without them there are no routes for it.
         persons: Answers what people may ask of their own data; likewise.
         preferences: Gives pairs for training away; likewise.
+        erasures: Takes requests to erase a user; likewise.
         own_writes: Lets reads wait for a position token; without it they are refused one.
         versions: Chooses what answers each request; without it, that is all of the above.
     """
@@ -281,6 +284,8 @@ def create_app(
         app.include_router(person_routes())
     if preferences is not None:
         app.include_router(preference_routes(preferences))
+    if erasures is not None:
+        app.include_router(erasure_routes(erasures))
     if ingest is not None:
         app.include_router(ingest_routes(ingest, counted=metrics.count_ingested))
     if dashboard is not None:

@@ -54,7 +54,7 @@ class UserReader:
         found = await self._cached(keys)
         missing = list(dict.fromkeys(key for key in keys if key not in found))
         for record in await self._users.read(missing) if missing else ():
-            if record is not None and record.version > 0:
+            if record is not None and record.version > 0 and not record.vacant:
                 found[record.key] = await self._computed(record)
         return [found.get(key) for key in keys]
 
@@ -66,7 +66,7 @@ class UserReader:
         """
         key = user_key(tenant, user_id)
         (record,) = await self._users.read([key])
-        if record is None or record.version == 0:
+        if record is None or record.version == 0 or record.vacant:
             return None
         cached = (await self._cached([key])).get(key)
         if cached is None or cached.version < record.version:

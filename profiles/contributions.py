@@ -253,7 +253,7 @@ def _packed(mean: FixedVector) -> bytes:
 
 
 def _count_presence(counts: Counts, view: UserView, sign: int) -> None:
-    if view.state.version:
+    if view.state.version and not view.state.is_vacant:
         _add(counts, "size", "", b"users", sign)
     if view.has_direction:
         _add(counts, "size", "", b"directed", sign)

@@ -12,7 +12,7 @@ from profiles.choices.textkeys import text_key
 from profiles.entries import SUPERSEDES, TEXT, entry
 from profiles.ids import action_code, event_hash, item_key
 from profiles.policy import Policy
-from profiles.state import CONSENTED, AttributeValue, DataType, Scalar
+from profiles.state import AttributeValue, DataType, Scalar
 from schemas import decoded as events
 
 __all__ = ["Effect", "Forget", "Remember", "Say", "State", "UserEvent", "effects_of"]
@@ -114,7 +114,8 @@ def effects_of(event: UserEvent, policy: Policy) -> tuple[Effect, ...]:
                 return (remember(DataType.CONTROLS, "grant"), said)
             return (remember(DataType.CONTROLS, "withdraw"), said, Forget((kind,), time_ms))
         case events.Erasure():
-            return (remember(DataType.CONTROLS, "erase"), Forget(CONSENTED, time_ms))
+            # Not even that it was asked for is remembered: nobody was here.
+            return (Forget(tuple(DataType), time_ms),)
         case events.Identity():
             other = item_key(event.tenant, event.same_as)
             return (remember(DataType.CONTROLS, "same-as", other),)

@@ -116,6 +116,8 @@ class _Draft:
                     for name, value in effect.values.items():
                         self._state(name, AttributeValue(effect.time_ms, effect.event, value))
                 case Say():
+                    if effect.said.time_ms <= self.forget_before.get(DataType.CONTROLS, -1):
+                        continue
                     held = self.consents.get(effect.kind)
                     if held is None or _wins(effect.said, held):
                         self.consents[effect.kind] = effect.said
@@ -171,6 +173,10 @@ class _Draft:
                 name: stated
                 for name, stated in self.attributes.items()
                 if stated.time_ms > cutoff_ms
+            }
+        if kind is DataType.CONTROLS:
+            self.consents = {
+                kind: said for kind, said in self.consents.items() if said.time_ms > cutoff_ms
             }
 
     def _settle(self, kind: DataType) -> None:

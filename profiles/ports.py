@@ -96,6 +96,7 @@ class UserRecord:
         waiting: Some entry's item is not known yet.
         mass: Evidence after decay, ≥ 0.
         space: Version of the item space that `vector` lies in; 0 before any was learned.
+        vacant: The user was erased and is to be removed.
     """
 
     key: bytes
@@ -111,6 +112,7 @@ class UserRecord:
     waiting: bool
     mass: float
     space: int = 0
+    vacant: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +153,13 @@ class UserStore(Protocol):
         """
         ...
 
+    async def remove(self, records: Sequence[UserRecord], *, token: Token) -> None:
+        """Delete vacant users, each only where token and version are still these.
+
+        A refused one is silent, as with `write`.
+        """
+        ...
+
     async def read(self, keys: Sequence[bytes]) -> list[UserRecord | None]: ...
 
     def scan(
@@ -159,6 +168,7 @@ class UserStore(Protocol):
         partition: int | None = None,
         tenant: str | None = None,
         waiting: bool | None = None,
+        vacant: bool | None = None,
         draw_below: int | None = None,
         page: int = 512,
     ) -> AsyncIterator[list[UserRecord]]:

@@ -10,6 +10,7 @@ import msgspec
 from profiles.entries import EMPTY, Entries, decode_entries, encode_entries
 
 __all__ = [
+    "CONSENTED",
     "EMPTY_STATE",
     "AttributeValue",
     "DataType",
@@ -26,8 +27,8 @@ Scalar = str | int | float | bool
 class DataType(StrEnum):
     """Kinds of data with a set, a consent and a retention of their own.
 
-    `CONTROLS` are what a person says about the others (consent, erasure,
-    identity); they are never forgotten.
+    `CONTROLS` are what a person says about the others (consent, identity); only
+    an erasure forgets them.
     """
 
     INTERACTIONS = "interactions"
@@ -79,6 +80,16 @@ class UserState:
 
     def entries(self, kind: DataType) -> Entries:
         return self.sets.get(kind, EMPTY)
+
+    @property
+    def is_vacant(self) -> bool:
+        """Whether everything there was has been erased, and nothing has come since."""
+        return (
+            DataType.CONTROLS in self.forget_before
+            and not self.attributes
+            and not self.consents
+            and not any(map(len, self.sets.values()))
+        )
 
     @property
     def events_total(self) -> int:

@@ -62,6 +62,8 @@ class ProfileUpdate(msgspec.Struct, frozen=True, array_like=True):
         joined: The user after; given only if they joined a persona.
         declared_before, declared_after: Ids of the declared personas.
         declaration: Version of the declaration that named them; 0 for none.
+        first: The user had nothing before, so nothing of them is counted.
+        last: The user has nothing any more, so nothing of them is to be counted or known.
     """
 
     tenant: str
@@ -77,6 +79,8 @@ class ProfileUpdate(msgspec.Struct, frozen=True, array_like=True):
     declared_before: tuple[str, ...] = ()
     declared_after: tuple[str, ...] = ()
     declaration: int = 0
+    first: bool = False
+    last: bool = False
 
     @property
     def scopes_before(self) -> frozenset[str]:

@@ -20,8 +20,10 @@ from profiles.ports import (
     ProfileCache,
     UserStore,
 )
+from profiles.privacy.erasure import ErasureStore
 from stores.answers import AnswerStore, MemoryAnswerStore, RedisAnswerStore
 from stores.control import CONTROL_COLLECTION, PointControlStore
+from stores.erasures import ERASURE_COLLECTION, PointErasureStore
 from stores.errors import UnknownStore
 from stores.items import PointItemStore, item_collection
 from stores.memory import MemoryPoints
@@ -40,6 +42,7 @@ from stores.redis_aggregates import RedisAggregateStore
 from stores.redis_cache import RedisProfileCache
 from stores.redis_connection import RedisConnection
 from stores.redis_erasing import erase_namespace
+from stores.redis_files import rewrite_files
 from stores.users import PointUserStore, user_collection
 from stores.versions import (
     VERSION_COLLECTION,
@@ -93,6 +96,7 @@ class ProfileStores:
 
     Attributes:
         collections: What the stores are written over, by name: to be copied as it is.
+        rewrite: Writes its files anew where they are ours: without what was deleted.
     """
 
     users: UserStore
@@ -101,6 +105,8 @@ class ProfileStores:
     personas: PersonaStore
     passages: PassageStore
     collections: Mapping[str, Points]
+    erasures: ErasureStore
+    rewrite: Callable[[], Awaitable[None]]
     flush: Callable[[], Awaitable[None]]
     close: Callable[[], Awaitable[None]]
 
@@ -111,12 +117,14 @@ class RedisStores:
 
     Attributes:
         erase: Removes all of the namespace; how many keys there were.
+        rewrite: Has its files written anew: without what was deleted.
     """
 
     cache: ProfileCache
     aggregates: AggregateStore
     answers: AnswerStore
     erase: Callable[[], Awaitable[int]]
+    rewrite: Callable[[], Awaitable[None]]
     close: Callable[[], Awaitable[None]]
 
 
@@ -160,7 +168,13 @@ async def open_profile_stores(
             timeout_s=timeout_s,
         )
     )
-    users, items, control, personas, passages = opened.collections
+    users, items, control, personas, passages, erasures = opened.collections
+
+    async def rewrite() -> None:
+        # The others hold nothing of users.
+        for points in (users, passages):
+            await points.rewrite()
+
     return ProfileStores(
         users=PointUserStore(users),
         items=PointItemStore(items),
@@ -171,6 +185,8 @@ async def open_profile_stores(
             collection.name: points
             for collection, points in zip(made, opened.collections, strict=True)
         },
+        erasures=PointErasureStore(erasures),
+        rewrite=rewrite,
         flush=opened.flush,
         close=opened.close,
     )
@@ -227,6 +243,7 @@ def _collections(dimension: int, space_dimension: int) -> list[Collection]:
         CONTROL_COLLECTION,
         PERSONA_COLLECTION,
         passage_collection(dimension),
+        ERASURE_COLLECTION,
     ]
 
 
@@ -315,6 +332,7 @@ async def open_redis(
             aggregates=aggregates,
             answers=MemoryAnswerStore(),
             erase=forget_all,
+            rewrite=_nothing,
             close=_nothing,
         )
     if scheme not in {"redis", "rediss", "unix"}:
@@ -330,6 +348,7 @@ async def open_redis(
         aggregates=RedisAggregateStore(connection, namespace=namespace, partitions=partitions),
         answers=RedisAnswerStore(connection, namespace=namespace),
         erase=partial(erase_namespace, connection, namespace),
+        rewrite=partial(rewrite_files, connection),
         close=connection.close,
     )
 

@@ -164,6 +164,15 @@ class MemoryPoints(Points):
         for point in list(self._matching(where)):
             del self._points[point.id]
 
+    async def delete_if(self, ids: Sequence[PointId], condition: Where) -> None:
+        for point_id in ids:
+            held = self._points.get(point_id)
+            if held is not None and _meets(held, condition):
+                del self._points[point_id]
+
+    async def rewrite(self) -> None:
+        """Nothing to do: there are no files."""
+
     async def flush(self) -> None:
         """Nothing to do: nothing here outlives the process."""
 

@@ -244,6 +244,17 @@ class Points(Protocol):
         """Delete what matches; `where` is not empty."""
         ...
 
+    async def delete_if(self, ids: Sequence[PointId], condition: Where) -> None:
+        """Delete those that exist and meet `condition`; silent about the others."""
+        ...
+
+    async def rewrite(self) -> None:
+        """Write the files anew where they are ours: what was deleted is in none of them after it.
+
+        A server's files are the server's, which drops what was deleted when it sees fit.
+        """
+        ...
+
     async def flush(self) -> None:
         """Return when everything written so far survives a loss of power, where that is ours."""
         ...

@@ -252,6 +252,20 @@ class ServerPoints(Points):
 
         await self._call("delete", call)
 
+    async def delete_if(self, ids: Sequence[PointId], condition: Where) -> None:
+        async def call(batch: Sequence[PointId]) -> None:
+            await self._client.delete(
+                self._alias,
+                points_selector=models.FilterSelector(filter=_filter(condition, among=batch)),
+                wait=True,
+                ordering=_STRONG,
+            )
+
+        await self._batched("delete", ids, call)
+
+    async def rewrite(self) -> None:
+        """Nothing to do: the files are the server's."""
+
     async def flush(self) -> None:
         """Nothing to do: durability is the server's."""
 

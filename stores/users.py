@@ -50,6 +50,7 @@ def user_collection(dimension: int) -> Collection:
             "mass": Index.FLOAT,
             "space": Index.INTEGER,
             "draw": Index.INTEGER,
+            "vacant": Index.INTEGER,
         },
     )
 
@@ -83,6 +84,7 @@ class _Fields(_Claim, frozen=True, kw_only=True):
     mass: float = 0.0
     space: int = 0
     draw: int = 0
+    vacant: int = 0
 
 
 _CLAIM_FIELDS = _Claim.__struct_fields__
@@ -154,6 +156,19 @@ class PointUserStore(UserStore):
             [_point(record) for record in records], (Equals("token", records[0].token),)
         )
 
+    async def remove(self, records: Sequence[UserRecord], *, token: Token) -> None:
+        await finished(
+            self._points.delete_if(
+                [_point_id(record.key)],
+                (
+                    Equals("vacant", 1),
+                    Equals("token", token),
+                    Equals("version", record.version),
+                ),
+            )
+            for record in records
+        )
+
     async def read(self, keys: Sequence[bytes]) -> list[UserRecord | None]:
         stored = await self._points.retrieve([_point_id(key) for key in keys], vectors=True)
         return [None if point is None else _record(point) for point in stored]
@@ -164,6 +179,7 @@ class PointUserStore(UserStore):
         partition: int | None = None,
         tenant: str | None = None,
         waiting: bool | None = None,
+        vacant: bool | None = None,
         draw_below: int | None = None,
         page: int = 512,
     ) -> AsyncIterator[list[UserRecord]]:
@@ -171,6 +187,7 @@ class PointUserStore(UserStore):
             *(() if partition is None else (Equals("partition", partition),)),
             *(() if tenant is None else (Equals("tenant", tenant),)),
             *(() if waiting is None else (Equals("waiting", int(waiting)),)),
+            *(() if vacant is None else (Equals("vacant", int(vacant)),)),
             *(() if draw_below is None else (AtMost("draw", draw_below - 1),)),
         )
         async for stored in self._pages(where, page=page, vectors=True):
@@ -346,6 +363,7 @@ def _point(record: UserRecord) -> Point:
         mass=record.mass,
         space=record.space,
         draw=draw_of(record.key),
+        vacant=int(record.vacant),
     )
     return Point(_point_id(record.key), record.vector, msgspec.to_builtins(fields))
 
@@ -366,4 +384,5 @@ def _record(point: Stored) -> UserRecord:
         waiting=bool(fields.waiting),
         mass=fields.mass,
         space=fields.space,
+        vacant=bool(fields.vacant),
     )

@@ -33,7 +33,7 @@ _PAGE: Final = 256
 _ATTEMPTS: Final = 3
 # Control points and personas first, because users may be ahead of them but never behind;
 # passages last, because they are written after the users they belong to.
-_ORDER: Final = ("control", "personas", "users", "items", "passages")
+_ORDER: Final = ("control", "personas", "users", "items", "passages", "erasures")
 # Higher than any token that was given after the backup: what those wrote is out of date.
 _TOKENS_AHEAD: Final = 1 << 24
 
@@ -173,7 +173,7 @@ def _adapted(collection: str, payload: Payload, positions_hold: bool) -> Payload
             return {**payload, "token": _ahead(payload), "nonce": "", "positions": kept}
         case "personas":
             return {**payload, "token": _ahead(payload)}
-        case "users" if not positions_hold:
+        case "users" | "erasures" if not positions_hold and "state" in payload:
             return {**payload, "state": _without_positions(payload["state"])}
         case _:
             return payload

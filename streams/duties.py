@@ -23,6 +23,7 @@ from profiles.ports import (
     ProfileCache,
     UserStore,
 )
+from profiles.privacy.erasure import ErasureStore
 from profiles.silencing import DEFAULT_SETTINGS, SilencingSettings
 from profiles.vocabulary import ANY_ATTRIBUTES, Vocabulary
 from schemas import topics
@@ -31,6 +32,7 @@ from streams.batches import RecordBatch
 from streams.documents import DocumentEngine
 from streams.embedding import Embedder
 from streams.emitter import Sender
+from streams.erasing import Erasing, ErasingOptions
 from streams.gate import Gate
 from streams.items import ItemEngine
 from streams.knowledge import Knowledge
@@ -52,7 +54,12 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stores:
-    """The ports a worker writes through."""
+    """The ports a worker writes through.
+
+    Attributes:
+        flush: Makes embedded storage survive a loss of power.
+        rewrite: Writes files anew, where they are ours, without what was deleted.
+    """
 
     users: UserStore
     items: ItemStore
@@ -62,6 +69,8 @@ class Stores:
     cache: ProfileCache
     aggregates: AggregateStore
     flush: Callable[[], Awaitable[None]]
+    erasures: ErasureStore
+    rewrite: Callable[[], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +107,7 @@ class DutyOptions:
     vocabulary: Vocabulary = ANY_ATTRIBUTES
     personas: PersonaOptions = field(default_factory=PersonaOptions)
     silencing: SilencingSettings = DEFAULT_SETTINGS
+    erasing: ErasingOptions
     users_in_memory: int = 50_000
     dirty_users: int = 5_000
     seam: Seam = lambda _: None
@@ -140,6 +150,17 @@ class Duties:
         gate = Gate(
             partitions=options.partitions, limits=options.limits, vocabulary=options.vocabulary
         )
+        self.erasing = Erasing(
+            store=stores.erasures,
+            users=stores.users,
+            passages=stores.passages,
+            cache=stores.cache,
+            aggregates=stores.aggregates,
+            rewrite=stores.rewrite,
+            options=options.erasing,
+            clock_ms=clocks.now_ms,
+            elapsed_s=clocks.elapsed_s,
+        )
         self.profiles = ProfileEngine(
             users=stores.users,
             items=stores.items,
@@ -154,6 +175,7 @@ class Duties:
             commit=self._commit_folded,
             sync=stores.flush,
             epoch=self._epoch,
+            erasing=self.erasing,
             users_in_memory=options.users_in_memory,
             dirty_users=options.dirty_users,
             seam=options.seam,
@@ -292,6 +314,7 @@ class Duties:
             self.statistics.counts.total(),
             self.items.embedded,
             self.documents.counts.total(),
+            self.erasing.counts.total(),
             self._epoch(),
         )
 
@@ -364,6 +387,7 @@ class Duties:
             self.ready.set()
         # Readers leave out what it deletes, so nobody has to wait for it.
         await self.documents.sweep(self.ownerships.held)
+        await self.erasing.settle(self.profiles, self.ownerships.held)
 
     async def _publish(self) -> None:
         await self.personas.tick()

@@ -111,6 +111,7 @@ class _Sample:
         seen_events: … and at the last tick.
         next_at_s: Nothing is done before.
         likes, strangers: Since the last refit; see `Taken`.
+        left: Users were erased since: the next thing that is done is a refit without them.
     """
 
     draw_below: int | None = None
@@ -124,6 +125,7 @@ class _Sample:
     next_at_s: float = 0.0
     likes: int = 0
     strangers: int = 0
+    left: bool = False
 
 
 class Learning:
@@ -268,6 +270,7 @@ class Learning:
         try:
             await self._make_room(tenant)
             await self._give(tenant, sample)
+            refit = refit or sample.left
             fitted = await self._workshop.refit(tenant) if refit else None
             encoded = await self._workshop.encoded(tenant)
         except ChildDied as died:
@@ -281,6 +284,7 @@ class Learning:
         if fitted is not None:
             sample.fitted, sample.fitted_at_s = True, self._clock_s()
             sample.likes = sample.strangers = 0
+            sample.left = False
         pause_s = spent_s * (1.0 / self._options.busy - 1.0)
         sample.next_at_s = self._clock_s() + max(self._options.refresh_interval_s, pause_s)
         _log.info(
@@ -305,6 +309,9 @@ class Learning:
         now = await until_available(partial(self._versions, tenant, sample))
         gone = [key for key in sample.versions if key not in now]
         if gone:
+            bound = sample.draw_below
+            # The others are stored as before: the sample has become a smaller part of them.
+            sample.left |= any(bound is None or draw_of(key) < bound for key in gone)
             await self._take(tenant, sample, Delta(forgotten=gone))
             for key in gone:
                 del sample.versions[key], sample.personas[key]

@@ -15,6 +15,7 @@ from profiles.ids import item_key, user_key
 from profiles.personas import Centroids
 from profiles.policy import Policy
 from profiles.ports import ItemStore, ProfileCache, StoreUnavailable, UserRecord, UserStore
+from profiles.privacy.erasure import Asked
 from profiles.projection import project
 from profiles.state import decode_state
 from profiles.viewing import cached_view
@@ -25,6 +26,7 @@ from schemas.snapshots import encode_profile
 from stores.points import batches
 from streams.batches import RecordBatch
 from streams.emitter import Outgoing, Sender
+from streams.erasing import Erasing, Leaving
 from streams.gate import Gate, Passed
 from streams.ownership import Doubtful, Ownerships, Place, Released
 from streams.retrying import until_available
@@ -81,6 +83,7 @@ class ProfileEngine:
         commit: Callable[[Mapping[Place, int]], Awaitable[None]],
         sync: Callable[[], Awaitable[None]],
         epoch: Callable[[], int],
+        erasing: Erasing,
         users_in_memory: int = 50_000,
         dirty_users: int = 5_000,
         seam: Seam = lambda _: None,
@@ -98,6 +101,7 @@ class ProfileEngine:
         self._commit = commit
         self._sync = sync
         self._epoch = epoch
+        self._erasing = erasing
         self._users_in_memory = users_in_memory
         self._dirty_users = dirty_users
         self._seam = seam
@@ -169,6 +173,40 @@ class ProfileEngine:
             await self._flush()
             return marked
 
+    async def remove_vacant(
+        self,
+        records: Sequence[UserRecord],
+        *,
+        partition: int,
+        before: Callable[[Sequence[UserRecord]], Awaitable[None]],
+    ) -> list[UserRecord]:
+        """Delete vacant users to whom nothing has happened since; those that were deleted.
+
+        Args:
+            before: Called with them just before that.
+        """
+        async with self._lock:
+            if partition not in self._ownerships.held:
+                return []
+            token = self._ownerships.require(partition).token
+            quiet = [record for record in records if record.key not in self._dirty]
+            names = {record.key: (record.tenant, record.user_id) for record in quiet}
+            await self._load(names, partition)
+            # What their last owner may not have sent on goes first.
+            await self._flush()
+            # Who had to leave memory meanwhile is for the next time.
+            unchanged = [
+                record
+                for record in quiet
+                if (held := self._held.get(record.key)) is not None
+                and held.record.version == record.version
+            ]
+            await before(unchanged)
+            await until_available(partial(self._users.remove, unchanged, token=token))
+            for record in unchanged:
+                del self._held[record.key]
+            return unchanged
+
     def _forget_all(self) -> None:
         self._forgotten_in = self._epoch()
         self._held.clear()
@@ -203,6 +241,9 @@ class ProfileEngine:
         for passed in group:
             event = _of_user(passed.event)
             self._note_items(event)
+            if isinstance(event, events.Erasure):
+                asked = Asked(event.event_id, event.occurred_at_ms, passed.received_ms)
+                held.erasures.append(asked)
             sourced.append(Sourced(topic, passed.offset, effects_of(event, self._policy)))
             reached_ms = min(event.occurred_at_ms, passed.received_ms)
             held.watermark_ms = max(held.watermark_ms, reached_ms)
@@ -241,9 +282,15 @@ class ProfileEngine:
         records = await until_available(
             partial(self._users.claim, missing, partition=partition, token=token)
         )
-        for record in records:
+        residues = await self._erasing.residues([one for one in records if not one.version])
+        for claimed in records:
+            record = claimed
             if record.key in self._dirty:
                 raise Released(f"partition {partition} was taken anew with changes under way")
+            if (residue := residues.get(record.key)) is not None:
+                # Erased before: the stub goes, whatever the events that name it turn out to be.
+                record = replace(record, version=residue.version, state=residue.state)
+                self._dirty[record.key] = None
             held = self._held[record.key] = hold(record, claimed=token)
             if record.token != token and record.outbox:
                 # Its last writer may have died between the write and what follows it.
@@ -265,6 +312,7 @@ class ProfileEngine:
         touched |= {held.record.partition for held in self._inherited}
         tokens = {place: self._ownerships.require(place).token for place in touched}
         await self._name_items()
+        await self._erasing.open(self._leaving())
         writes = await self._write_users()
         self._seam("stored")
         for partition in touched:
@@ -283,9 +331,14 @@ class ProfileEngine:
         # What is sent must not be undone by a loss of power: its version would come again.
         await self._sync()
         self._seam("confirmed")
-        views = [*map(self._inherited_view, self._inherited), *map(_view_of, writes)]
+        views = [
+            *(self._inherited_view(held) for held in self._inherited if not held.record.vacant),
+            *(_view_of(write) for write in writes if not write.record.vacant),
+        ]
         if views:
             await until_available(partial(self._cache.put, views))
+        if vacant := [write.record.key for write in writes if write.record.vacant]:
+            await until_available(partial(self._cache.forget, vacant))
         self._seam("cached")
         updates = [_update_of(write.record) for write in writes]
         await self._emitter.send([*self._outgoing, *updates])
@@ -294,6 +347,13 @@ class ProfileEngine:
             await self._commit(self._next_offsets)
         self._seam("committed")
         self._settle(writes)
+
+    def _leaving(self) -> list[Leaving]:
+        return [
+            Leaving(held.record, held.state, tuple(held.erasures))
+            for held in map(self._held.__getitem__, self._dirty)
+            if held.erasures
+        ]
 
     async def _name_items(self) -> None:
         if self._unnamed:
@@ -356,6 +416,7 @@ class ProfileEngine:
             write.held.record = write.record
             write.held.view = write.view
             write.held.state = write.state
+            write.held.erasures.clear()
         self.counts["writes"] += len(writes)
         self._dirty.clear()
         self._outgoing.clear()

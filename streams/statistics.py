@@ -221,7 +221,7 @@ class StatisticsEngine:
             # Put back to an older copy under our hands.
             return False
         versions[_COUNTED] = max(expected[_COUNTED], counted)
-        fresh = self._fresh(updates, versions)
+        fresh = await self._fresh(updates, versions)
         if versions == expected:
             return True
         watermarks = await until_available(partial(self._aggregates.watermarks_ms, partition))
@@ -231,6 +231,9 @@ class StatisticsEngine:
         for update in fresh:
             self._add_update(adding, update)
         increments = adding.increments()
+        left = {
+            update.key for update in fresh if update.last and update.version == versions[update.key]
+        }
         changed = {key: version for key, version in versions.items() if version != expected[key]}
         done = await until_available(
             partial(
@@ -239,7 +242,8 @@ class StatisticsEngine:
                 token=token,
                 epoch=epoch,
                 expected={key: expected[key] for key in changed},
-                versions=changed,
+                # Of users of whom nothing is counted, nothing is known.
+                versions={key: 0 if key in left else version for key, version in changed.items()},
                 increments=self._kept(increments, watermarks),
                 watermarks_ms=watermarks,
             )
@@ -250,7 +254,7 @@ class StatisticsEngine:
             await self._bound(partition, increments, watermarks)
         return done
 
-    def _fresh(
+    async def _fresh(
         self, updates: Sequence[ProfileUpdate], versions: dict[bytes, int]
     ) -> list[ProfileUpdate]:
         """Those that were not applied before; raises `versions` to theirs.
@@ -260,12 +264,15 @@ class StatisticsEngine:
         """
         fresh: list[ProfileUpdate] = []
         for update in updates:
-            if update.version <= versions[update.key]:
+            known = versions[update.key]
+            foreign = update.declaration != self._declared.version
+            unknown = not known and (foreign or not update.first)
+            if update.version <= known or (unknown and await self._has_left(update)):
                 self.counts["repeated"] += 1
-            elif update.declaration != self._declared.version:
+            elif foreign:
                 # Its writer counted by other personas; what it stored tells all the same.
                 raise _Gap
-            elif update.version == versions[update.key] + 1:
+            elif update.version == known + 1 or (update.first and not known):
                 versions[update.key] = update.version
                 fresh.append(update)
             else:
@@ -292,10 +299,18 @@ class StatisticsEngine:
         return {
             table: counters
             for table, counters in increments.items()
-            if not self._has_left(table, watermarks[table.tenant])
+            if not self._is_past(table, watermarks[table.tenant])
         }
 
-    def _has_left(self, table: CounterTable, watermark_ms: int) -> bool:
+    async def _has_left(self, update: ProfileUpdate) -> bool:
+        """Whether an update of which no version is counted is one of a user who is gone.
+
+        Their later versions were counted and taken back before this one was sent again.
+        """
+        (stored,) = await until_available(partial(self._users.read, [update.key]))
+        return stored is None or not stored.version or stored.vacant
+
+    def _is_past(self, table: CounterTable, watermark_ms: int) -> bool:
         floor = bucket_floor(table.series, watermark_ms, self._policy)
         return floor is not None and int(table.part) < floor
 
@@ -316,7 +331,7 @@ class StatisticsEngine:
                 left = [
                     table
                     for table in tables
-                    if table.tenant == tenant and self._has_left(table, watermark_ms)
+                    if table.tenant == tenant and self._is_past(table, watermark_ms)
                 ]
                 if left:
                     await until_available(partial(self._aggregates.drop, partition, left))
@@ -342,7 +357,7 @@ class StatisticsEngine:
         )
         swept = 0
         async for page in self._users.scan(partition=partition):
-            records = [record for record in page if record.version]
+            records = [record for record in page if record.version and not record.vacant]
             await self._sum(partition, token, epoch, records)
             swept += len(records)
         for remembered in [key for key in self._floors if key[0] == partition]:

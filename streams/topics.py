@@ -21,6 +21,9 @@ __all__ = [
 
 _DAY_MS: Final = 86_400_000
 _FOR_EVER: Final = -1
+SEGMENT_MS: Final = _DAY_MS
+"""A segment of a topic that forgets is closed after so long."""
+
 _LARGEST_INTERNAL_RECORD_BYTES: Final = 8 << 20
 
 
@@ -47,6 +50,11 @@ class TopicSpec:
     partitions: int | None = None
     largest_record_bytes: int | None = None
 
+    @property
+    def of_users(self) -> bool:
+        """Whether its records are about users, under their keys."""
+        return self.name in (*names.USER_TOPICS, names.DEAD_LETTERS, names.PROFILE_UPDATES)
+
     def configs(self) -> dict[str, str]:
         """Topic-level configuration; broker time stamps make decisions repeatable."""
         configs = {
@@ -55,6 +63,8 @@ class TopicSpec:
         }
         if not self.compacted:
             configs["retention.ms"] = str(self.retention_ms)
+            # A record leaves with its segment: one that is never closed keeps it for ever.
+            configs["segment.ms"] = str(SEGMENT_MS)
         if self.largest_record_bytes is not None:
             configs["max.message.bytes"] = str(self.largest_record_bytes)
         return configs

@@ -20,6 +20,7 @@ from streams.closing import closed_within
 from streams.duties import Clocks, Duties, DutyOptions, Stores
 from streams.embedding import Embedder
 from streams.emitter import Emitter
+from streams.erasing import ErasingOptions
 from streams.knowledge import Knowledge, KnowledgeReader
 from streams.learners import LearnerSpec, initial_space
 from streams.learning import LearningOptions
@@ -81,6 +82,7 @@ class WorkerOptions:
     learning: LearningOptions = field(default_factory=LearningOptions)
     personas: PersonaOptions = field(default_factory=PersonaOptions)
     silencing: SilencingSettings = DEFAULT_SETTINGS
+    erasing: ErasingOptions
     flush_interval_s: float = 0.25
     publish_interval_s: float = 1.0
     session_timeout_s: float = 8.0
@@ -127,6 +129,7 @@ class Worker:
                 vocabulary=options.vocabulary,
                 personas=options.personas,
                 silencing=options.silencing,
+                erasing=options.erasing,
                 users_in_memory=options.users_in_memory,
                 dirty_users=options.dirty_users,
                 seam=options.seam,

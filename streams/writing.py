@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from profiles.evidence import evidence_of
 from profiles.personas import Centroids
 from profiles.policy import Policy
 from profiles.ports import Token, UserRecord
+from profiles.privacy.erasure import Asked
 from profiles.projection import Projection, project, project_all
 from profiles.state import UserState, decode_state, encode_state
 from profiles.viewing import cached_view, strongest
@@ -40,6 +41,7 @@ class Held:
         state: `record`'s state with later events folded in.
         watermark_ms: Newest of the event times folded, none after its arrival.
         received_ms: Broker time of the newest record folded.
+        erasures: Folded since.
     """
 
     record: UserRecord
@@ -48,6 +50,7 @@ class Held:
     state: UserState
     watermark_ms: int = 0
     received_ms: int = 0
+    erasures: list[Asked] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +151,8 @@ def _write(
             declared_before=declared_before,
             declared_after=declared_after,
             declaration=declared.version,
+            first=not before.version or held.view.state.is_vacant,
+            last=state.is_vacant,
         )
     )
     record = UserRecord(
@@ -164,6 +169,7 @@ def _write(
         waiting=projection.waiting,
         mass=projection.mass,
         space=space,
+        vacant=state.is_vacant,
     )
     cached = cached_view(
         before.tenant,

@@ -1,10 +1,10 @@
-"""`strata profile`, `rank`, `personas`, `statistics`, `export`."""
+"""`strata profile`, `rank`, `personas`, `statistics`."""
 
 from typing import Annotated
 
 import typer
 
-__all__ = ["register"]
+__all__ = ["AsJson", "Tenant", "Url", "User", "register"]
 
 Tenant = Annotated[
     str | None,
@@ -25,7 +25,6 @@ def register(app: typer.Typer) -> None:
     app.command()(rank)
     app.command()(personas)
     app.command()(statistics)
-    app.command()(export)
 
 
 def profile(user: User, *, tenant: Tenant = None, url: Url = None, json: AsJson = False) -> None:
@@ -112,14 +111,3 @@ def statistics(
     with asked(url, tenant=tenant) as asker:
         answer = asker.get("statistics", params=params)
     show(answer, StatisticsView, render_statistics, as_json=json)
-
-
-def export(user: User, *, tenant: Tenant = "default", url: Url = None) -> None:
-    """Everything that is kept of a user, as JSON lines that `strata publish` reads back."""
-    import sys
-
-    from cli.reading import asked
-
-    with asked(url, tenant=tenant) as asker:
-        lines = asker.get("users", user, "export")
-    sys.stdout.write(lines)

@@ -35,6 +35,8 @@ CALLS: dict[tuple[str, str], _calls.Call[Any]] = {
     ("get", "/v1/items/{item_id}/similar"): _calls.similar_items("emma", limit=1),
     ("get", "/v1/users/{user_id}/similar"): _calls.similar_users("anna", limit=1),
     ("get", "/v1/users/{user_id}/export"): _calls.export("anna"),
+    ("delete", "/v1/users/{user_id}"): _calls.erase("anna"),
+    ("get", "/v1/erasures/{erasure_id}"): _calls.erasure("7f3a"),
     ("post", "/v1/events"): _calls.publishing([[]], None)[0],
     ("get", "/livez"): _calls.live(),
     ("get", "/readyz"): _calls.ready(),
@@ -125,6 +127,8 @@ def test_a_client_without_an_event_loop_asks_everything(service_url: str) -> Non
         assert 0 < context.tokens <= 400
         assert strata.context("ishmael", token_budget=400, template="plain").text
         assert strata.quick_profile("ishmael").worth("moby")
+        asked = strata.erase("ishmael")
+        assert (asked.stage, strata.erasure(asked.id)) == ("pending", asked)
         published = strata.publish(RATED)
         assert published.events == 1
         assert published.token

@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from lookup_world import DIMENSION, NOON_MS, World
 
 from lookup.access import Access
+from lookup.erasures import Erasures
 from lookup.errors import EventsNotTaken
 from lookup.ingest import EventLog, Ingest
 from lookup.ingest_checking import EventRecord
@@ -19,14 +20,17 @@ from lookup.persons import Persons
 from lookup.service import create_app
 from profiles.policy import DEFAULT_POLICY
 from profiles.ports import Control
+from profiles.privacy.pseudonyms import secret_of
 from schemas.json_values import Json
 from schemas.topics import USER_TOPICS
 from stores.answers import AnswerStore, MemoryAnswerStore
 from stores.control import CONTROL_COLLECTION, PointControlStore
+from stores.erasures import ERASURE_COLLECTION, PointErasureStore
 from stores.memory import MemoryPoints
 from stores.passages import PointPassageStore, passage_collection
 
 PARTITIONS: Final = 4
+SECRET: Final = secret_of("of the tests")
 
 RATED: Final[dict[str, Json]] = {
     "event_id": "e1",
@@ -74,6 +78,9 @@ class Publishing:
     control: PointControlStore = field(
         default_factory=lambda: PointControlStore(MemoryPoints(CONTROL_COLLECTION))
     )
+    erasures: PointErasureStore = field(
+        default_factory=lambda: PointErasureStore(MemoryPoints(ERASURE_COLLECTION))
+    )
     now_ms: Callable[[], int] = lambda: NOON_MS
     wait_s: float = 0.2
     most_waiting: int = 256
@@ -90,6 +97,9 @@ class Publishing:
 
     def app(self, *, access: Access | None = None, body_within_s: float = 20.0) -> FastAPI:
         lookup = self.world.lookup()
+        ingest = Ingest(
+            log=self.log, answers=self.answers, partitions=PARTITIONS, now_ms=self.now_ms
+        )
         passages = PointPassageStore(MemoryPoints(passage_collection(DIMENSION)))
         return create_app(
             lookup,
@@ -98,6 +108,15 @@ class Publishing:
                 users=self.world.users,
                 items=self.world.items,
                 passages=passages,
+            ),
+            erasures=Erasures(
+                store=self.erasures,
+                users=self.world.users,
+                answers=self.answers,
+                ingest=ingest,
+                secret=SECRET,
+                now_ms=self.now_ms,
+                new_id=lambda: f"{len(self.log.records):032x}",
             ),
             persons=Persons(
                 users=self.world.users,
@@ -113,9 +132,7 @@ class Publishing:
                 wait_s=self.wait_s,
                 most_waiting=self.most_waiting,
             ),
-            ingest=Ingest(
-                log=self.log, answers=self.answers, partitions=PARTITIONS, now_ms=self.now_ms
-            ),
+            ingest=ingest,
             access=access,
             body_within_s=body_within_s,
         )

@@ -160,6 +160,13 @@ class Interleaved(Points):
         await self._step()
         await self._points.delete(where)
 
+    async def delete_if(self, ids: Sequence[PointId], condition: Where) -> None:
+        await self._step()
+        await self._points.delete_if(ids, condition)
+
+    async def rewrite(self) -> None:
+        await self._points.rewrite()
+
     async def flush(self) -> None:
         await self._points.flush()
 

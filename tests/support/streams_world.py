@@ -10,11 +10,13 @@ from profiles.declared import NOTHING_DECLARED, DeclaredPersonas
 from profiles.nextitem.settings import Settings
 from profiles.policy import Policy
 from profiles.ports import CounterTable
+from profiles.privacy.pseudonyms import secret_of
 from schemas import topics
 from schemas.announcements import decode_item_vector, decode_personas_announced
 from schemas.keys import record_key
 from stores.connect import ProfileStores, RedisStores, open_profile_stores, open_redis
 from streams.embedding import HashingEmbedder
+from streams.erasing import Erasing, ErasingOptions
 from streams.gate import Gate
 from streams.items import ItemEngine
 from streams.knowledge import Knowledge
@@ -36,6 +38,7 @@ LEARNER = LearnerSpec(next_item=Settings(text_dimension=TEXT_DIMENSION, taste_di
 DIMENSION = LEARNER.dimension
 PARTITIONS = 2
 NOW_MS = 1_700_000_000_000
+SECRET = secret_of("of the tests")
 AT_ONCE = LearningOptions(least_users=3, refresh_interval_s=0.0, busy=1.0)
 
 
@@ -56,6 +59,7 @@ class World:
     consumer: MemoryConsumer = field(default_factory=MemoryConsumer)
     policy: Policy = field(default_factory=Policy)
     sent_updates: int = 0
+    rewrites: int = 0
 
     @classmethod
     async def open(cls) -> Self:
@@ -68,6 +72,10 @@ class World:
             ),
             await open_redis("memory://", namespace="test", partitions=PARTITIONS),
         )
+
+    async def rewritten(self) -> None:
+        """Called when the files of the stores are to be written anew."""
+        self.rewrites += 1
 
     def publish(self, event: Mapping[str, object], *, received_ms: int = NOW_MS) -> None:
         """Append an event where a murmur2 producer would put it."""
@@ -126,6 +134,17 @@ class Engines:
             gate=gate,
             partitions=PARTITIONS,
         )
+        self.erasing = Erasing(
+            store=world.profiles.erasures,
+            users=world.profiles.users,
+            passages=world.profiles.passages,
+            cache=world.redis.cache,
+            aggregates=world.redis.aggregates,
+            rewrite=world.rewritten,
+            options=ErasingOptions(secret=SECRET, rewrite_after_s=0.0),
+            clock_ms=lambda: NOW_MS,
+            elapsed_s=lambda: 0.0,
+        )
         self.profiles = ProfileEngine(
             users=world.profiles.users,
             items=world.profiles.items,
@@ -140,6 +159,7 @@ class Engines:
             commit=world.consumer.commit_offsets,
             sync=world.profiles.flush,
             epoch=lambda: world.consumer.epoch,
+            erasing=self.erasing,
             seam=seam,
         )
         self.statistics = StatisticsEngine(

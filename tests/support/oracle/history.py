@@ -56,6 +56,13 @@ class OracleUser:
         return [entry for entry in self.evidence if entry.weight < 0 and not entry.flags & TEXT]
 
     @property
+    def is_erased(self) -> bool:
+        """Everything there was has been erased, and nothing has come since."""
+        return "controls" in self.forget_before and not (
+            any(self.sets.values()) or self.attributes or self.consents
+        )
+
+    @property
     def has_direction(self) -> bool:
         return any(self.vector)
 
@@ -136,7 +143,7 @@ def _user(
         forget_before=forget_before,
         totals=totals,
         attributes=_attributes(history, forget_before.get("attributes", -1)),
-        consents=_consents(history),
+        consents=_consents(history, forget_before.get("controls", -1)),
         evidence=evidence,
         vector=_unit_sum(
             [term for _, term in terms], [vectors[entry.item] for entry, _ in terms], dimension
@@ -204,10 +211,10 @@ def _attributes(history: list[Event], forget_before_ms: int) -> dict[str, Scalar
     return {name: value for name, _, _, _, value in stated}
 
 
-def _consents(history: list[Event]) -> dict[str, bool]:
+def _consents(history: list[Event], forget_before_ms: int) -> dict[str, bool]:
     said = sorted(
         (time_of(event), hash_of_event(event["event_id"]), event["data_type"], event["granted"])
         for event in history
-        if event["type"] == "consent"
+        if event["type"] == "consent" and time_of(event) > forget_before_ms
     )
     return {kind: granted for _, _, kind, granted in said}

@@ -55,7 +55,7 @@ def population(users: Iterable[OracleUser], *, settings: Settings = DEFAULT_SETT
     found = Population()
     everyone = list(users)
     for user in everyone:
-        found.users += 1
+        found.users += not user.is_erased
         found.directed += user.has_direction
         found.positive.update(entry.item for entry in user.positive)
         found.negative.update(entry.item for entry in user.negative)

@@ -14,7 +14,7 @@ from profiles.choices.textkeys import text_key
 SUPERSEDES: Final = 1
 TEXT: Final = 2
 
-FORGETTABLE: Final = ("interactions", "preferences", "documents", "attributes")
+FORGETTABLE: Final = ("interactions", "preferences", "documents", "attributes", "controls")
 
 _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 

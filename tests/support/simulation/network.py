@@ -201,6 +201,12 @@ class ReachablePoints(Points):
     async def delete(self, where: Where) -> None:
         await self._call("delete", lambda: self._points.delete(where), writes=True)
 
+    async def delete_if(self, ids: Sequence[PointId], condition: Where) -> None:
+        await self._call("delete_if", lambda: self._points.delete_if(ids, condition), writes=True)
+
+    async def rewrite(self) -> None:
+        """Storage in memory has no files."""
+
     async def flush(self) -> None:
         """Storage in memory has nothing to sync."""
 

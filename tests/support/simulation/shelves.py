@@ -10,6 +10,7 @@ from write_side.ground import Ground, Opened
 from profiles.nextitem.settings import Settings
 from stores.connect import open_profile_stores, open_redis
 from stores.control import CONTROL_COLLECTION, PointControlStore
+from stores.erasures import ERASURE_COLLECTION, PointErasureStore
 from stores.items import PointItemStore, item_collection
 from stores.memory import MemoryPoints
 from stores.memory_aggregates import MemoryAggregateStore
@@ -62,6 +63,7 @@ class Shelves:
                 "control": MemoryPoints(CONTROL_COLLECTION),
                 "personas": MemoryPoints(PERSONA_COLLECTION),
                 "passages": MemoryPoints(passage_collection(dimension)),
+                "erasures": MemoryPoints(ERASURE_COLLECTION),
             },
         )
 
@@ -74,6 +76,7 @@ class Shelves:
         self.control = PointControlStore(self.points["control"])
         self.personas = PointPersonaStore(self.points["personas"])
         self.passages = PointPassageStore(self.points["passages"])
+        self.erasures = PointErasureStore(self.points["erasures"])
 
     @property
     def ground(self) -> Ground:
@@ -100,6 +103,7 @@ class Shelves:
                 control=self.control,
                 personas=self.personas,
                 passages=self.passages,
+                erasures=self.erasures,
             ),
             replace(live, cache=self.cache, aggregates=self.aggregates),
         )

@@ -9,6 +9,7 @@ from write_side.declared import DECLARED
 
 from profiles.policy import Policy
 from profiles.ports import Fenced
+from profiles.privacy.pseudonyms import secret_of
 from schemas import topics
 from schemas.announcements import decode_item_vector, decode_personas_announced
 from simulation.broker import Broker
@@ -18,6 +19,7 @@ from simulation.network import Network, Process, ReachablePoints, reachable
 from simulation.shelves import LEARNER, Shelves, nothing
 from simulation.workshop import SimulatedWorkshop
 from stores.control import PointControlStore
+from stores.erasures import PointErasureStore
 from stores.items import PointItemStore
 from stores.passages import PointPassageStore
 from stores.personas import PointPersonaStore
@@ -26,6 +28,7 @@ from streams.batches import RecordBatch
 from streams.duties import Clocks, Duties, DutyOptions, Stores
 from streams.embedding import HashingEmbedder
 from streams.emitter import Outgoing
+from streams.erasing import ErasingOptions
 from streams.knowledge import Knowledge
 from streams.learners import initial_space
 from streams.learning import LearningOptions
@@ -81,6 +84,8 @@ class SimulatedWorker:
                 cache=reachable(shelves.cache, process, network),
                 aggregates=reachable(shelves.aggregates, process, network),
                 flush=nothing,
+                erasures=PointErasureStore(points("erasures")),
+                rewrite=nothing,
             ),
             embedder=HashingEmbedder(LEARNER.dimension),
             emitter=SimulatedSender(broker, process, sending),
@@ -94,6 +99,7 @@ class SimulatedWorker:
                 policy=policy,
                 learner=LEARNER,
                 declared=DECLARED,
+                erasing=ErasingOptions(secret=secret_of("simulated"), rewrite_after_s=0.5),
                 learning=LearningOptions(
                     least_users=3 if learns else 1_000, refresh_interval_s=0.5, busy=1.0
                 ),

@@ -74,7 +74,8 @@ def differences(
             _, space = observed.spaces.get(tenant, nothing_learned)
             place = space.place(item.key, item.vector)
             vectors.setdefault(tenant, {})[item_id] = place.tolist()
-    told = tell(events, vectors, dimension=initial.dimension)
+    everyone = tell(events, vectors, dimension=initial.dimension)
+    told = {name: user for name, user in everyone.items() if not user.is_erased}
     verdict = Verdict([], [], Counter())
     verdict.lines.extend(_of_items(observed, events, verdict.compared))
     verdict.lines.extend(_of_users(observed, told, partitions, verdict.compared))
@@ -83,9 +84,30 @@ def differences(
         return verdict
     verdict.lines.extend(_of_personas(observed, told, verdict))
     newest = _newest_ms(events, partitions)
+    _lower(newest, observed, told)
     verdict.lines.extend(different_counters(observed, told, newest, set(trimmed), verdict.compared))
     verdict.lines.extend(different_snapshots(observed, told, newest, verdict.compared))
     return verdict
+
+
+def _lower(newest: list[dict[str, int]], observed: Observed, told: Oracle) -> None:
+    """Take what is observed where it is not before the newest event of those who stayed.
+
+    That the newest of all was of somebody who was erased is forgotten when counters are summed
+    anew, and not before.
+    """
+    for partition, here in enumerate(newest):
+        for tenant, of_all_ms in here.items():
+            times = [
+                entry.time_ms
+                for name, user in told.items()
+                if name[0] == tenant and observed.users[name].partition == partition
+                for entries in user.sets.values()
+                for entry in entries
+            ]
+            found = observed.watermarks_ms[partition].get(tenant, 0)
+            if max(times, default=0) <= found <= of_all_ms:
+                here[tenant] = found
 
 
 def _newest_ms(events: Iterable[Event], partitions: int) -> list[dict[str, int]]:

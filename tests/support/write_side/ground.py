@@ -80,6 +80,10 @@ class Opened:
     profiles: ProfileStores
     live: RedisStores
 
+    async def rewrite(self) -> None:
+        await self.profiles.rewrite()
+        await self.live.rewrite()
+
     def for_worker(self) -> Stores:
         return Stores(
             users=self.profiles.users,
@@ -90,6 +94,8 @@ class Opened:
             cache=self.live.cache,
             aggregates=self.live.aggregates,
             flush=self.profiles.flush,
+            erasures=self.profiles.erasures,
+            rewrite=self.rewrite,
         )
 
 

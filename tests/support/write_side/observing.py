@@ -47,6 +47,7 @@ class Observed:
     """By (tenant, user id) where users are concerned.
 
     Attributes:
+        users: Without those who were erased, and are removed a moment later.
         items: By (tenant, item id); stubs included.
         snapshots: By (tenant, scope).
         spaces: Version and item space in force, by tenant.
@@ -68,6 +69,7 @@ async def observe(ground: Ground, opened: Opened) -> Observed:
         (record.tenant, record.user_id): record
         async for page in profiles.users.scan()
         for record in page
+        if not record.vacant
     }
     items = {
         (record.tenant, record.item_id): record

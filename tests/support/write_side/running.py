@@ -11,6 +11,8 @@ import sklearn.cluster
 import sklearn.metrics  # noqa: F401
 
 from profiles.nextitem.settings import Settings
+from profiles.privacy.pseudonyms import secret_of
+from streams.erasing import ErasingOptions
 from streams.learning import LearningOptions
 from streams.worker import Stores, Worker, WorkerOptions
 from write_side.declared import DECLARED
@@ -37,6 +39,7 @@ class Running:
 
 def options_of(ground: Ground) -> WorkerOptions:
     return WorkerOptions(
+        erasing=ErasingOptions(secret=secret_of("of the tests"), rewrite_after_s=0.5),
         bootstrap=ground.bootstrap,
         directory=Path(ground.directory) / "faust",
         group=ground.namespace,

@@ -159,7 +159,7 @@ def test_withdrawing_consent_forgets_what_came_before_whenever_it_arrives() -> N
     assert user.consents == {"interactions": False}
 
 
-def test_erasure_forgets_all_kinds_but_controls() -> None:
+def test_erasure_forgets_all_kinds_and_itself() -> None:
     user = alone(
         like(1, "e1"),
         at(1, "e2", type="attributes", attributes={"age": 3}),
@@ -167,8 +167,16 @@ def test_erasure_forgets_all_kinds_but_controls() -> None:
         at(3, "e4", type="attributes", attributes={"city": "x"}),
     )
     assert user.attributes == {"city": "x"}
-    assert user.totals == {"attributes": {"state": 1}, "controls": {"erase": 1}}
-    assert set(user.forget_before) == {"interactions", "preferences", "documents", "attributes"}
+    assert user.totals == {"attributes": {"state": 1}}
+    assert set(user.forget_before) == {
+        "interactions",
+        "preferences",
+        "documents",
+        "attributes",
+        "controls",
+    }
+    assert not user.is_erased
+    assert alone(like(1, "e1"), at(2, "e3", type="erasure")).is_erased
 
 
 def test_the_latest_attribute_wins_and_at_one_time_the_larger_event_hash() -> None:

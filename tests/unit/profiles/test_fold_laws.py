@@ -157,8 +157,7 @@ def test_a_choice_counts_once_for_its_two_entries() -> None:
 @pytest.mark.parametrize("order", [[LIKE, CHOICE, ERASE], [ERASE, LIKE, CHOICE]])
 def test_erasure_takes_all_up_to_its_time(order: list[EventDict]) -> None:
     state = folded(order, ROOMY)
-    assert set(state.sets) == {DataType.CONTROLS}
-    assert state.totals == {DataType.CONTROLS: {"erase": 1}}
+    assert (state.sets, state.totals, state.is_vacant) == ({}, {}, True)
 
 
 @pytest.mark.parametrize("erase_first", [True, False])
@@ -181,8 +180,22 @@ def test_what_is_later_than_an_erasure_keeps_its_name_in_the_totals(*, erase_fir
         "interactions": {"wave": 1},
         "preferences": {"choose": 1},
         "documents": {"review": 1},
-        "controls": {"erase": 1},
     }
+    assert not state.is_vacant
+
+
+def test_consents_up_to_an_erasure_are_forgotten_whenever_they_arrive() -> None:
+    granted = ERASE | {
+        "type": "consent",
+        "event_id": "e5",
+        "occurred_at": 99,
+        "data_type": "documents",
+        "granted": True,
+    }
+    late = granted | {"event_id": "e6", "occurred_at": 101}
+    assert folded([granted, ERASE], ROOMY) == folded([ERASE, granted], ROOMY)
+    assert folded([granted, ERASE], ROOMY).is_vacant
+    assert folded([ERASE, granted, late], ROOMY).consents[DataType.DOCUMENTS].value is True
 
 
 def test_consent_given_again_brings_nothing_back() -> None:

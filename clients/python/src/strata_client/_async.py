@@ -250,6 +250,14 @@ class AsyncStrata:
         """Everything that is kept of a user, as events in JSON lines."""
         return await self._ask(knowing(_calls.export(user_id), at_least, self._session))
 
+    async def erase(self, user_id: str) -> answers.Erasure:
+        """Have everything about a user erased; `erasure` tells how far that is."""
+        return await self._ask(_calls.erase(user_id))
+
+    async def erasure(self, erasure_id: str) -> answers.Erasure:
+        """The receipt of an erasure, which is complete once its stage is "complete"."""
+        return await self._ask(_calls.erasure(erasure_id))
+
     async def live(self) -> bool:
         """The service answers."""
         return await self._ask(_calls.live())

@@ -254,6 +254,19 @@ def export(user_id: str) -> Call[bytes]:
     return Call(method="GET", path=f"/v1/users/{quote(user_id, safe='')}/export", decode=bytes)
 
 
+def erase(user_id: str) -> Call[answers.Erasure]:
+    return Call(
+        method="DELETE",
+        path=f"/v1/users/{quote(user_id, safe='')}",
+        decode=_decoder(answers.Erasure),
+        expected=frozenset({202}),
+    )
+
+
+def erasure(erasure_id: str) -> Call[answers.Erasure]:
+    return _asked("erasures", erasure_id, kind=answers.Erasure)
+
+
 class _Live(msgspec.Struct):
     live: bool
 

@@ -245,6 +245,14 @@ class Strata:
         """Everything that is kept of a user, as events in JSON lines."""
         return self._ask(knowing(_calls.export(user_id), at_least, self._session))
 
+    def erase(self, user_id: str) -> answers.Erasure:
+        """Have everything about a user erased; `erasure` tells how far that is."""
+        return self._ask(_calls.erase(user_id))
+
+    def erasure(self, erasure_id: str) -> answers.Erasure:
+        """The receipt of an erasure, which is complete once its stage is "complete"."""
+        return self._ask(_calls.erasure(erasure_id))
+
     def live(self) -> bool:
         """The service answers."""
         return self._ask(_calls.live())

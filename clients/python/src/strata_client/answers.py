@@ -15,6 +15,7 @@ __all__ = [
     "Context",
     "ContextLine",
     "DeclaredMembership",
+    "Erasure",
     "EventEvidence",
     "Evidence",
     "EvidenceByLayer",
@@ -175,6 +176,33 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     writing: Writing | None
     stale: bool
     stale_because: tuple[str, ...]
+
+
+class Erasure(msgspec.Struct, frozen=True, kw_only=True):
+    """The receipt of an erasure.
+
+    It is `pending` until no store answers with anything of the user, `erased` from then on,
+    and `complete` once the files of the stores have been written anew without it.
+
+    Attributes:
+        subject: Keyed hash of tenant and user, in hexadecimal: all by which the user is known
+            from now on.
+        requested_at: Everything of event times up to it is forgotten.
+        before, after: Store → what it holds → how many, before the erasure and after it.
+        log_until: Topic → when Kafka has deleted the last record about the user; null where
+            the topic keeps its records for ever.
+    """
+
+    id: str
+    tenant: str
+    stage: str
+    subject: str
+    requested_at: str
+    erased_at: str | None
+    rewritten_at: str | None
+    before: dict[str, dict[str, int]] | None
+    after: dict[str, dict[str, int]] | None
+    log_until: dict[str, str | None]
 
 
 class Accepted(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,0 +1,102 @@
+"""Residues and receipts as points without a direction; their ids are keyed hashes."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+from uuid import UUID
+
+import msgspec
+import numpy as np
+
+from profiles.privacy.erasure import ErasureStore, Receipt, Residue
+from stores.points import AtMost, Collection, Equals, Index, Point, PointId, Points, Stored
+
+__all__ = ["ERASURE_COLLECTION", "PointErasureStore"]
+
+ERASURE_COLLECTION: Final = Collection(
+    name="erasures",
+    dimension=1,
+    indexes={"partition": Index.INTEGER, "unfinished": Index.INTEGER, "version": Index.INTEGER},
+)
+
+_PAGE: Final = 512
+_ZERO: Final = np.zeros(1, np.float32)
+
+
+class _Buried(msgspec.Struct, frozen=True):
+    version: int
+    state: bytes
+
+
+class _Issued(msgspec.Struct, frozen=True):
+    partition: int
+    unfinished: int
+    body: bytes
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Receipt)
+
+
+def _point_id(key: bytes) -> str:
+    return str(UUID(bytes=key))
+
+
+class PointErasureStore(ErasureStore):
+    """Over any `Points`."""
+
+    def __init__(self, points: Points) -> None:
+        self._points = points
+
+    async def bury(self, residues: Sequence[Residue]) -> None:
+        await self._points.insert_only([_buried(residue) for residue in residues])
+        for residue in residues:
+            await self._points.update_if(
+                [_buried(residue)], (AtMost("version", residue.version - 1),)
+            )
+
+    async def residues(self, subjects: Sequence[bytes]) -> list[Residue | None]:
+        stored = await self._points.retrieve(
+            [_point_id(subject) for subject in subjects], vectors=False
+        )
+        found: list[Residue | None] = []
+        for subject, point in zip(subjects, stored, strict=True):
+            if point is None:
+                found.append(None)
+            else:
+                fields = msgspec.convert(point.payload, _Buried)
+                found.append(Residue(subject, fields.version, fields.state))
+        return found
+
+    async def open(self, receipts: Mapping[bytes, Receipt]) -> None:
+        await self._points.insert_only([_issued(*one) for one in receipts.items()])
+
+    async def put(self, receipts: Mapping[bytes, Receipt]) -> None:
+        await self._points.upsert([_issued(*one) for one in receipts.items()])
+
+    async def receipt(self, key: bytes) -> Receipt | None:
+        (stored,) = await self._points.retrieve([_point_id(key)], vectors=False)
+        return None if stored is None else _receipt(stored)
+
+    async def unfinished(self, partition: int) -> dict[bytes, Receipt]:
+        where = (Equals("partition", partition), Equals("unfinished", 1))
+        found: dict[bytes, Receipt] = {}
+        start: PointId | None = None
+        while True:
+            page, start = await self._points.scroll(where, start=start, limit=_PAGE, vectors=False)
+            found |= {UUID(str(point.id)).bytes: _receipt(point) for point in page}
+            if start is None:
+                return found
+
+
+def _buried(residue: Residue) -> Point:
+    fields = _Buried(residue.version, residue.state)
+    return Point(_point_id(residue.subject), _ZERO, msgspec.to_builtins(fields))
+
+
+def _issued(key: bytes, receipt: Receipt) -> Point:
+    fields = _Issued(receipt.partition, int(receipt.rewritten_ms is None), _encoder.encode(receipt))
+    return Point(_point_id(key), _ZERO, msgspec.to_builtins(fields))
+
+
+def _receipt(point: Stored) -> Receipt:
+    return _decoder.decode(msgspec.convert(point.payload, _Issued).body)
