@@ -34,6 +34,7 @@ def _digest(size_bytes: int, purpose: bytes, *parts: str) -> bytes:
     return state.digest()
 
 
+@lru_cache(maxsize=1 << 16)
 def user_key(tenant: str, user_id: str) -> bytes:
     """128-bit identity of a user, 16 bytes; the point id in the user store.
 
