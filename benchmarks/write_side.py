@@ -20,11 +20,13 @@ from typing import Final
 from benchmarks.load import Load
 from local.directory import DataDirectory
 from local.redis import RedisServer
+from profiles.privacy.pseudonyms import secret_of
 from schemas import topics
 from schemas.announcements import decode_item_vector
 from stores.connect import open_profile_stores, open_redis
 from streams.duties import Clocks, Duties, DutyOptions, Stores
 from streams.embedding import HashingEmbedder
+from streams.erasing import ErasingOptions
 from streams.knowledge import Knowledge
 from streams.learners import LearnerSpec, initial_space
 from streams.memory import MemoryConsumer, MemorySender
@@ -81,6 +83,8 @@ async def measured(redis_url: str, directory: Path, load: Load, *, profile: bool
             cache=live.cache,
             aggregates=live.aggregates,
             flush=profiles.flush,
+            erasures=profiles.erasures,
+            rewrite=profiles.rewrite,
         ),
         embedder=HashingEmbedder(_DIMENSION),
         emitter=sender,
@@ -89,7 +93,9 @@ async def measured(redis_url: str, directory: Path, load: Load, *, profile: bool
         consumer=lambda: consumer,
         nonce="bench",
         clocks=Clocks(_now_ms, time.monotonic),
-        options=DutyOptions(partitions=_PARTITIONS),
+        options=DutyOptions(
+            partitions=_PARTITIONS, erasing=ErasingOptions(secret=secret_of("of the benchmark"))
+        ),
     )
     read = (*topics.USER_TOPICS, topics.ITEMS, topics.PROFILE_UPDATES)
     await duties.assigned_now(

@@ -7,10 +7,12 @@ from pathlib import Path
 import structlog
 
 from benchmarks.contenders.task import Result, Stopwatch, Task, answer, asked
+from profiles.privacy.pseudonyms import secret_of
 from schemas import topics
 from stores.connect import open_profile_stores, open_redis
 from streams.batches import RecordBatch
 from streams.embedding import HashingEmbedder
+from streams.erasing import ErasingOptions
 from streams.learners import LearnerSpec
 from streams.worker import Stores, Worker, WorkerOptions
 
@@ -38,9 +40,12 @@ async def measured(task: Task) -> Result:
                 cache=live.cache,
                 aggregates=live.aggregates,
                 flush=profiles.flush,
+                erasures=profiles.erasures,
+                rewrite=profiles.rewrite,
             ),
             embedder=HashingEmbedder(_TEXT_DIMENSION),
             options=WorkerOptions(
+                erasing=ErasingOptions(secret=secret_of("of the benchmark")),
                 bootstrap=task.bootstrap,
                 directory=Path(task.directory) / "faust",
                 group=task.name,
