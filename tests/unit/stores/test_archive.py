@@ -107,10 +107,10 @@ def test_a_changed_byte_is_refused(
     [
         (b"", "is no backup of Strata"),
         (b"PK\x03\x04 something else\n", "is no backup of Strata"),
-        (b"strata backup 2\n" + gzip.compress(b""), "format 2, and this Strata reads format 1"),
+        (b"strata backup 2\n" + gzip.compress(b"", mtime=0), "format 2, and this Strata reads format 1"),
         (b"strata backup 1\n", "is cut off"),
         (b"strata backup 1\nno gzip at all", "is damaged"),
-        (b"strata backup 1\n" + gzip.compress(b"\xff\xff\xff\xff"), "is damaged"),
+        (b"strata backup 1\n" + gzip.compress(b"\xff\xff\xff\xff", mtime=0), "is damaged"),
     ],
 )
 def test_what_is_no_backup_is_named_as_such(tmp_path: Path, content: bytes, said: str) -> None:
