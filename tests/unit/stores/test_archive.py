@@ -107,7 +107,7 @@ def test_a_changed_byte_is_refused(
     [
         (b"", "is no backup of Strata"),
         (b"PK\x03\x04 something else\n", "is no backup of Strata"),
-        (b"strata backup 2\n" + gzip.compress(b"", mtime=0), "format 2, and this Strata reads format 1"),
+        (b"strata backup 2\n" + gzip.compress(b"", mtime=0), "format 2, and .* reads format 1"),
         (b"strata backup 1\n", "is cut off"),
         (b"strata backup 1\nno gzip at all", "is damaged"),
         (b"strata backup 1\n" + gzip.compress(b"\xff\xff\xff\xff", mtime=0), "is damaged"),
