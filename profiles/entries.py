@@ -44,6 +44,8 @@ ENTRY: Final = np.dtype(
     ]
 )
 
+_TINY: Final = float(np.finfo(np.float32).tiny)
+
 Entries = npt.NDArray[np.void]
 
 # Entries as bytes: two are equal just if their bytes are, as no weight is -0.0 or NaN.
@@ -55,7 +57,13 @@ EMPTY: Final[Entries] = np.empty(0, ENTRY)
 def entry(
     *, time_ms: int, event: int, item: int, weight: float, action: int, flags: int = 0
 ) -> tuple[int, int, int, float, int, int]:
-    """One entry as a row for `np.array(rows, ENTRY)`."""
+    """One entry as a row for `np.array(rows, ENTRY)`.
+
+    A weight too small for a normal float32 is 0: rounded to the last bits, a tiny negative one
+    would become -0.0, which equals 0.0 and has other bytes.
+    """
+    if -_TINY < weight < _TINY:
+        weight = 0.0
     return time_ms, event, item, weight, action, flags
 
 

@@ -1,5 +1,6 @@
 """Kafka and Redis that can be killed with -9, and started again on the same port."""
 
+import random
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,13 +11,15 @@ import psutil
 
 from local.directory import DataDirectory
 from local.kafka import KafkaServer
-from local.ports import free_port
+from local.ports import is_taken
 from local.redis import RedisServer
 from local.server import Server
 
 __all__ = ["Parts", "opened_parts"]
 
 _GONE_S = 20
+# Below what systems give to outgoing connections: nobody takes the port while its server is dead.
+_KEPT_PORTS = range(20_000, 32_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +68,17 @@ class Parts:
 def opened_parts(path: Path) -> Iterator[Parts]:
     """Both, started, in a directory of their own; what they stored stays there."""
     with DataDirectory.lock(path) as directory:
-        kafka = KafkaServer(directory, port=free_port())
-        redis = RedisServer(directory, port=free_port())
+        kafka = KafkaServer(directory, port=_port_to_keep())
+        redis = RedisServer(directory, port=_port_to_keep())
         with kafka, redis:
             yield Parts(kafka, redis)
+
+
+def _port_to_keep() -> int:
+    drawn = random.SystemRandom()
+    while is_taken(port := drawn.choice(_KEPT_PORTS)):
+        pass
+    return port
 
 
 def _kill(server: Server) -> None:

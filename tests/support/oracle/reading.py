@@ -116,6 +116,6 @@ def time_of(event: Mapping[str, Any]) -> int:
 
 
 def as_float32(number: float) -> float:
-    """The nearest number that fits 32 bits, which is what is stored."""
+    """The nearest number that fits 32 bits normally, which is what is stored; 0 for a smaller."""
     (rounded,) = struct.unpack("<f", struct.pack("<f", number))
-    return float(rounded)
+    return float(rounded) if abs(number) >= 2.0**-126 else 0.0
