@@ -19,6 +19,7 @@ from cli.commands import (
     export_preferences,
     init,
     keys,
+    mcp,
     person,
     publish,
     reading,
@@ -68,6 +69,7 @@ def _strata(
 for part in (
     init,
     keys,
+    mcp,
     serving,
     demo,
     publish,
