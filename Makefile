@@ -97,6 +97,7 @@ doctests: $(VENV)/.dev
 schemas: $(VENV)/.dev
 	$(BIN)/python -m schemas.generate docs/schemas
 	$(BIN)/python clients/generate.py
+	$(BIN)/python -m cli.metrics_reference docs/metrics.md
 
 clean:
 	rm -rf $(VENV) $(VENV)-bench build dist *.egg-info

@@ -36,6 +36,7 @@ from streams.erasing import ErasingOptions
 from streams.learners import LearnerSpec
 from streams.ownership import Place
 from streams.version_topics import FIRST_TOPICS, VersionTopics
+from streams.watching import NOT_WATCHED, Watch
 from streams.worker import Stores, Worker, WorkerOptions
 
 __all__ = [
@@ -243,11 +244,13 @@ def compose_worker(
     directory: Path,
     topics: VersionTopics = FIRST_TOPICS,
     until: Mapping[Place, int] | None = None,
+    watch: Watch = NOT_WATCHED,
 ) -> Worker:
     """A worker over open stores; `directory` is for files of its own.
 
     Args:
         topics, until: Of the version that the stores are of.
+        watch: Told what the worker does.
     """
     return Worker(
         stores=Stores(
@@ -277,6 +280,7 @@ def compose_worker(
             ),
             topics=topics,
             until=until or {},
+            watch=watch,
         ),
     )
 

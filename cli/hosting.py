@@ -43,6 +43,7 @@ from stores.errors import StoreInUse
 from stores.versions import Version, Versions
 from streams.embedding import Embedder
 from streams.version_topics import version_topics
+from streams.watching import NOT_WATCHED, Watch
 
 __all__ = ["FIRST", "Hosting", "answering_over"]
 
@@ -79,6 +80,7 @@ class Hosting(VersionChoice):
     Args:
         working: Run a worker for each version that is kept.
         answering: Be ready to answer by each of them.
+        watch: Who watches the worker of a version.
         clock: Seconds that only grow.
     """
 
@@ -91,6 +93,7 @@ class Hosting(VersionChoice):
         working: bool,
         answering: bool,
         directory: Path,
+        watch: Callable[[str], Watch] = lambda _: NOT_WATCHED,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
@@ -99,6 +102,7 @@ class Hosting(VersionChoice):
         self._working = working
         self._answering = answering
         self._directory = directory
+        self._watch = watch
         self._clock = clock
         self._hosted: dict[str, _Hosted] = {}
         self._embedders: dict[str, Embedder] = {}
@@ -274,6 +278,7 @@ class Hosting(VersionChoice):
             declarations=declarations,
             directory=self._directory / version.name,
             topics=version_topics(version.name),
+            watch=self._watch(settings.namespace),
         )
         running = asyncio.create_task(worker_draining(worker), name=f"worker of {version.name}")
         ready = asyncio.create_task(worker.ready.wait())

@@ -27,6 +27,7 @@ from cli.composition import (
 from cli.control import Progress, control_opened
 from cli.declarations import read_declarations
 from cli.hosting import Hosting, answering_over
+from cli.observing import Observing, metrics_served
 from cli.query_vectors import QueryVectors, already_loaded
 from cli.running import RunningStack, announce, withdraw
 from cli.service import service_opened
@@ -123,6 +124,7 @@ async def everything_running(
     embedder = await load_embedder(settings.embedding_model)
     addresses = servers.addresses
     worker_directory = servers.directory / "worker"
+    observing = Observing()
     async with stores_opened(settings, addresses, dimension=embedder.dimension) as stores:
         worker = compose_worker(
             settings,
@@ -131,6 +133,7 @@ async def everything_running(
             embedder=embedder,
             declarations=declarations,
             directory=worker_directory,
+            watch=observing.watch(settings.namespace),
         )
         answering = await answering_over(
             settings,
@@ -147,8 +150,11 @@ async def everything_running(
                 working=True,
                 answering=answering,
                 directory=worker_directory,
+                observing=observing,
             ) as hosting,
-            service_opened(settings, addresses, stores, answering, versions=hosting) as app,
+            service_opened(
+                settings, addresses, stores, answering, versions=hosting, metrics=observing.http
+            ) as app,
             control_opened(
                 {
                     "backup": backing_up,
@@ -196,6 +202,7 @@ async def _hosted(
     working: bool,
     answering: Answering | None,
     directory: Path,
+    observing: Observing,
 ) -> AsyncIterator[Hosting]:
     """Versions beside the first one, which are followed by `Hosting.follow` and `Hosting.run`."""
     versions = await open_versions(addresses.qdrant_url, namespace=settings.namespace)
@@ -207,6 +214,7 @@ async def _hosted(
             working=working,
             answering=answering is not None,
             directory=directory,
+            watch=observing.watch,
         )
         if answering is not None:
             hosting.answer_first(answering, stores)
@@ -245,10 +253,15 @@ async def _backed_up(
 
 
 async def run_worker(
-    settings: Settings, addresses: Addresses, *, ready: Callable[[], None]
+    settings: Settings, addresses: Addresses, *, ready: Callable[[str], None]
 ) -> None:
-    """Run one worker against servers until it fails or this is cancelled."""
+    """Run one worker against servers until it fails or this is cancelled.
+
+    Args:
+        ready: Told where the worker's metrics can be read.
+    """
     declarations = read_declarations(settings)
+    observing = Observing()
     embedder = await load_embedder(settings.embedding_model)
     with tempfile.TemporaryDirectory(prefix="strata-worker-") as directory:
         async with stores_opened(settings, addresses, dimension=embedder.dimension) as stores:
@@ -259,8 +272,12 @@ async def run_worker(
                 embedder=embedder,
                 declarations=declarations,
                 directory=Path(directory),
+                watch=observing.watch(settings.namespace),
             )
             async with (
+                metrics_served(
+                    settings, observing.http.registry, ready=worker.ready.is_set
+                ) as metrics_url,
                 _hosted(
                     settings,
                     addresses,
@@ -268,6 +285,7 @@ async def run_worker(
                     working=True,
                     answering=None,
                     directory=Path(directory),
+                    observing=observing,
                 ) as hosting,
                 supervised(worker_draining(worker)),
             ):
@@ -275,7 +293,7 @@ async def run_worker(
                 hosting.has_loaded(settings.embedding_model, embedder)
                 await hosting.follow()
                 async with supervised(hosting.run()):
-                    ready()
+                    ready(metrics_url)
                     await asyncio.Event().wait()
 
 
@@ -284,6 +302,7 @@ async def run_lookup(
 ) -> None:
     """Serve lookups from servers until the service fails or this is cancelled."""
     declarations = read_declarations(settings)
+    observing = Observing()
     dimension = await vector_dimension(settings.embedding_model)
     async with stores_opened(settings, addresses, dimension=dimension) as stores:
         answering = await answering_over(
@@ -294,9 +313,17 @@ async def run_lookup(
         )
         async with (
             _hosted(
-                settings, addresses, stores, working=False, answering=answering, directory=Path()
+                settings,
+                addresses,
+                stores,
+                working=False,
+                answering=answering,
+                directory=Path(),
+                observing=observing,
             ) as hosting,
-            service_opened(settings, addresses, stores, answering, versions=hosting) as app,
+            service_opened(
+                settings, addresses, stores, answering, versions=hosting, metrics=observing.http
+            ) as app,
         ):
             await hosting.follow()
             serving: Serving = await serve(app, settings.http_host, settings.http_port)

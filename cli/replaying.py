@@ -5,7 +5,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from cli.composition import compose_worker, load_embedder, stores_opened, vector_dimension
 from cli.errors import CommandFailed, WrongUse
 from cli.logs import configure_quiet
+from cli.observing import Observing, ReplayMetrics, metrics_served
 from cli.progress import replay_progress
 from cli.settings import load_settings
 from cli.terminal import cell, stderr, stdout
@@ -35,6 +36,7 @@ from streams.offsets import KafkaView, kafka_opened
 from streams.replay import EARLIEST, Moment, Progress, planned, prepared, progress_of
 from streams.topics import ensure_topics
 from streams.version_topics import version_topics
+from streams.watching import NOT_WATCHED, Watch
 
 __all__ = ["Asked", "replayed_into", "version_working", "versions_of", "worked_beside"]
 
@@ -87,11 +89,14 @@ async def replayed_into(asked: Asked) -> None:
             )
         version = await _begun(asked, site, versions, kafka)
         started = time.monotonic()
+        observing = Observing()
+        metrics = ReplayMetrics(observing.http.registry, settings_of(settings, version).namespace)
         async with (
-            version_working(site, versions, kafka, version),
+            metrics_served(settings, observing.http.registry, ready=lambda: True),
+            version_working(site, versions, kafka, version, watch=observing.watch),
             _others_working(asked),
         ):
-            last = await _caught_up(asked, version, site, kafka)
+            last = await _caught_up(asked, version, site, kafka, reached=metrics.reached)
     ended = "has come to its end" if version.ends else f"is {last.behind:,} records behind"
     stdout().print(
         cell(
@@ -189,7 +194,12 @@ async def _begun(asked: Asked, site: Site, versions: VersionStore, kafka: KafkaV
 
 @asynccontextmanager
 async def version_working(
-    site: Site, versions: VersionStore, kafka: KafkaView, version: Version
+    site: Site,
+    versions: VersionStore,
+    kafka: KafkaView,
+    version: Version,
+    *,
+    watch: Callable[[str], Watch] = lambda _: NOT_WATCHED,
 ) -> AsyncIterator[None]:
     """A worker of the version beside what is inside; drained in the end."""
     settings = settings_of(site.settings, version)
@@ -222,13 +232,21 @@ async def version_working(
                 directory=Path(directory),
                 topics=names,
                 until=reading.ends,
+                watch=watch(settings.namespace),
             )
             async with supervised(worker_draining(worker)):
                 await worker.ready.wait()
                 yield
 
 
-async def _caught_up(asked: Asked, version: Version, site: Site, kafka: KafkaView) -> Progress:
+async def _caught_up(
+    asked: Asked,
+    version: Version,
+    site: Site,
+    kafka: KafkaView,
+    *,
+    reached: Callable[[Progress], None],
+) -> Progress:
     """Return when little enough is left, and show the way there."""
     group = settings_of(site.settings, version).consumer_group
     names, reading = version_topics(version.name), range_of(version)
@@ -237,6 +255,7 @@ async def _caught_up(asked: Asked, version: Version, site: Site, kafka: KafkaVie
         task = bars.add_task(f"replaying into {version.name}", total=None)
         while True:
             now = await progress_of(kafka, group=group, reading=reading, names=names)
+            reached(now)
             bars.update(task, total=now.total, completed=now.done, behind=now.behind)
             if now.behind <= enough:
                 return now

@@ -19,6 +19,7 @@ from lookup.answering import Answering, VersionChoice
 from lookup.erasures import Erasures
 from lookup.ingest import Ingest
 from lookup.ingest_kafka import KafkaEventLog
+from lookup.metrics import HttpMetrics
 from lookup.preferences import PreferencePairs
 from lookup.preferences_kafka import KafkaPreferenceLog
 from lookup.service import create_app
@@ -34,12 +35,14 @@ async def service_opened(
     answering: Answering,
     *,
     versions: VersionChoice | None = None,
+    metrics: HttpMetrics | None = None,
 ) -> AsyncIterator[FastAPI]:
     """The app over what answers. Without a Kafka among the addresses it only reads.
 
     Args:
         stores: Of the first version, whose Redis keeps the answers of publishing.
         versions: Chooses what answers each request; always `answering` without it.
+        metrics: What is exposed at `/metrics`; of the service alone without it.
 
     Raises:
         WrongUse, CommandFailed: see `cli.access`; or Kafka is named and cannot be reached.
@@ -81,6 +84,7 @@ async def service_opened(
             preferences=preferences,
             versions=versions,
             erasures=erasures,
+            metrics=metrics,
         )
 
 

@@ -58,6 +58,8 @@ class Settings(BaseSettings):
         tokenizer: What context budgets are counted with: `bytes`, or the path of a model's
             `tokenizer.json`; unset for the text model's where it is installed, else bytes.
         context_templates: Directory of Jinja templates, `NAME.j2`, beside the built-in ones.
+        metrics_host: Where a worker's metrics can be read; lookups have them at `/metrics`.
+        metrics_port: Unset for 8701, or any other where that is taken; 0 for any.
         group: Consumer group of the workers; unset for one named after the namespace.
         minimum_persona_size: Personas with fewer members are shown to nobody.
         silenced_fraction: A persona that what is best on average satisfies less than this part of
@@ -96,6 +98,8 @@ class Settings(BaseSettings):
     context_templates: Place | None = None
     http_host: str = "127.0.0.1"
     http_port: Annotated[int, Field(ge=0, le=65_535)] = 8700
+    metrics_host: str = "127.0.0.1"
+    metrics_port: Annotated[int, Field(ge=0, le=65_535)] | None = None
     group: str | None = None
     minimum_persona_size: Annotated[int, Field(ge=1)] = 5
     silenced_fraction: Annotated[float, Field(ge=0.0, le=1.0)] = 0.8

@@ -4,7 +4,7 @@ Labels have few values: routes as templates, never paths, and no tenants.
 """
 
 import time
-from typing import Final
+from typing import Final, Protocol
 
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -19,11 +19,23 @@ from prometheus_client import (
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-__all__ = ["HttpMetrics", "Measured"]
+from schemas.views import WeightsView
+
+__all__ = ["HttpMetrics", "Measured", "exposed"]
 
 _UNMATCHED: Final = "unmatched"
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"})
+_TENTHS: Final = tuple(tenth / 10 for tenth in range(1, 11))
 _BUCKETS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+class Answered(Protocol):
+    """An answer about one user, as far as it is counted."""
+
+    @property
+    def weights(self) -> WeightsView: ...
+    @property
+    def stale(self) -> bool: ...
 
 
 class HttpMetrics:
@@ -51,6 +63,18 @@ class HttpMetrics:
             "Requests not answered yet.",
             registry=self.registry,
         )
+        self.weights = Histogram(
+            "strata_blend_weight_ratio",
+            "How much each layer weighed in a profile or ranking that was answered.",
+            ("layer",),
+            buckets=_TENTHS,
+            registry=self.registry,
+        )
+        self.stale = Counter(
+            "strata_stale_answers_total",
+            "Profiles and rankings that said to be stale.",
+            registry=self.registry,
+        )
         self.ingested = Counter(
             "strata_ingested_events_total",
             "Events taken over HTTP and acknowledged by Kafka.",
@@ -61,11 +85,22 @@ class HttpMetrics:
     def count_ingested(self, kind: str) -> None:
         self.ingested.labels(kind).inc()
 
+    def count_answer(self, answer: Answered) -> None:
+        weights = answer.weights
+        self.weights.labels("user").observe(weights.user)
+        self.weights.labels("persona").observe(weights.persona)
+        self.weights.labels("global").observe(weights.global_)
+        if answer.stale:
+            self.stale.inc()
+
     def exposed(self) -> Response:
         """All of them in Prometheus' text format."""
-        return Response(
-            generate_latest(self.registry), headers={"Content-Type": CONTENT_TYPE_LATEST}
-        )
+        return exposed(self.registry)
+
+
+def exposed(registry: CollectorRegistry) -> Response:
+    """What is in the registry, in Prometheus' text format."""
+    return Response(generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
 class Measured:

@@ -118,25 +118,33 @@ async def _profile(
     """What is known about one user, and how sure that is. An unknown user is no error."""
     await seen.of(user_id)
     view = await lookup.profile(tenant, user_id)
+    _metrics_of(request).count_answer(view)
     return conditional(request, view.model_dump_json().encode())
 
 
 @_questions.post("/profiles:batchGet", response_model=ProfilesView)
 async def _profiles(
-    lookup: AskedLookup, tenant: Tenant, asked: BatchRequest, seen: AtLeast
+    request: Request, lookup: AskedLookup, tenant: Tenant, asked: BatchRequest, seen: AtLeast
 ) -> Response:
     """Several users, in the order asked."""
     await seen.of(*asked.user_ids)
-    return _json(await lookup.profiles(tenant, asked.user_ids))
+    view = await lookup.profiles(tenant, asked.user_ids)
+    for one in view.profiles:
+        _metrics_of(request).count_answer(one)
+    return _json(view)
 
 
 @_questions.post("/rank", response_model=RankingView)
-async def _rank(lookup: AskedLookup, tenant: Tenant, asked: RankRequest, seen: AtLeast) -> Response:
+async def _rank(
+    request: Request, lookup: AskedLookup, tenant: Tenant, asked: RankRequest, seen: AtLeast
+) -> Response:
     """Items for a user, best first, with reasons."""
     await seen.of(asked.user_id)
-    return _json(
-        await lookup.rank(tenant, asked.user_id, limit=asked.limit, exclude_seen=asked.exclude_seen)
+    view = await lookup.rank(
+        tenant, asked.user_id, limit=asked.limit, exclude_seen=asked.exclude_seen
     )
+    _metrics_of(request).count_answer(view)
+    return _json(view)
 
 
 @_questions.post("/score", response_model=ScoresView)
@@ -215,8 +223,12 @@ async def _readyz(lookup: AskedLookup) -> Response:
 @_probes.get("/metrics", response_class=PlainTextResponse)
 async def _metrics(request: Request) -> Response:
     """Counters and histograms for Prometheus."""
+    return _metrics_of(request).exposed()
+
+
+def _metrics_of(request: Request) -> HttpMetrics:
     metrics: HttpMetrics = request.app.state.metrics
-    return metrics.exposed()
+    return metrics
 
 
 def _choice(side: SideRequest) -> Choice:
@@ -241,6 +253,7 @@ def create_app(
     versions: VersionChoice | None = None,
     preferences: PreferencePairs | None = None,
     erasures: Erasures | None = None,
+    metrics: HttpMetrics | None = None,
 ) -> FastAPI:
     """The HTTP service over `lookup`, which stays the caller's to close.
 
@@ -254,6 +267,7 @@ def create_app(
         dashboard: What the pages at `/` are made of; without it there are none.
         documents: Answers what users wrote; without them there are no routes for it.
         persons: Answers what people may ask of their own data; likewise.
+        metrics: What is counted, and what is exposed at `/metrics` beside it.
         preferences: Gives pairs for training away; likewise.
         erasures: Takes requests to erase a user; likewise.
         own_writes: Lets reads wait for a position token; without it they are refused one.
@@ -269,7 +283,7 @@ def create_app(
         redirect_slashes=False,
         generate_unique_id_function=operation_id,
     )
-    metrics = HttpMetrics()
+    metrics = metrics or HttpMetrics()
     app.state.versions = versions or OneVersion(
         Answering(lookup=lookup, own_writes=own_writes, documents=documents, persons=persons)
     )

@@ -159,6 +159,9 @@ class Centroids:
             else None
         )
 
+    def __len__(self) -> int:
+        return len(self._ids)
+
     def by_id(self) -> dict[str, Vector]:
         if self._matrix is None:
             return {}

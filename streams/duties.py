@@ -45,6 +45,7 @@ from streams.profiles import ProfileEngine, Seam
 from streams.spaces import SpaceLoader
 from streams.statistics import StatisticsEngine
 from streams.sweeping import Sweeper
+from streams.watching import NOT_WATCHED, Figures, Watch
 from streams.workshop import Workshop
 
 __all__ = ["Clocks", "Duties", "DutyOptions", "Stores"]
@@ -96,6 +97,7 @@ class DutyOptions:
         learning: When, and from how many users.
         silencing: When a persona counts as silenced by the average.
         seam: Called between durable steps; tests crash there.
+        watch: Told of every fold and flush.
     """
 
     partitions: int = 4
@@ -111,6 +113,7 @@ class DutyOptions:
     users_in_memory: int = 50_000
     dirty_users: int = 5_000
     seam: Seam = lambda _: None
+    watch: Watch = NOT_WATCHED
 
 
 class Duties:
@@ -178,6 +181,7 @@ class Duties:
             erasing=self.erasing,
             users_in_memory=options.users_in_memory,
             dirty_users=options.dirty_users,
+            watch=options.watch,
             seam=options.seam,
         )
         self.documents = DocumentEngine(
@@ -195,6 +199,7 @@ class Duties:
             emitter=emitter,
             gate=gate,
             partitions=options.partitions,
+            watch=options.watch,
         )
         self.statistics = StatisticsEngine(
             users=stores.users,
@@ -218,17 +223,18 @@ class Duties:
             options=options.learning,
             clock_s=clocks.elapsed_s,
         )
+        self.merger = Merger(
+            aggregates=stores.aggregates,
+            policy=options.policy,
+            declared=options.declared,
+            partitions=options.partitions,
+            dimension=dimension,
+            clock_ms=clocks.now_ms,
+            silencing=options.silencing,
+        )
         self.personas = PersonaEngine(
             store=stores.personas,
-            merger=Merger(
-                aggregates=stores.aggregates,
-                policy=options.policy,
-                declared=options.declared,
-                partitions=options.partitions,
-                dimension=dimension,
-                clock_ms=clocks.now_ms,
-                silencing=options.silencing,
-            ),
+            merger=self.merger,
             learning=self.learning,
             ownerships=self.ownerships,
             emitter=emitter,
@@ -316,6 +322,26 @@ class Duties:
             self.documents.counts.total(),
             self.erasing.counts.total(),
             self._epoch(),
+        )
+
+    def figures(self, lag: Mapping[str, int]) -> Figures:
+        """How this worker stands; may be asked for at any moment."""
+        return Figures(
+            lag=lag,
+            owned_partitions=len(self._owned_partitions()),
+            held_users=self.profiles.held_users,
+            dirty_users=self.profiles.dirty_users,
+            personas=self.knowledge.personas,
+            items=len(self.knowledge.catalogue),
+            written_users=self.profiles.counts["writes"],
+            applied_updates=self.statistics.counts["applied"],
+            rebuilds=self.statistics.counts["rebuilds"],
+            sweeps=self.sweeper.sweeps,
+            swept_users=self.sweeper.swept,
+            embedded_items=self.items.embedded,
+            erased_users=self.erasing.counts["erased"],
+            learned_s=self.personas.learned_s(),
+            silenced=self.merger.silenced() if self.personas.leads else None,
         )
 
     async def _unless_failed(self, work: Callable[[], Awaitable[None]]) -> None:

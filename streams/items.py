@@ -1,6 +1,7 @@
 """The item agent's engine: gives each item a vector once, stores and announces it."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -22,6 +23,7 @@ from streams.emitter import Outgoing, Sender
 from streams.gate import Gate
 from streams.partitions import partition_of
 from streams.retrying import until_available
+from streams.watching import NOT_WATCHED, Watch
 
 __all__ = ["ItemEngine", "announcement", "subjects_of"]
 
@@ -46,28 +48,39 @@ class ItemEngine:
         emitter: Sender,
         gate: Gate,
         partitions: int,
+        watch: Watch = NOT_WATCHED,
     ) -> None:
         self._store = store
         self._embedder = embedder
         self._emitter = emitter
         self._gate = gate
         self._partitions = partitions
+        self._watch = watch
+        self.counts: Counter[str] = Counter()
         self.embedded = 0
 
     async def handle(self, batch: RecordBatch) -> None:
         """Give every record of the batch its effect; when this returns, commit."""
         for chunk in batch.chunks(_CHUNK):
-            admitted = self._gate.admit(chunk)
-            described = [
-                passed.event
-                for passed in admitted.passed
-                if isinstance(passed.event, events.Item | events.ItemRetired)
-            ]
-            records = await self._described(described)
-            if records:
-                await until_available(partial(self._store.put, records))
-            announced = [announcement(record, self._partitions) for record in records]
-            await self._emitter.send([*admitted.outgoing, *announced])
+            with self._watch.folding(chunk, self.counts):
+                await self._handle(chunk)
+
+    async def _handle(self, chunk: RecordBatch) -> None:
+        admitted = self._gate.admit(chunk)
+        described = [
+            passed.event
+            for passed in admitted.passed
+            if isinstance(passed.event, events.Item | events.ItemRetired)
+        ]
+        records = await self._described(described)
+        if records:
+            await until_available(partial(self._store.put, records))
+        announced = [announcement(record, self._partitions) for record in records]
+        await self._emitter.send([*admitted.outgoing, *announced])
+        self.counts["folded"] += len(described)
+        self.counts["forwarded"] += admitted.forwarded
+        self.counts["dead-letters"] += admitted.rejected.total()
+        self._watch.rejected(admitted.rejected)
 
     async def _described(
         self, described: Sequence[events.Item | events.ItemRetired]

@@ -123,6 +123,11 @@ class Knowledge:
         self._enforce(announced)
         return True
 
+    @property
+    def personas(self) -> int:
+        """In force, of all tenants."""
+        return sum(len(centroids) for centroids in list(self._centroids.values()))
+
     def centroids(self, tenant: str) -> Centroids:
         return self._centroids.get(tenant, _NO_PERSONAS)
 

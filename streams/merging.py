@@ -124,9 +124,14 @@ class Merger:
                 changed += 1
         return changed
 
+    def silenced(self) -> tuple[float, float] | None:
+        """As of `SilencingWatch.silenced`."""
+        return self._silencing.silenced()
+
     def begin(self, token: Token | None) -> None:
         """A leadership begins, or ends (None): nothing is known of what is published."""
         self._published.clear()
+        self._silencing.forget()
         self._seal = str(token).encode()
 
     def _snapshot(

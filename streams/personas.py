@@ -105,6 +105,7 @@ class PersonaEngine:
         self._clock_ms = clock_ms
         self._tenants: dict[str, _Tenant] = {}
         self._led_under: Token | None = None
+        self._learned_ms: dict[tuple[str, str], int] = {}
 
     async def tick(self) -> bool:
         """One round of merging and publishing; False when another worker leads."""
@@ -112,6 +113,7 @@ class PersonaEngine:
         token = None if held is None else held.token
         if self._led_under != token:
             self._tenants.clear()
+            self._learned_ms.clear()
             self._merger.begin(token)
             await self._learning.reset()
             self._led_under = token
@@ -283,8 +285,37 @@ class PersonaEngine:
         tenant.published, tenant.centroids = body, centroids
         if told or fresh:
             await self._tell(document, body, body.lineage if fresh else ())
+        self._note_learned(body.tenant, before.model if before else None, body.model)
         if body.model is not None and (before is None or body.model != before.model):
             await self._learning.published(body.tenant, body.model)
+
+    def _note_learned(
+        self, tenant: str, before: ModelPointer | None, now: ModelPointer | None
+    ) -> None:
+        if now is None:
+            return
+        for model, held, fresh in (
+            ("item-space", before and before.item_space, now.item_space),
+            ("next-item", before and before.next_item, now.next_item),
+            ("choices", before and before.choices, now.choices),
+        ):
+            if fresh is not None and fresh != held:
+                self._learned_ms[tenant, model] = self._clock_ms()
+
+    def learned_s(self) -> dict[str, float]:
+        """When what is in force was learned, in seconds since the epoch; the oldest of all tenants.
+
+        Only what this worker has put in force since it began to lead.
+        """
+        oldest: dict[str, float] = {}
+        for (_, model), at_ms in list(self._learned_ms.items()):
+            oldest[model] = min(oldest.get(model, at_ms / 1e3), at_ms / 1e3)
+        return oldest
+
+    @property
+    def leads(self) -> bool:
+        """This worker owned the leading partition at the last tick."""
+        return self._led_under is not None
 
     async def _tell(
         self, document: PersonaDocument, body: PersonaSet, changes: Iterable[PersonaChange]

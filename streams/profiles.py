@@ -30,6 +30,7 @@ from streams.erasing import Erasing, Leaving
 from streams.gate import Gate, Passed
 from streams.ownership import Doubtful, Ownerships, Place, Released
 from streams.retrying import until_available
+from streams.watching import NOT_WATCHED, Watch
 from streams.writing import Held, Write, hold, is_current, prepare
 
 __all__ = ["ProfileEngine", "Seam"]
@@ -65,6 +66,7 @@ class ProfileEngine:
         epoch: The assignment in force; batches of another are dropped.
         users_in_memory: Unchanged users kept; the least recently used leave first.
         dirty_users: A flush is made as soon as so many users have changed.
+        watch: Told of every fold and flush.
     """
 
     def __init__(
@@ -86,6 +88,7 @@ class ProfileEngine:
         erasing: Erasing,
         users_in_memory: int = 50_000,
         dirty_users: int = 5_000,
+        watch: Watch = NOT_WATCHED,
         seam: Seam = lambda _: None,
     ) -> None:
         self._users = users
@@ -104,6 +107,7 @@ class ProfileEngine:
         self._erasing = erasing
         self._users_in_memory = users_in_memory
         self._dirty_users = dirty_users
+        self._watch = watch
         self._seam = seam
         self._lock = asyncio.Lock()
         self._held: OrderedDict[bytes, Held] = OrderedDict()
@@ -116,6 +120,16 @@ class ProfileEngine:
         self._unnamed: dict[int, tuple[str, str]] = {}
         self.counts: Counter[str] = Counter()
 
+    @property
+    def held_users(self) -> int:
+        """In memory, changed or not."""
+        return len(self._held)
+
+    @property
+    def dirty_users(self) -> int:
+        """Changed, and not stored yet."""
+        return len(self._dirty)
+
     async def handle(self, batch: RecordBatch) -> None:
         """Fold a batch; its effects are stored by the next flush."""
         async with self._lock:
@@ -126,7 +140,8 @@ class ProfileEngine:
                 # Taking the partition may have rewound it, and a rebalance may come between.
                 if not self._is_next(batch):
                     return
-                await self._fold(chunk)
+                with self._watch.folding(chunk, self.counts):
+                    await self._fold(chunk)
                 self._next_offsets[chunk.topic, chunk.partition] = chunk.next_offset
                 self._seam("folded")
                 if len(self._dirty) >= self._dirty_users:
@@ -208,6 +223,7 @@ class ProfileEngine:
             return unchanged
 
     def _forget_all(self) -> None:
+        self._watch.forgotten()
         self._forgotten_in = self._epoch()
         self._held.clear()
         self._dirty.clear()
@@ -222,6 +238,7 @@ class ProfileEngine:
         self.counts["events"] += len(admitted.passed)
         self.counts["forwarded"] += admitted.forwarded
         self.counts["dead-letters"] += admitted.rejected.total()
+        self._watch.rejected(admitted.rejected)
         by_user: dict[bytes, list[Passed]] = {}
         names: dict[bytes, tuple[str, str]] = {}
         for passed in admitted.passed:
@@ -301,7 +318,8 @@ class ProfileEngine:
         if not self._next_offsets and not self._dirty and not self._outgoing:
             return
         try:
-            await self._flush_all()
+            with self._watch.flushing(len(self._dirty)):
+                await self._flush_all()
         except BaseException:
             self._forget_all()
             raise

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -10,14 +11,24 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wai
 
 from profiles.ports import StoreUnavailable
 
-__all__ = ["until_available"]
+__all__ = ["retries", "until_available"]
 
 T = TypeVar("T")
 
 _log = structlog.get_logger(__name__)
 
 
+# Of the whole process: all engines wait here, for whichever store it is.
+_counts: Counter[str] = Counter()
+
+
+def retries() -> int:
+    """How often a store was unavailable and was asked again, since this process began."""
+    return _counts["retries"]
+
+
 def _say(attempt: RetryCallState) -> None:
+    _counts["retries"] += 1
     failure = attempt.outcome.exception() if attempt.outcome else None
     _log.warning(
         "store unavailable, trying again", attempt=attempt.attempt_number, error=str(failure)
@@ -35,6 +46,7 @@ async def until_available(call: Callable[[], Awaitable[T]]) -> T:
         # Nearly always it is available, and building a retrial takes as long as a call.
         return await call()
     except StoreUnavailable as error:
+        _counts["retries"] += 1
         _log.warning("store unavailable, trying again", attempt=0, error=str(error))
     retrying = AsyncRetrying(
         retry=retry_if_exception_type(StoreUnavailable),

@@ -41,6 +41,24 @@ class SilencingWatch:
         self._clock_ms = clock_ms
         self._looks: dict[str, _Look] = {}
 
+    def forget(self) -> None:
+        """Look at everything anew."""
+        self._looks.clear()
+
+    def silenced(self) -> tuple[float, float] | None:
+        """Part of the users who are silenced, and the price of protecting them; of all tenants.
+
+        None where nothing was looked at, or nowhere are two personas.
+        """
+        found = [look.found for look in self._looks.values() if look.found is not None]
+        users = sum(one.users for one in found)
+        if not users:
+            return None
+        return (
+            sum(one.share * one.users for one in found) / users,
+            sum(one.price * one.users for one in found) / users,
+        )
+
     async def look(self, merged: Merged, *, declared: Collection[str]) -> SilencedSnapshot | None:
         """As `silenced_of`, of now or of up to a minute ago."""
         counted = tuple(

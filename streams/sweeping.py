@@ -47,6 +47,7 @@ class Sweeper:
         self._knowledge = knowledge
         self._policy = policy
         self.swept = 0
+        self.sweeps = 0
 
     async def sweep(self) -> int:
         """Sweep every owned partition that is behind; how many users were brought up to date."""
@@ -97,6 +98,7 @@ class Sweeper:
         if changed:
             _log.info("users brought up to date", partition=partition, users=changed)
         self.swept += changed
+        self.sweeps += 1
         return changed
 
     def _still_holds(self, control: Control) -> bool:

@@ -30,6 +30,7 @@ from streams.profiles import Seam
 from streams.topics import ensure_topics
 from streams.version_topics import FIRST_TOPICS, VersionSender, VersionTopics, version_specs
 from streams.watchdog import Watchdog
+from streams.watching import NOT_WATCHED, Figures, Watch
 from streams.workshop import ChildWorkshop
 
 __all__ = ["Crashed", "Stalled", "Stores", "Worker", "WorkerOptions"]
@@ -67,6 +68,7 @@ class WorkerOptions:
         seam: Called between durable steps; tests crash there.
         topics: Where this worker's version derives to.
         until: Offsets from which on nothing is taken in; empty to follow for ever.
+        watch: Told what the worker does.
     """
 
     bootstrap: str
@@ -93,6 +95,7 @@ class WorkerOptions:
     seam: Seam = lambda _: None
     topics: VersionTopics = FIRST_TOPICS
     until: Mapping[Place, int] = field(default_factory=dict)
+    watch: Watch = NOT_WATCHED
 
 
 class Worker:
@@ -105,6 +108,7 @@ class Worker:
     def __init__(self, *, stores: Stores, embedder: Embedder, options: WorkerOptions) -> None:
         self._options = options
         self._app: StrataApp | None = None
+        self._lag: dict[str, int] = {}
         self._emitter = Emitter(options.bootstrap)
         learner = LearnerSpec(policy=options.policy, next_item=options.next_item)
         self._workshop = ChildWorkshop(learner)
@@ -133,6 +137,7 @@ class Worker:
                 users_in_memory=options.users_in_memory,
                 dirty_users=options.dirty_users,
                 seam=options.seam,
+                watch=options.watch,
             ),
         )
 
@@ -163,7 +168,8 @@ class Worker:
             try:
                 # So that what comes first is placed where it belongs.
                 await self.duties.spaces.load()
-                await self._run_app(stop)
+                with options.watch.working(self.figures):
+                    await self._run_app(stop)
             finally:
                 await closed_within(_PART_S, self.duties.close(), what="learning")
                 await closed_within(_PART_S, self._workshop.close(), what="workshop")
@@ -248,10 +254,22 @@ class Worker:
             if reason is not None:
                 raise Crashed(f"the consumer's services died of {reason!r}") from reason
             asked_s = time.monotonic()
-            progress, lag = self.duties.progress(), bool(await self.lag())
+            progress, lag = self.duties.progress(), bool(await self._lag_noted())
             now_s = time.monotonic()
             if watchdog.stands_still(asked_s=asked_s, now_s=now_s, progress=progress, lag=lag):
                 raise Stalled(f"lag, but no progress for {stall_s:g} s")
+
+    def figures(self) -> Figures:
+        """How this worker stands; its lag is a few seconds old."""
+        return self.duties.figures(self._lag)
+
+    async def _lag_noted(self) -> dict[Place, int]:
+        behind = await self.lag()
+        noted = dict.fromkeys((topic for topic, _ in self.duties.assigned), 0)
+        for (topic, _), records in behind.items():
+            noted[topic] = noted.get(topic, 0) + records
+        self._lag = noted
+        return behind
 
     async def lag(self) -> dict[Place, int]:
         """Records not yet committed, per assigned place that has any."""

@@ -81,7 +81,11 @@ def worker() -> None:
     notes = stderr()
     try:
         run_until_stopped(
-            run_worker(settings, addresses, ready=lambda: notes.print("worker is ready"))
+            run_worker(
+                settings,
+                addresses,
+                ready=lambda url: notes.print(f"worker is ready, its metrics at {url}/metrics"),
+            )
         )
     except KeyboardInterrupt:
         notes.print("stopped")

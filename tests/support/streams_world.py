@@ -31,6 +31,7 @@ from streams.profiles import ProfileEngine
 from streams.spaces import SpaceLoader
 from streams.statistics import StatisticsEngine
 from streams.sweeping import Sweeper
+from streams.watching import NOT_WATCHED, Watch
 from streams.workshop import InlineWorkshop
 
 TEXT_DIMENSION = 16
@@ -114,6 +115,7 @@ class Engines:
         seam: Callable[[str], None] = no_seam,
         options: LearningOptions | None = None,
         declared: DeclaredPersonas = NOTHING_DECLARED,
+        watch: Watch = NOT_WATCHED,
     ) -> None:
         self.world = world
         self.sender = MemorySender()
@@ -133,6 +135,7 @@ class Engines:
             emitter=self.sender,
             gate=gate,
             partitions=PARTITIONS,
+            watch=watch,
         )
         self.erasing = Erasing(
             store=world.profiles.erasures,
@@ -160,6 +163,7 @@ class Engines:
             sync=world.profiles.flush,
             epoch=lambda: world.consumer.epoch,
             erasing=self.erasing,
+            watch=watch,
             seam=seam,
         )
         self.statistics = StatisticsEngine(
