@@ -98,6 +98,7 @@ schemas: $(VENV)/.dev
 	$(BIN)/python -m schemas.generate docs/schemas
 	$(BIN)/python clients/generate.py
 	$(BIN)/python -m cli.metrics_reference docs/metrics.md
+	$(BIN)/python clients/generate_typescript.py
 
 clean:
 	rm -rf $(VENV) $(VENV)-bench build dist *.egg-info
