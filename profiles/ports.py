@@ -286,15 +286,44 @@ class PersonaStore(Protocol):
 
 
 class ProfileCache(Protocol):
-    """Encoded profile views by user; may forget at any time."""
+    """Encoded profile views by user, and a seal per partition; may forget at any time."""
 
-    async def put(self, views: Sequence[tuple[bytes, int, bytes]]) -> None:
-        """Store (user key, version, view), each only if newer than what is there."""
+    async def put(
+        self,
+        views: Sequence[tuple[bytes, int, bytes | None]],
+        *,
+        seals: Mapping[int, tuple[int, int]] | None = None,
+    ) -> None:
+        """Store (user key, version, view), each only if newer than what is there.
+
+        None for a view removes an older one; no view is empty.
+
+        Args:
+            seals: By partition, the seal before and the one after. The second replaces the
+                first, and no other, once all views are there: also if the cache is put back
+                to an older copy meanwhile, it has the second only with all of them. Repeated
+                after a failure, the call makes up for whatever was lost.
+        """
         ...
 
     async def get(self, keys: Sequence[bytes]) -> list[bytes | None]: ...
 
     async def forget(self, keys: Sequence[bytes]) -> None: ...
+
+    async def read_seal(self, partition: int) -> int:
+        """0 if there is none."""
+        ...
+
+    async def set_seal(self, partition: int, seal: int) -> None:
+        """Whatever was there."""
+        ...
+
+    async def read_versions(self, cursor: int) -> tuple[int, list[tuple[bytes, int]]]:
+        """Some views' (user key, version), and the cursor to go on with, until it is 0 again.
+
+        From 0 to 0 every view that is there all the time is told at least once.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -401,6 +430,10 @@ class AggregateStore(Protocol):
         ...
 
     async def put_snapshot(self, name: str, body: bytes) -> None: ...
+
+    async def swap_snapshot(self, name: str, body: bytes) -> bytes | None:
+        """As `put_snapshot`, in one step with reading what was there."""
+        ...
 
     async def get_snapshots(self, names: Sequence[str]) -> list[bytes | None]: ...
 

@@ -124,6 +124,11 @@ class MemoryAggregateStore(AggregateStore):
         held = self._at(partition)
         return held.epoch if held.built else None
 
+    async def swap_snapshot(self, name: str, body: bytes) -> bytes | None:
+        before = self._snapshots.get(name)
+        self._snapshots[name] = body
+        return before
+
     async def put_snapshot(self, name: str, body: bytes) -> None:
         self._snapshots[name] = body
 

@@ -184,6 +184,11 @@ class RedisAggregateStore(AggregateStore):
         epoch, built = _list(reply)
         return _optional_int(epoch) if built == b"1" else None
 
+    async def swap_snapshot(self, name: str, body: bytes) -> bytes | None:
+        key = self._snapshot_key(name)
+        before, _ = await self._connection.send([("GET", key), ("SET", key, body)], atomic=True)
+        return before if isinstance(before, bytes) else None
+
     async def put_snapshot(self, name: str, body: bytes) -> None:
         await self._connection.send([("SET", self._snapshot_key(name), body)])
 

@@ -1,13 +1,17 @@
 """The profile cache in Redis."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import count
+from typing import Final
 
 from profiles.ports import ProfileCache
 from stores.points import batches
-from stores.redis_connection import RedisConnection, script_command
-from stores.redis_scripts import PUT_VIEW
+from stores.redis_connection import Command, RedisConnection, scanned, script_command
+from stores.redis_scripts import PUT_VIEW, SEAL
 
 __all__ = ["RedisProfileCache"]
+
+_SCANNED: Final = 1_000
 
 
 class RedisProfileCache(ProfileCache):
@@ -15,26 +19,46 @@ class RedisProfileCache(ProfileCache):
 
     A key lives for `ttl_s` after its last change: users who went away leave the
     memory, and so does a view that a fenced worker put back after `forget`.
+
+    Views and seals go in one pipeline, which no restart of Redis survives: whoever is
+    answered knows that one life of it took them all. Where it takes several, each raises
+    the seal by a step that only the one before it can have left.
     """
 
     def __init__(self, connection: RedisConnection, *, namespace: str, ttl_s: int = 86_400) -> None:
         self._connection = connection
         self._prefix = f"strata:{namespace}:view:".encode()
+        self._seals = f"strata:{namespace}:seal:p"
         self._ttl_s = ttl_s
 
-    async def put(self, views: Sequence[tuple[bytes, int, bytes]]) -> None:
-        for batch in batches(views):
-            await self._connection.run_all(
-                PUT_VIEW,
-                [
-                    script_command(
-                        PUT_VIEW,
-                        keys=[self._key(key)],
-                        arguments=[version.to_bytes(8, "big") + view, self._ttl_s],
-                    )
-                    for key, version, view in batch
-                ],
-            )
+    async def put(
+        self,
+        views: Sequence[tuple[bytes, int, bytes | None]],
+        *,
+        seals: Mapping[int, tuple[int, int]] | None = None,
+    ) -> None:
+        parts = batches(views) or [[]] * bool(seals)
+        for number, part in zip(count(1), parts, strict=False):
+            commands = [
+                script_command(
+                    PUT_VIEW,
+                    keys=[self._key(key)],
+                    arguments=[version.to_bytes(8, "big") + (view or b""), self._ttl_s],
+                )
+                for key, version, view in part
+            ]
+            for partition, (before, after) in (seals or {}).items():
+                commands.append(self._raised(partition, before, after, number, len(parts)))
+            await self._connection.run_in_order((PUT_VIEW, SEAL), commands)
+
+    def _raised(self, partition: int, before: int, after: int, number: int, steps: int) -> Command:
+        """One step of `steps` from one seal to another; the last arrives there."""
+        on_the_way = [f"{after}:{step}" for step in range(1, steps)]
+        names = [str(before), *on_the_way, str(after)]
+        # The first is where every repetition begins, however far the call had come.
+        held = names if number == 1 else [names[number - 1]]
+        key = self._seal(partition)
+        return script_command(SEAL, keys=[key], arguments=[names[number], *held])
 
     async def get(self, keys: Sequence[bytes]) -> list[bytes | None]:
         replies = await self._connection.send([("GET", self._key(key)) for key in keys])
@@ -43,5 +67,28 @@ class RedisProfileCache(ProfileCache):
     async def forget(self, keys: Sequence[bytes]) -> None:
         await self._connection.send([("UNLINK", self._key(key)) for key in keys])
 
+    async def read_seal(self, partition: int) -> int:
+        (reply,) = await self._connection.send([("GET", self._seal(partition))])
+        # One that is on its way is nobody's.
+        return int(reply) if isinstance(reply, bytes) and reply.isdigit() else 0
+
+    async def set_seal(self, partition: int, seal: int) -> None:
+        await self._connection.send([("SET", self._seal(partition), seal)])
+
+    async def read_versions(self, cursor: int) -> tuple[int, list[tuple[bytes, int]]]:
+        (page,) = await self._connection.send(
+            [("SCAN", cursor, "MATCH", self._prefix + b"*", "COUNT", _SCANNED)]
+        )
+        after, keys = scanned(page)
+        versions = await self._connection.send([("GETRANGE", key, 0, 7) for key in keys])
+        return after, [
+            (bytes.fromhex(key[len(self._prefix) :].decode()), int.from_bytes(version, "big"))
+            for key, version in zip(keys, versions, strict=True)
+            if isinstance(version, bytes) and version
+        ]
+
     def _key(self, user: bytes) -> bytes:
         return self._prefix + user.hex().encode()
+
+    def _seal(self, partition: int) -> bytes:
+        return f"{self._seals}{partition}".encode()

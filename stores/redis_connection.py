@@ -25,7 +25,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from profiles.ports import StoreUnavailable
 from stores.errors import StoreFull
 
-__all__ = ["Argument", "Command", "RedisConnection", "Reply", "Script", "script_command"]
+__all__ = ["Argument", "Command", "RedisConnection", "Reply", "Script", "scanned", "script_command"]
 
 Argument = bytes | str | int
 Command = tuple[Argument, ...]
@@ -53,6 +53,16 @@ def script_command(
     return ("EVALSHA", script.digest, len(keys), *keys, *arguments)
 
 
+def scanned(reply: Reply | tuple[int, list[bytes]]) -> tuple[int, list[bytes]]:
+    """Where the scan goes on, and the keys found, of an answer to SCAN."""
+    if not isinstance(reply, list | tuple) or len(reply) != 2:
+        raise TypeError("SCAN answers with a cursor and keys")
+    cursor, keys = reply
+    if not isinstance(cursor, bytes | int) or not isinstance(keys, list):
+        raise TypeError("SCAN answers with a cursor and keys")
+    return int(cursor), [key for key in keys if isinstance(key, bytes)]
+
+
 class RedisConnection:
     """A pool of connections to one Redis. Keys and values are bytes.
 
@@ -70,18 +80,20 @@ class RedisConnection:
 
     async def run(self, script: Script, command: Command) -> Reply:
         """Run one call of a script (`script_command`)."""
-        (reply,) = await self.run_all(script, [command])
+        (reply,) = await self.run_in_order([script], [command])
         return reply
 
-    async def run_all(self, script: Script, commands: Sequence[Command]) -> list[Reply]:
-        """Run calls of one script in one round trip, and again those that Redis had to learn."""
+    async def run_in_order(
+        self, scripts: Sequence[Script], commands: Sequence[Command]
+    ) -> list[Reply]:
+        """Run calls of these scripts in one round trip, on one connection.
+
+        Where Redis had to learn one of them, all calls are made again.
+        """
         replies = await self._attempt(commands)
-        unknown = [at for at, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
-        if unknown:
-            await self.send([("SCRIPT", "LOAD", script.source)])
-            repeated = await self._attempt([commands[at] for at in unknown])
-            for at, reply in zip(unknown, repeated, strict=True):
-                replies[at] = reply
+        if any(isinstance(reply, NoScriptError) for reply in replies):
+            await self.send([("SCRIPT", "LOAD", script.source) for script in scripts])
+            replies = await self._attempt(commands)
         return _without_errors(replies)
 
     async def send(self, commands: Sequence[Command], *, atomic: bool = False) -> list[Reply]:

@@ -1,6 +1,6 @@
 """Removing all keys of a namespace."""
 
-from stores.redis_connection import RedisConnection, Reply
+from stores.redis_connection import RedisConnection, scanned
 
 __all__ = ["erase_namespace"]
 
@@ -25,20 +25,10 @@ async def erase_namespace(connection: RedisConnection, namespace: str) -> int:
         cursor = 0
         while True:
             (page,) = await connection.send([("SCAN", cursor, "MATCH", pattern, "COUNT", _AT_ONCE)])
-            cursor, keys = _scanned(page)
+            cursor, keys = scanned(page)
             if keys:
                 await connection.send([("UNLINK", *keys)])
                 removed += len(keys)
             if cursor == 0:
                 break
     return removed
-
-
-def _scanned(reply: Reply | tuple[int, list[bytes]]) -> tuple[int, list[bytes]]:
-    """Where the scan goes on, and the keys found."""
-    if not isinstance(reply, list | tuple) or len(reply) != 2:
-        raise TypeError("SCAN answers with a cursor and keys")
-    cursor, keys = reply
-    if not isinstance(cursor, bytes | int) or not isinstance(keys, list):
-        raise TypeError("SCAN answers with a cursor and keys")
-    return int(cursor), [key for key in keys if isinstance(key, bytes)]

@@ -6,15 +6,29 @@ first write, and that first write is one that a full Redis (maxmemory) refuses.
 
 from stores.redis_connection import Script
 
-__all__ = ["APPLY", "BEGIN_BUILD", "DROP", "FINISH_BUILD", "PUT_VIEW", "TRIM"]
+__all__ = ["APPLY", "BEGIN_BUILD", "DROP", "FINISH_BUILD", "PUT_VIEW", "SEAL", "TRIM"]
 
 # A stored view is its version in 8 big-endian bytes, which compare like the
-# numbers, and the view.
+# numbers, and the view. A version alone takes away what is older.
 PUT_VIEW = Script("""
 local held = redis.call('GETRANGE', KEYS[1], 0, 7)
-if held == '' or held < string.sub(ARGV[1], 1, 8) then
+if #ARGV[1] == 8 then
+  if held < ARGV[1] then redis.call('UNLINK', KEYS[1]) end
+elseif held == '' or held < string.sub(ARGV[1], 1, 8) then
   redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
 end
+""")
+
+# KEYS: seal; ARGV: the seal to be set, then those of which one must be there.
+SEAL = Script("""
+local held = redis.call('GET', KEYS[1]) or '0'
+for i = 2, #ARGV do
+  if held == ARGV[i] then
+    redis.call('SET', KEYS[1], ARGV[1])
+    return 1
+  end
+end
+return 0
 """)
 
 # Hash `meta`: token (the newest seen), epoch, built ('1' once the build is finished).

@@ -42,6 +42,7 @@ from streams.merging import Merger
 from streams.ownership import Consumer, Doubtful, Ownerships, PartitionLost, Place, Released
 from streams.personas import PersonaEngine, PersonaOptions
 from streams.profiles import ProfileEngine, Seam
+from streams.seals import Seals
 from streams.spaces import SpaceLoader
 from streams.statistics import StatisticsEngine
 from streams.sweeping import Sweeper
@@ -150,6 +151,7 @@ class Duties:
         self.ownerships = Ownerships(
             control=stores.control, consumer=consumer, nonce=nonce, known=knowledge.marks
         )
+        seals = Seals(ownerships=self.ownerships, cache=stores.cache, nonce=nonce)
         gate = Gate(
             partitions=options.partitions, limits=options.limits, vocabulary=options.vocabulary
         )
@@ -169,6 +171,7 @@ class Duties:
             items=stores.items,
             cache=stores.cache,
             ownerships=self.ownerships,
+            seals=seals,
             emitter=emitter,
             gate=gate,
             catalogue=knowledge.catalogue,
@@ -206,6 +209,7 @@ class Duties:
             aggregates=stores.aggregates,
             cache=stores.cache,
             ownerships=self.ownerships,
+            seals=seals,
             catalogue=knowledge.catalogue,
             policy=options.policy,
             declared=options.declared,

@@ -66,6 +66,7 @@ class Merger:
         self._clock_ms = clock_ms
         self._silencing = SilencingWatch(policy, silencing, clock_ms=clock_ms)
         self._published: dict[str, bytes] = {}
+        self._leader = ""
         self._seal = b""
         self._wanted = 0
         self._rounds = 0
@@ -98,16 +99,18 @@ class Merger:
         ]
 
     async def _notice_losses(self) -> None:
-        """Publish everything again if the store was emptied, or another leader wrote to it.
+        """Publish everything again if the store was emptied, is older, or another leader's.
 
+        The seal is another in each round, so it is missing from whatever was there before.
         What a leader wrote that had stood still is not always noticed: now and then
         everything is published again all the same.
         """
         self._rounds += 1
-        (found,) = await until_available(partial(self._aggregates.get_snapshots, [_SEAL]))
+        seal = f"{self._leader}:{self._rounds}".encode()
+        found = await until_available(partial(self._aggregates.swap_snapshot, _SEAL, seal))
         if found != self._seal or self._rounds % _ROUNDS_TRUSTED == 0:
             self._published.clear()
-            await until_available(partial(self._aggregates.put_snapshot, _SEAL, self._seal))
+        self._seal = seal
 
     async def publish(self, merged: Merged) -> int:
         """Publish the snapshots that changed; how many did."""
@@ -132,7 +135,7 @@ class Merger:
         """A leadership begins, or ends (None): nothing is known of what is published."""
         self._published.clear()
         self._silencing.forget()
-        self._seal = str(token).encode()
+        self._leader = str(token)
 
     def _snapshot(
         self, merged: Merged, scope: str, silenced: SilencedSnapshot | None

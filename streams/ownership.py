@@ -29,7 +29,8 @@ _log = structlog.get_logger(__name__)
 
 Place = tuple[str, int]
 BOOKMARK: Final = "offset:"
-"""Before a topic's name in a control point: the next offset to be folded there."""
+"""Before a topic's name in a control point: the next offset to be folded there, stored before it
+is committed."""
 
 
 class TopicRecreated(RuntimeError):
@@ -178,12 +179,6 @@ class Ownerships:
             # Read again: another bookmark, or a rebalance, may have come between.
             merged = {**now.positions, **positions}
             self._held[partition] = Control(now.partition, now.token, now.nonce, merged)
-
-    async def bookmark_offsets(self, partition: int, offsets: Mapping[str, int]) -> None:
-        """Store next offsets by topic; done before they are committed."""
-        await self.bookmark(
-            partition, {BOOKMARK + topic: offset for topic, offset in offsets.items()}
-        )
 
     async def committed_updates(self, partition: int) -> int:
         """The offset up to which updates of the partition's users are committed as counted."""

@@ -14,7 +14,14 @@ from profiles.fold import Sourced, fold
 from profiles.ids import item_key, user_key
 from profiles.personas import Centroids
 from profiles.policy import Policy
-from profiles.ports import ItemStore, ProfileCache, StoreUnavailable, UserRecord, UserStore
+from profiles.ports import (
+    ItemStore,
+    ProfileCache,
+    StoreUnavailable,
+    Token,
+    UserRecord,
+    UserStore,
+)
 from profiles.privacy.erasure import Asked
 from profiles.projection import project
 from profiles.state import decode_state
@@ -28,8 +35,9 @@ from streams.batches import RecordBatch
 from streams.emitter import Outgoing, Sender
 from streams.erasing import Erasing, Leaving
 from streams.gate import Gate, Passed
-from streams.ownership import Doubtful, Ownerships, Place, Released
+from streams.ownership import BOOKMARK, Doubtful, Ownerships, Place, Released
 from streams.retrying import until_available
+from streams.seals import SEAL, Seals
 from streams.watching import NOT_WATCHED, Watch
 from streams.writing import Held, Write, hold, is_current, prepare
 
@@ -37,7 +45,7 @@ __all__ = ["ProfileEngine", "Seam"]
 
 _CHUNK: Final = 512
 
-View = tuple[bytes, int, bytes]
+View = tuple[bytes, int, bytes | None]
 
 Seam = Callable[[str], None]
 """Called with a seam's name between two durable steps; tests crash there."""
@@ -48,7 +56,7 @@ class ProfileEngine:
 
     A flush writes each touched user once: state, vector, positions, version and
     outbox in one conditional write; then the control point is bookmarked and
-    confirmed, the cache written, the updates emitted; then offsets are committed.
+    confirmed, the cache written and sealed, the updates emitted; then offsets are committed.
     A crash between any two steps repeats work and changes nothing twice. Calls
     are serialised by one lock.
 
@@ -76,6 +84,7 @@ class ProfileEngine:
         items: ItemStore,
         cache: ProfileCache,
         ownerships: Ownerships,
+        seals: Seals,
         emitter: Sender,
         gate: Gate,
         catalogue: ItemCatalogue,
@@ -95,6 +104,7 @@ class ProfileEngine:
         self._items = items
         self._cache = cache
         self._ownerships = ownerships
+        self._seals = seals
         self._emitter = emitter
         self._gate = gate
         self._catalogue = catalogue
@@ -333,15 +343,35 @@ class ProfileEngine:
         await self._erasing.open(self._leaving())
         writes = await self._write_users()
         self._seam("stored")
-        for partition in touched:
-            offsets = {
-                topic: offset
+        async with self._seals.changing:
+            await self._confirm_and_cache(writes, tokens)
+        self._seam("cached")
+        updates = [_update_of(write.record) for write in writes]
+        await self._emitter.send([*self._outgoing, *updates])
+        self._seam("emitted")
+        if self._next_offsets:
+            await self._commit(self._next_offsets)
+        self._seam("committed")
+        self._settle(writes)
+
+    async def _confirm_and_cache(
+        self, writes: Sequence[Write], tokens: Mapping[int, Token]
+    ) -> None:
+        """Bookmark what is stored, see that it was not refused, and cache it under new seals."""
+        changed = {write.record.partition for write in writes}
+        changed |= {held.record.partition for held in self._inherited}
+        seals = self._seals.draw(sorted(changed))
+        for partition in tokens:
+            positions = {
+                BOOKMARK + topic: offset
                 for (topic, place), offset in self._next_offsets.items()
                 if place == partition
             }
-            if offsets:
-                await self._ownerships.bookmark_offsets(partition, offsets)
-        await self._ownerships.confirm(sorted(touched))
+            if partition in seals:
+                _, positions[SEAL] = seals[partition]
+            if positions:
+                await self._ownerships.bookmark(partition, positions)
+        await self._ownerships.confirm(sorted(tokens))
         for partition, token in tokens.items():
             if self._ownerships.require(partition).token != token:
                 # Taken anew meanwhile, perhaps from another owner, who refused our writes.
@@ -351,20 +381,10 @@ class ProfileEngine:
         self._seam("confirmed")
         views = [
             *(self._inherited_view(held) for held in self._inherited if not held.record.vacant),
-            *(_view_of(write) for write in writes if not write.record.vacant),
+            *(_view_of(write) for write in writes),
         ]
-        if views:
-            await until_available(partial(self._cache.put, views))
-        if vacant := [write.record.key for write in writes if write.record.vacant]:
-            await until_available(partial(self._cache.forget, vacant))
-        self._seam("cached")
-        updates = [_update_of(write.record) for write in writes]
-        await self._emitter.send([*self._outgoing, *updates])
-        self._seam("emitted")
-        if self._next_offsets:
-            await self._commit(self._next_offsets)
-        self._seam("committed")
-        self._settle(writes)
+        if seals:
+            await until_available(partial(self._cache.put, views, seals=seals))
 
     def _leaving(self) -> list[Leaving]:
         return [
@@ -445,7 +465,8 @@ class ProfileEngine:
 
 
 def _view_of(write: Write) -> View:
-    return write.record.key, write.record.version, encode_profile(write.cached)
+    view = None if write.record.vacant else encode_profile(write.cached)
+    return write.record.key, write.record.version, view
 
 
 def _update_of(record: UserRecord) -> Outgoing:

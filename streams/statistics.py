@@ -47,6 +47,7 @@ from schemas.updates import (
 from streams.batches import RecordBatch
 from streams.ownership import Ownerships
 from streams.retrying import until_available
+from streams.seals import Seals
 
 __all__ = ["BOUNDED", "StatisticsEngine", "UnreadableUpdate"]
 
@@ -90,6 +91,7 @@ class StatisticsEngine:
         aggregates: AggregateStore,
         cache: ProfileCache,
         ownerships: Ownerships,
+        seals: Seals,
         catalogue: ItemCatalogue,
         policy: Policy,
         declared: DeclaredPersonas = NOTHING_DECLARED,
@@ -100,6 +102,7 @@ class StatisticsEngine:
         self._aggregates = aggregates
         self._cache = cache
         self._ownerships = ownerships
+        self._seals = seals
         self._catalogue = catalogue
         self._policy = policy
         self._declared = declared
@@ -137,6 +140,10 @@ class StatisticsEngine:
 
     async def _ensure_built(self, partition: int, token: Token, wanted: int) -> int:
         """Rebuild if need be; the build that is in force then."""
+        if await self._seals.differ(partition):
+            _log.warning("cache and users are not as new as each other", partition=partition)
+            await self._leave_out_views()
+            await self._rebuild(partition, token, wanted)
         built = await until_available(partial(self._aggregates.built_epoch, partition))
         if built == wanted and await self._is_behind(partition):
             # Whatever the store holds is as old, in every partition, cached views included.
@@ -150,6 +157,26 @@ class StatisticsEngine:
             await self._bound(partition, {}, watermarks)
             self._built[partition] = wanted
         return wanted
+
+    async def _leave_out_views(self) -> None:
+        """Forget views of users who are gone, or whose stored version is older.
+
+        Whatever is not cached is computed by those who ask, or put by a rebuild.
+        """
+        cursor = 0
+        while True:
+            cursor, page = await until_available(partial(self._cache.read_versions, cursor))
+            # Read after its view was, so a living user is at least of that version.
+            records = await until_available(partial(self._users.read, [key for key, _ in page]))
+            wrong = [
+                key
+                for (key, version), record in zip(page, records, strict=True)
+                if record is None or record.vacant or record.version < version
+            ]
+            if wrong:
+                await until_available(partial(self._cache.forget, wrong))
+            if not cursor:
+                return
 
     async def _is_behind(self, partition: int) -> bool:
         known = await self._known_counted(partition)
@@ -355,6 +382,8 @@ class StatisticsEngine:
         await until_available(
             partial(self._aggregates.begin_build, partition, token=token, epoch=epoch)
         )
+        # From here on a build is known to be under way, whatever becomes of this one.
+        await self._seals.mend(partition)
         swept = 0
         async for page in self._users.scan(partition=partition):
             records = [record for record in page if record.version and not record.vacant]
@@ -395,7 +424,7 @@ class StatisticsEngine:
     ) -> None:
         adding = _Adding(self._catalogue.dimension)
         watermarks: dict[str, int] = {}
-        views: list[tuple[bytes, int, bytes]] = []
+        views: list[tuple[bytes, int, bytes | None]] = []
         for record in records:
             state = decode_state(record.state)
             view = view_of(state, fixed_point(record.vector), record.space)

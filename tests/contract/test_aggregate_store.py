@@ -297,6 +297,13 @@ async def test_snapshots_are_read_back_by_name(redis_stores: RedisStores) -> Non
     assert await store.get_snapshots([]) == []
 
 
+async def test_a_snapshot_is_swapped_for_what_was_there(redis_stores: RedisStores) -> None:
+    store = redis_stores.aggregates
+    assert await store.swap_snapshot("seal", b"one\0") is None
+    assert await store.swap_snapshot("seal", b"two") == b"one\0"
+    assert await store.get_snapshots(["seal"]) == [b"two"]
+
+
 async def test_dropped_snapshots_are_gone_and_the_others_stay(redis_stores: RedisStores) -> None:
     store = redis_stores.aggregates
     for name in (*AWKWARD_IDS, "kept"):

@@ -28,6 +28,7 @@ from streams.ownership import Ownerships
 from streams.partitions import partition_of
 from streams.personas import PersonaEngine, PersonaOptions
 from streams.profiles import ProfileEngine
+from streams.seals import Seals
 from streams.spaces import SpaceLoader
 from streams.statistics import StatisticsEngine
 from streams.sweeping import Sweeper
@@ -128,6 +129,7 @@ class Engines:
             nonce=nonce,
             known=self.knowledge.marks,
         )
+        seals = Seals(ownerships=self.ownerships, cache=world.redis.cache, nonce=nonce)
         gate = Gate(partitions=PARTITIONS)
         self.items = ItemEngine(
             store=world.profiles.items,
@@ -153,6 +155,7 @@ class Engines:
             items=world.profiles.items,
             cache=world.redis.cache,
             ownerships=self.ownerships,
+            seals=seals,
             emitter=self.sender,
             gate=gate,
             catalogue=self.knowledge.catalogue,
@@ -171,6 +174,7 @@ class Engines:
             aggregates=world.redis.aggregates,
             cache=world.redis.cache,
             ownerships=self.ownerships,
+            seals=seals,
             catalogue=self.knowledge.catalogue,
             policy=world.policy,
             declared=declared,

@@ -13,6 +13,7 @@ from streams.delivery import Delivery
 from streams.duties import Duties
 from streams.ownership import Ownerships
 from streams.profiles import ProfileEngine
+from streams.seals import Seals
 from streams.statistics import StatisticsEngine
 
 __all__ = ["FAULTS"]
@@ -95,6 +96,14 @@ def an_older_copy_of_redis_is_trusted(patch: pytest.MonkeyPatch) -> None:
         return False
 
     patch.setattr(StatisticsEngine, "_is_behind", is_never_behind)
+    seals_are_not_compared(patch)
+
+
+def seals_are_not_compared(patch: pytest.MonkeyPatch) -> None:
+    async def never_differ(self: Seals, partition: int) -> bool:  # noqa: ARG001
+        return False
+
+    patch.setattr(Seals, "differ", never_differ)
 
 
 def updates_are_applied_whatever_their_version(patch: pytest.MonkeyPatch) -> None:
@@ -135,6 +144,7 @@ FAULTS: Final[Mapping[str, Plant]] = {
         records_fetched_in_a_rebalance_are_skipped,
         a_lagging_worker_trusts_the_last_owners_marks,
         an_older_copy_of_redis_is_trusted,
+        seals_are_not_compared,
         updates_are_applied_whatever_their_version,
     )
 }

@@ -66,7 +66,7 @@ class Network:
     def __init__(self, chance: random.Random, note: Callable[[str, str], None]) -> None:
         self._chance = chance
         self._note = note
-        self._landing: set[asyncio.Task[Any]] = set()
+        self._landing: dict[asyncio.Task[Any], str] = {}
         self.rates = {"qdrant": 0.0, "redis": 0.0}
 
     @property
@@ -101,11 +101,17 @@ class Network:
         elif way == "applied in part" and partly is not None:
             await partly()
         elif way == "lands late":
-            self._land(apply)
+            self._land(store, apply)
         await process.pause()
         raise StoreUnavailable(f"{what}: {way}")
 
-    def _land(self, apply: Callable[[], Awaitable[Any]]) -> None:
+    def cut_off(self, store: str) -> None:
+        """Connections to a store are broken off: what is on its way does not arrive."""
+        for task in [task for task, where in self._landing.items() if where == store]:
+            task.cancel()
+            del self._landing[task]
+
+    def _land(self, store: str, apply: Callable[[], Awaitable[Any]]) -> None:
         delay_s = self._chance.random() * 0.6
 
         async def later() -> None:
@@ -113,8 +119,8 @@ class Network:
             await apply()
 
         task = asyncio.create_task(later())
-        self._landing.add(task)
-        task.add_done_callback(self._landing.discard)
+        self._landing[task] = store
+        task.add_done_callback(lambda done: self._landing.pop(done, None))
 
 
 class ReachablePoints(Points):

@@ -85,7 +85,6 @@ class _World:
         self._left = list(schedule.records)
         self._policy = Policy()
         self._born = 0
-        self._copied_at: dict[Place, int | None] = {}
 
     async def play(self) -> None:
         self._prepare_storms()
@@ -130,14 +129,10 @@ class _World:
                 await self._shelves.empty_redis()
             case "copy redis":
                 self._shelves.copy_redis()
-                self._copied_at = self._counted()
-            case "redis goes back" if self._copied_at != self._counted():
-                # A copy that lacks nothing that was counted is not known for one.
+            case "redis goes back":
+                # It is restarted for that, so what was on its way never arrives.
+                self._network.cut_off("redis")
                 self._shelves.put_redis_back()
-
-    def _counted(self) -> dict[Place, int | None]:
-        places = [(topics.PROFILE_UPDATES, partition) for partition in range(PARTITIONS)]
-        return {place: self._broker.committed.get(place) for place in places}
 
     def _calm(self) -> None:
         self._note("-", "peace")

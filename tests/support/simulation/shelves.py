@@ -128,4 +128,4 @@ class Shelves:
     async def empty_redis(self) -> None:
         """What a FLUSHALL does."""
         await self.aggregates.forget_everything()
-        await self.cache.forget(list(self.cache._views))
+        self.cache.clear()

@@ -9,7 +9,9 @@ from streams_world import Engines, World, item, liked
 
 from profiles.ids import user_key
 from profiles.ports import CounterTable
-from schemas.snapshots import decode_profile
+from schemas.snapshots import decode_profile, statistics_name
+
+ERASURE = {"event_id": "x", "type": "erasure", "occurred_at": 1_690_000_000, "user_id": "ann"}
 
 
 class Redis:
@@ -102,7 +104,61 @@ def test_a_worker_that_starts_on_it_notices_it() -> None:
         await successor.statistics.ensure_built(range(2))
         await successor.statistics.ensure_built(range(2))
         assert await world.counters() == counters
-        assert successor.statistics.counts["rebuilds"] == 2
+        # Both users are of one partition; nothing was lost of the other.
+        assert successor.statistics.counts["rebuilds"] == 1
+
+    asyncio.run(scenario())
+
+
+def test_a_copy_that_lacks_only_views_is_noticed() -> None:
+    """What was flushed, but not yet counted, when the copy was put back."""
+
+    async def scenario() -> None:
+        world, engines, _ = await with_an_older_copy()
+        put_back = Redis(world).copied()
+        world.publish(liked("ann", "a", 99))
+        await engines._round()
+        cached = await versions(world)
+        put_back()
+        assert await versions(world) != cached
+        await engines.drain()
+        await engines.statistics.ensure_built(range(2))
+        assert await versions(world) == cached
+        assert await world.counters() == await rebuilt(world, engines)
+
+    asyncio.run(scenario())
+
+
+def test_a_copy_brings_no_view_of_a_user_back_who_was_erased_since() -> None:
+    async def scenario() -> None:
+        world, engines, put_back = await with_an_older_copy()
+        world.publish(ERASURE)
+        await engines.drain()
+        assert (await versions(world))[0] is None
+        put_back()
+        assert (await versions(world))[0] is not None
+        await engines.statistics.ensure_built(range(2))
+        assert (await versions(world))[0] is None
+
+    asyncio.run(scenario())
+
+
+def test_snapshots_of_a_copy_are_published_again_in_the_next_round() -> None:
+    async def scenario() -> None:
+        world, engines, _ = await with_an_older_copy()
+        await engines.personas.tick()
+        put_back = Redis(world).copied()
+        world.publish(liked("eve", "a", 99))
+        await engines.drain()
+        await engines.personas.tick()
+        name = statistics_name("default", "")
+        published = await world.redis.aggregates.get_snapshots([name])
+        put_back()
+        # Whatever else the copy lacks is there again: only the snapshots are old.
+        await engines.statistics.ensure_built(range(2))
+        assert await world.redis.aggregates.get_snapshots([name]) != published
+        await engines.personas.tick()
+        assert await world.redis.aggregates.get_snapshots([name]) == published
 
     asyncio.run(scenario())
 
