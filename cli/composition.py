@@ -273,6 +273,7 @@ def compose_worker(
             partitions=settings.partitions,
             policy=declarations.policy,
             declared=declarations.personas,
+            data_policy=declarations.data_policy,
             vocabulary=declarations.vocabulary,
             erasing=ErasingOptions(secret=erasure_secret(settings)),
             silencing=SilencingSettings(

@@ -1,4 +1,4 @@
-"""What people declared in files: policy, personas, norms and the vocabulary of attributes."""
+"""What people declared in files: both policies, personas, norms, the vocabulary of attributes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,10 +10,12 @@ from cli.settings import Settings
 from profiles.declared import NOTHING_DECLARED, DeclaredPersonas, load_personas
 from profiles.norms import NO_NORMS, Norms, load_norms
 from profiles.policy import DEFAULT_POLICY, Policy, load_policy
+from profiles.privacy.data_policy import ANYTHING_GOES, DataPolicy, load_data_policy
 from profiles.vocabulary import ANY_ATTRIBUTES, Vocabulary, load_vocabulary
 
 __all__ = [
     "Declarations",
+    "read_data_policy",
     "read_declarations",
     "read_norms",
     "read_personas",
@@ -32,6 +34,7 @@ class Declarations:
     personas: DeclaredPersonas
     norms: Norms
     vocabulary: Vocabulary
+    data_policy: DataPolicy
 
 
 def read_declarations(settings: Settings) -> Declarations:
@@ -46,6 +49,7 @@ def read_declarations(settings: Settings) -> Declarations:
         personas=read_personas(settings),
         norms=read_norms(settings),
         vocabulary=read_vocabulary(settings),
+        data_policy=read_data_policy(settings),
     )
 
 
@@ -67,6 +71,11 @@ def read_norms(settings: Settings) -> Norms:
 def read_vocabulary(settings: Settings) -> Vocabulary:
     """Which attributes users may state. Raises as `read_declarations`."""
     return _read("vocabulary", settings.vocabulary, load_vocabulary, unset=ANY_ATTRIBUTES)
+
+
+def read_data_policy(settings: Settings) -> DataPolicy:
+    """What may be kept of each kind of data, and what for. Raises as `read_declarations`."""
+    return _read("data policy", settings.data_policy, load_data_policy, unset=ANYTHING_GOES)
 
 
 def _read(name: str, path: Path | None, load: Callable[[str], T], *, unset: T) -> T:

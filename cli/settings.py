@@ -54,6 +54,8 @@ class Settings(BaseSettings):
         policy: TOML file; unset for the built-in policy.
         personas: TOML file of declared personas; workers and lookups need the same.
         norms: TOML file of norms over rankings.
+        data_policy: TOML file of consent, retention and purposes per kind of data; workers and
+            lookups need the same; unset for everything free.
         vocabulary: TOML file of the attributes that users may state; unset for any.
         tokenizer: What context budgets are counted with: `bytes`, or the path of a model's
             `tokenizer.json`; unset for the text model's where it is installed, else bytes.
@@ -93,6 +95,7 @@ class Settings(BaseSettings):
     policy: Place | None = None
     personas: Place | None = None
     norms: Place | None = None
+    data_policy: Place | None = None
     vocabulary: Place | None = None
     tokenizer: str | None = None
     context_templates: Place | None = None

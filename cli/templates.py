@@ -8,7 +8,7 @@ from cli.errors import CommandFailed
 
 __all__ = ["TEMPLATES", "write_templates"]
 
-TEMPLATES: Final = ("strata.toml", "policy.toml", "personas.toml", "norms.toml")
+TEMPLATES: Final = ("strata.toml", "policy.toml", "personas.toml", "norms.toml", "data-policy.toml")
 
 
 def write_templates(directory: Path) -> list[Path]:

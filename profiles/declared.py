@@ -53,9 +53,14 @@ class DeclaredPersonas:
 
     __slots__ = ("by_id", "version")
 
-    def __init__(self, personas: tuple[DeclaredPersona, ...] = ()) -> None:
+    def __init__(self, personas: tuple[DeclaredPersona, ...] = (), *, data_policy: int = 0) -> None:
+        """Args: data_policy: Version of the data policy, which says what is counted at all."""
         self.by_id: Final[Mapping[str, DeclaredPersona]] = {one.id: one for one in personas}
-        self.version: Final = _version(personas)
+        self.version: Final = _version(personas, data_policy)
+
+    def under(self, data_policy: int) -> "DeclaredPersonas":
+        """The same personas, counted under a version of the data policy."""
+        return DeclaredPersonas(tuple(self.by_id.values()), data_policy=data_policy)
 
     def of(self, stated: Mapping[str, Scalar]) -> tuple[str, ...]:
         """Ids of the personas of a user who stated these attributes, in file order."""
@@ -86,12 +91,14 @@ def declaration_of(build: int) -> int:
     return build >> _EPOCH_BITS
 
 
-def _version(personas: tuple[DeclaredPersona, ...]) -> int:
+def _version(personas: tuple[DeclaredPersona, ...], data_policy: int) -> int:
     """In [1, 2**31) by who the members are, whatever the titles; 0 for none at all."""
-    if not personas:
+    if not (personas or data_policy):
         return 0
     # Dataclasses spell themselves out completely, numbers and texts apart.
     rules = repr(sorted((one.id, repr(one.rule)) for one in personas))
+    if data_policy:
+        rules += repr(data_policy)
     digest = blake2b(rules.encode(), digest_size=4, person=b"strata-personas").digest()
     return int.from_bytes(digest, "little") % ((1 << _VERSION_BITS) - 1) + 1
 

@@ -15,7 +15,7 @@ from profiles.policy import Policy
 from profiles.state import AttributeValue, DataType, Scalar
 from schemas import decoded as events
 
-__all__ = ["Effect", "Forget", "Remember", "Say", "State", "UserEvent", "effects_of"]
+__all__ = ["Effect", "Forget", "Remember", "Say", "State", "UserEvent", "effects_of", "kind_of"]
 
 Row = tuple[int, int, int, float, int, int]
 
@@ -67,6 +67,23 @@ class Forget:
 
 
 Effect = Remember | State | Say | Forget
+
+
+def kind_of(event: UserEvent) -> DataType:
+    """The kind of data that an event brings; `CONTROLS` for what is said about the others."""
+    match event:
+        case events.Interaction():
+            return DataType.INTERACTIONS
+        case events.Preference():
+            return DataType.PREFERENCES
+        case events.Document():
+            return DataType.DOCUMENTS
+        case events.Attributes():
+            return DataType.ATTRIBUTES
+        case events.Consent() | events.Erasure() | events.Identity():
+            return DataType.CONTROLS
+        case _:
+            assert_never(event)
 
 
 def effects_of(event: UserEvent, policy: Policy) -> tuple[Effect, ...]:

@@ -17,7 +17,7 @@ from profiles.ids import action_code
 from profiles.policy import Policy
 from profiles.state import AttributeValue, DataType, UserState
 
-__all__ = ["MOST_ACTIONS", "MOST_ATTRIBUTES", "Folded", "Sourced", "fold"]
+__all__ = ["MOST_ACTIONS", "MOST_ATTRIBUTES", "Folded", "Sourced", "fold", "forgetting", "wins"]
 
 
 MOST_ACTIONS: Final = 256
@@ -77,6 +77,13 @@ def fold(state: UserState, batch: Iterable[Sourced], policy: Policy) -> Folded:
     return Folded(draft.finish(), counted, redelivered, repeated)
 
 
+def forgetting(state: UserState, forgets: Iterable[Forget], policy: Policy) -> UserState:
+    """The state without what is to be forgotten; no event, so no position moves."""
+    draft = _Draft(state, policy)
+    draft.absorb(forgets)
+    return draft.finish()
+
+
 class _Draft:
     """A state being written: plain dictionaries until `finish`."""
 
@@ -119,7 +126,7 @@ class _Draft:
                     if effect.said.time_ms <= self.forget_before.get(DataType.CONTROLS, -1):
                         continue
                     held = self.consents.get(effect.kind)
-                    if held is None or _wins(effect.said, held):
+                    if held is None or wins(effect.said, held):
                         self.consents[effect.kind] = effect.said
                 case Forget():
                     for kind in effect.kinds:
@@ -155,7 +162,7 @@ class _Draft:
         if stated.time_ms <= self.forget_before.get(DataType.ATTRIBUTES, -1):
             return
         held = self.attributes.get(name)
-        if held is None or _wins(stated, held):
+        if held is None or wins(stated, held):
             self.attributes[name] = stated
 
     def _forget(self, kind: DataType, cutoff_ms: int) -> None:
@@ -220,7 +227,7 @@ def _recount(rows: Entries, *, names: Iterable[str]) -> dict[str, int]:
     return dict(Counter(name_of[code] for code in rows["action"][first].tolist()))
 
 
-def _wins(challenger: AttributeValue, held: AttributeValue) -> bool:
+def wins(challenger: AttributeValue, held: AttributeValue) -> bool:
     """Later time wins, then the larger event hash, then the larger representation."""
     return (challenger.time_ms, challenger.event, repr(challenger.value)) > (
         held.time_ms,

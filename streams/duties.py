@@ -23,18 +23,21 @@ from profiles.ports import (
     ProfileCache,
     UserStore,
 )
+from profiles.privacy.data_policy import ANYTHING_GOES, DataPolicy
 from profiles.privacy.erasure import ErasureStore
 from profiles.silencing import DEFAULT_SETTINGS, SilencingSettings
 from profiles.vocabulary import ANY_ATTRIBUTES, Vocabulary
 from schemas import topics
 from schemas.limits import DEFAULT_LIMITS, Limits
 from streams.batches import RecordBatch
+from streams.consents_first import ConsentsFirst
 from streams.documents import DocumentEngine
 from streams.embedding import Embedder
 from streams.emitter import Sender
 from streams.erasing import Erasing, ErasingOptions
 from streams.gate import Gate
 from streams.items import ItemEngine
+from streams.keeping import Keeping
 from streams.knowledge import Knowledge
 from streams.learners import LearnerSpec
 from streams.learning import Learning, LearningOptions
@@ -106,6 +109,7 @@ class DutyOptions:
     learner: LearnerSpec = field(default_factory=LearnerSpec)
     learning: LearningOptions = field(default_factory=LearningOptions)
     declared: DeclaredPersonas = NOTHING_DECLARED
+    data_policy: DataPolicy = ANYTHING_GOES
     limits: Limits = DEFAULT_LIMITS
     vocabulary: Vocabulary = ANY_ATTRIBUTES
     personas: PersonaOptions = field(default_factory=PersonaOptions)
@@ -152,6 +156,13 @@ class Duties:
             control=stores.control, consumer=consumer, nonce=nonce, known=knowledge.marks
         )
         seals = Seals(ownerships=self.ownerships, cache=stores.cache, nonce=nonce)
+        data_policy = options.data_policy
+        # What is counted follows both files.
+        declared = options.declared.under(data_policy.version)
+        self._order = asyncio.Lock()
+        self.consents_first = ConsentsFirst(
+            data_policy=data_policy, consumer=consumer, elapsed_s=clocks.elapsed_s
+        )
         gate = Gate(
             partitions=options.partitions, limits=options.limits, vocabulary=options.vocabulary
         )
@@ -177,7 +188,8 @@ class Duties:
             catalogue=knowledge.catalogue,
             centroids=knowledge.centroids,
             policy=options.policy,
-            declared=options.declared,
+            declared=declared,
+            data_policy=data_policy,
             commit=self._commit_folded,
             sync=stores.flush,
             epoch=self._epoch,
@@ -212,7 +224,8 @@ class Duties:
             seals=seals,
             catalogue=knowledge.catalogue,
             policy=options.policy,
-            declared=options.declared,
+            declared=declared,
+            data_policy=data_policy,
             epoch=self._epoch,
             clock_ms=clocks.now_ms,
         )
@@ -225,12 +238,13 @@ class Duties:
             knowledge=knowledge,
             workshop=workshop,
             options=options.learning,
+            data_policy=data_policy,
             clock_s=clocks.elapsed_s,
         )
         self.merger = Merger(
             aggregates=stores.aggregates,
             policy=options.policy,
-            declared=options.declared,
+            declared=declared,
             partitions=options.partitions,
             dimension=dimension,
             clock_ms=clocks.now_ms,
@@ -253,6 +267,15 @@ class Duties:
             ownerships=self.ownerships,
             knowledge=knowledge,
             policy=options.policy,
+            data_policy=data_policy,
+        )
+        self.keeping = Keeping(
+            users=stores.users,
+            engine=self.profiles,
+            passages=stores.passages,
+            data_policy=data_policy,
+            clock_ms=clocks.now_ms,
+            elapsed_s=clocks.elapsed_s,
         )
 
     @property
@@ -276,6 +299,7 @@ class Duties:
         """All partitions are being given up; returns when that is safe."""
         self.ready.clear()
         self._assigned = frozenset()
+        self.consents_first.clear()
         await self.guard(self.profiles.release)
         await self.guard(self._end_if_succeeded)
         self.documents.release()
@@ -325,6 +349,8 @@ class Duties:
             self.items.embedded,
             self.documents.counts.total(),
             self.erasing.counts.total(),
+            self.consents_first.counts.total(),
+            self.keeping.changed,
             self._epoch(),
         )
 
@@ -387,6 +413,16 @@ class Duties:
         await self._consumer().rewind({})
 
     async def _handle_events(self, batch: RecordBatch) -> None:
+        async with self._order:
+            for ready in await self.consents_first.next(batch):
+                await self._fold(ready)
+            if self.consents_first.is_full:
+                # What has been folded is kept; what waits is read again.
+                await self.profiles.flush()
+                self.consents_first.clear()
+                await self._start_over()
+
+    async def _fold(self, batch: RecordBatch) -> None:
         await self.documents.read(batch)
         await self.profiles.handle(batch)
 
@@ -417,6 +453,10 @@ class Duties:
             self.ready.set()
         # Readers leave out what it deletes, so nobody has to wait for it.
         await self.documents.sweep(self.ownerships.held)
+        async with self._order:
+            for ready in self.consents_first.overdue():
+                await self._fold(ready)
+        await self.keeping.keep(self.ownerships.held)
         await self.erasing.settle(self.profiles, self.ownerships.held)
 
     async def _publish(self) -> None:

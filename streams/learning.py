@@ -16,6 +16,9 @@ import structlog
 from profiles.ids import draw_of
 from profiles.learning import KnownItem
 from profiles.ports import AggregateStore, ItemRecord, ItemStore, UserStore
+from profiles.privacy.data_policy import ANYTHING_GOES, DataPolicy
+from profiles.privacy.permitting import permitted
+from profiles.state import decode_state, encode_state
 from schemas.snapshots import Blob, ModelPointer
 from stores.blobs import blob_of
 from streams.knowledge import Knowledge
@@ -143,6 +146,7 @@ class Learning:
         knowledge: Knowledge,
         workshop: Workshop,
         options: LearningOptions,
+        data_policy: DataPolicy = ANYTHING_GOES,
         clock_s: Callable[[], float],
     ) -> None:
         self._users = users
@@ -150,6 +154,7 @@ class Learning:
         self._knowledge = knowledge
         self._workshop = workshop
         self._options = options
+        self._data = data_policy
         self._clock_s = clock_s
         self._samples: dict[str, _Sample] = {}
         self._due: dict[str, tuple[Occasion, bool]] = {}
@@ -320,11 +325,17 @@ class Learning:
             part = changed[start : start + _USERS_AT_ONCE]
             found = await until_available(partial(self._users.read, part))
             records = [record for record in found if record is not None and record.version]
-            delta = Delta(users=[(record.key, record.state) for record in records])
+            delta = Delta(users=[(record.key, self._taught(record.state)) for record in records])
             await self._take(tenant, sample, delta)
             for record in records:
                 sample.versions[record.key] = record.version
                 sample.personas[record.key] = record.persona
+
+    def _taught(self, encoded: bytes) -> bytes:
+        """A stored state as models may learn from it."""
+        if not self._data.version:
+            return encoded
+        return encode_state(permitted(decode_state(encoded), self._data.learned))
 
     async def _take(self, tenant: str, sample: _Sample, delta: Delta) -> None:
         taken: Taken = await self._workshop.take(tenant, delta)

@@ -29,6 +29,7 @@ _OUTCOMES: Final[Mapping[str, str]] = {
     "folded": "folded",
     "repeated": "repeated",
     "redelivered": "redelivered",
+    "refused": "refused",
     "forwarded": "forwarded",
     "dead-letters": "dead_letter",
 }

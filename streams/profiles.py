@@ -9,8 +9,8 @@ from typing import Final
 
 from profiles.catalogue import ItemCatalogue
 from profiles.declared import NOTHING_DECLARED, DeclaredPersonas
-from profiles.effects import UserEvent, effects_of
-from profiles.fold import Sourced, fold
+from profiles.effects import UserEvent, effects_of, kind_of
+from profiles.fold import Sourced, forgetting
 from profiles.ids import item_key, user_key
 from profiles.personas import Centroids
 from profiles.policy import Policy
@@ -22,9 +22,12 @@ from profiles.ports import (
     UserRecord,
     UserStore,
 )
+from profiles.privacy.consenting import fold_governed, overdue, refused_kinds
+from profiles.privacy.data_policy import ANYTHING_GOES, DataPolicy
 from profiles.privacy.erasure import Asked
+from profiles.privacy.permitting import permitted
 from profiles.projection import project
-from profiles.state import decode_state
+from profiles.state import EMPTY_STATE, DataType, decode_state
 from profiles.viewing import cached_view
 from schemas import decoded as events
 from schemas import topics
@@ -91,6 +94,7 @@ class ProfileEngine:
         centroids: Callable[[str], Centroids],
         policy: Policy,
         declared: DeclaredPersonas = NOTHING_DECLARED,
+        data_policy: DataPolicy = ANYTHING_GOES,
         commit: Callable[[Mapping[Place, int]], Awaitable[None]],
         sync: Callable[[], Awaitable[None]],
         epoch: Callable[[], int],
@@ -111,6 +115,10 @@ class ProfileEngine:
         self._centroids = centroids
         self._policy = policy
         self._declared = declared
+        self._data = data_policy
+        # Of whom nothing was ever kept, nothing of these kinds is kept either.
+        self._unasked = refused_kinds(EMPTY_STATE, data_policy)
+        self._known = data_policy.counted | {DataType.CONTROLS}
         self._commit = commit
         self._sync = sync
         self._epoch = epoch
@@ -178,11 +186,18 @@ class ProfileEngine:
         async with self._lock:
             self._forget_all()
 
-    async def refresh(self, keys: Sequence[tuple[bytes, str, str]], *, partition: int) -> int:
+    async def refresh(
+        self,
+        keys: Sequence[tuple[bytes, str, str]],
+        *,
+        partition: int,
+        whatever: bool = False,
+    ) -> int:
         """Re-project and re-assign users whose stored vector is out of date; how many were.
 
         Args:
             keys: (user key, tenant, user id), all of one owned partition.
+            whatever: Write all of them anew.
         """
         async with self._lock:
             if partition not in self._ownerships.held:
@@ -191,12 +206,39 @@ class ProfileEngine:
             marked = 0
             for key, tenant, _ in keys:
                 held = self._held[key]
-                current = is_current(held, self._catalogue, self._centroids(tenant), self._policy)
-                if not current and held.state.version:
+                stays = not whatever and is_current(
+                    held, self._catalogue, self._centroids(tenant), self._policy, self._data
+                )
+                if not stays and held.state.version:
                     self._dirty[key] = None
                     marked += 1
             await self._flush()
             return marked
+
+    async def forget_overdue(
+        self, keys: Sequence[tuple[bytes, str, str]], *, partition: int, now_ms: int
+    ) -> dict[bytes, int]:
+        """Take out of these users what is overdue by the data policy, and store that.
+
+        The time up to which documents were forgotten, of those users of whom any were.
+        """
+        async with self._lock:
+            if partition not in self._ownerships.held:
+                return {}
+            await self._load({key: (tenant, user) for key, tenant, user in keys}, partition)
+            documents: dict[bytes, int] = {}
+            for key, _, _ in keys:
+                held = self._held[key]
+                forgets = overdue(held.state, self._data, now_ms=now_ms)
+                if not forgets:
+                    continue
+                held.state = forgetting(held.state, forgets, self._policy)
+                self._dirty[key] = None
+                self.counts["kept no longer"] += 1
+                if any(DataType.DOCUMENTS in forget.kinds for forget in forgets):
+                    documents[key] = held.state.forget_before[DataType.DOCUMENTS]
+            await self._flush()
+            return documents
 
     async def remove_vacant(
         self,
@@ -256,26 +298,48 @@ class ProfileEngine:
             key = user_key(event.tenant, event.user_id)
             by_user.setdefault(key, []).append(passed)
             names[key] = (event.tenant, event.user_id)
+        for key in await self._never_asked(by_user):
+            self.counts["refused"] += len(by_user.pop(key))
+            del names[key]
         await self._load(names, chunk.partition)
         for key, group in by_user.items():
             if self._fold_user(self._held[key], chunk.topic, group):
                 self._dirty[key] = None
             self._held.move_to_end(key)
 
+    async def _never_asked(self, by_user: Mapping[bytes, Sequence[Passed]]) -> list[bytes]:
+        """Users of whom nothing is kept and nothing may be: not even that they exist."""
+        if not self._unasked:
+            return []
+        strangers = [
+            key
+            for key, group in by_user.items()
+            if key not in self._held
+            and all(kind_of(_of_user(passed.event)) in self._unasked for passed in group)
+        ]
+        found = await until_available(partial(self._users.read, strangers)) if strangers else []
+        return [key for key, record in zip(strangers, found, strict=True) if record is None]
+
     def _fold_user(self, held: Held, topic: str, group: Iterable[Passed]) -> bool:
         """Fold one user's events; False if all of them had been folded in before."""
         sourced: list[Sourced] = []
+        refused = refused_kinds(held.state, self._data)
         for passed in group:
             event = _of_user(passed.event)
+            if refused and kind_of(event) in refused:
+                # A group is of one topic: no consent comes between.
+                self.counts["refused"] += 1
+                continue
             self._note_items(event)
             if isinstance(event, events.Erasure):
                 asked = Asked(event.event_id, event.occurred_at_ms, passed.received_ms)
                 held.erasures.append(asked)
             sourced.append(Sourced(topic, passed.offset, effects_of(event, self._policy)))
-            reached_ms = min(event.occurred_at_ms, passed.received_ms)
-            held.watermark_ms = max(held.watermark_ms, reached_ms)
+            if not self._data.version or kind_of(event) in self._known:
+                reached_ms = min(event.occurred_at_ms, passed.received_ms)
+                held.watermark_ms = max(held.watermark_ms, reached_ms)
             held.received_ms = max(held.received_ms, passed.received_ms)
-        folded = fold(held.state, sourced, self._policy)
+        folded = fold_governed(held.state, sourced, self._policy, self._data).folded
         held.state = folded.state
         self.counts["folded"] += folded.counted
         self.counts["redelivered"] += folded.redelivered
@@ -318,7 +382,7 @@ class ProfileEngine:
                 # Erased before: the stub goes, whatever the events that name it turn out to be.
                 record = replace(record, version=residue.version, state=residue.state)
                 self._dirty[record.key] = None
-            held = self._held[record.key] = hold(record, claimed=token)
+            held = self._held[record.key] = hold(record, claimed=token, data_policy=self._data)
             if record.token != token and record.outbox:
                 # Its last writer may have died between the write and what follows it.
                 self._outgoing.append(_update_of(record))
@@ -421,6 +485,7 @@ class ProfileEngine:
                         centroids=self._centroids(tenant),
                         policy=self._policy,
                         declared=self._declared,
+                        data_policy=self._data,
                     )
                 )
                 await asyncio.sleep(0)
@@ -435,7 +500,7 @@ class ProfileEngine:
     def _inherited_view(self, held: Held) -> View:
         """The view of a user as an earlier owner stored it, perhaps without caching it."""
         record = held.record
-        state = decode_state(record.state)
+        state = permitted(decode_state(record.state), self._data.ranked)
         # In the space it was stored in, which the catalogue may have left already.
         projection = replace(project(state, self._catalogue, self._policy), vector=record.vector)
         cached = cached_view(

@@ -33,6 +33,8 @@ from profiles.ports import (
     UserRecord,
     UserStore,
 )
+from profiles.privacy.data_policy import ANYTHING_GOES, DataPolicy
+from profiles.privacy.permitting import counted, permitted
 from profiles.projection import project
 from profiles.state import UserState, decode_state
 from profiles.viewing import cached_view
@@ -95,6 +97,7 @@ class StatisticsEngine:
         catalogue: ItemCatalogue,
         policy: Policy,
         declared: DeclaredPersonas = NOTHING_DECLARED,
+        data_policy: DataPolicy = ANYTHING_GOES,
         epoch: Callable[[], int],
         clock_ms: Callable[[], int],
     ) -> None:
@@ -106,6 +109,7 @@ class StatisticsEngine:
         self._catalogue = catalogue
         self._policy = policy
         self._declared = declared
+        self._data = data_policy
         self._epoch = epoch
         self._clock_ms = clock_ms
         self._lock = asyncio.Lock()
@@ -427,20 +431,22 @@ class StatisticsEngine:
         views: list[tuple[bytes, int, bytes | None]] = []
         for record in records:
             state = decode_state(record.state)
-            view = view_of(state, fixed_point(record.vector), record.space)
+            known = counted(state, self._data.counted)
+            view = view_of(known, fixed_point(record.vector), record.space)
             whole = contribution(view, self._policy)
-            for scope in scopes_of(record.persona, self._declared.of_state(state)):
+            for scope in scopes_of(record.persona, self._declared.of_state(known)):
                 adding.add(record.tenant, scope, whole)
             # In the space it was stored in, which the catalogue may have left already.
+            shown = permitted(state, self._data.ranked)
             projection = replace(
-                project(state, self._catalogue, self._policy), vector=record.vector
+                project(shown, self._catalogue, self._policy), vector=record.vector
             )
-            newest = min(_newest_ms(state), self._clock_ms())
+            newest = min(_newest_ms(known), self._clock_ms())
             watermarks[record.tenant] = max(watermarks.get(record.tenant, 0), newest)
             cached = cached_view(
                 record.tenant,
                 record.user_id,
-                state,
+                shown,
                 projection,
                 self._policy,
                 received_ms=newest,

@@ -8,6 +8,7 @@ import structlog
 
 from profiles.policy import Policy
 from profiles.ports import Control, UserRecord, UserStore
+from profiles.privacy.data_policy import ANYTHING_GOES, DataPolicy
 from streams.knowledge import PERSONAS_MARK, Knowledge
 from streams.ownership import Ownerships
 from streams.profiles import ProfileEngine
@@ -21,6 +22,8 @@ _log = structlog.get_logger(__name__)
 # Bookmarks: how many sweeps of the partition were begun, and the last that ended.
 _BEGUN: Final = "sweep-begun"
 _ENDED: Final = "sweep-ended"
+# … and the version of the data policy that all of them were written under.
+_POLICY: Final = "data-policy"
 
 
 class Sweeper:
@@ -40,12 +43,14 @@ class Sweeper:
         ownerships: Ownerships,
         knowledge: Knowledge,
         policy: Policy,
+        data_policy: DataPolicy = ANYTHING_GOES,
     ) -> None:
         self._users = users
         self._engine = engine
         self._ownerships = ownerships
         self._knowledge = knowledge
         self._policy = policy
+        self._data = data_policy
         self.swept = 0
         self.sweeps = 0
 
@@ -65,16 +70,19 @@ class Sweeper:
         begun = control.positions.get(_BEGUN, 0)
         interrupted = begun > control.positions.get(_ENDED, 0)
         covered = all(control.positions.get(name, 0) >= mark for name, mark in marks.items())
-        if covered and not interrupted:
+        ruled_anew = control.positions.get(_POLICY, 0) != self._data.version
+        if covered and not interrupted and not ruled_anew:
             return 0
         # Users flushed from now on are projected with what `marks` cover; those in
         # the middle of a flush must be stored before they can be found by a scan.
         await self._engine.flush()
         everyone = (
             interrupted
+            or ruled_anew
             or self._moved(control.positions, marks)
             or any(True for _ in self._knowledge.revised_since(control.positions))
         )
+        ruled = {_POLICY: self._data.version} if ruled_anew else {}
         changed = 0
         await self._ownerships.bookmark(partition, {_BEGUN: begun + 1})
         # Refused, it would be silent, and the next owner would not know of what is written now.
@@ -84,7 +92,9 @@ class Sweeper:
             behind = [
                 record
                 for record in page
-                if self._is_behind(record) or (interrupted and record.token != control.token)
+                if (ruled_anew and record.version)
+                or self._is_behind(record)
+                or (interrupted and record.token != control.token)
             ]
             if not self._still_holds(control):
                 return changed
@@ -92,9 +102,11 @@ class Sweeper:
                 changed += await self._engine.refresh(
                     [(record.key, record.tenant, record.user_id) for record in behind],
                     partition=partition,
+                    # Views and counters follow the policy too, and cannot be looked at one by one.
+                    whatever=ruled_anew,
                 )
         if self._still_holds(control):
-            await self._ownerships.bookmark(partition, {**marks, _ENDED: begun + 1})
+            await self._ownerships.bookmark(partition, {**marks, **ruled, _ENDED: begun + 1})
         if changed:
             _log.info("users brought up to date", partition=partition, users=changed)
         self.swept += changed
@@ -116,4 +128,10 @@ class Sweeper:
         if not record.version:
             return False
         centroids = self._knowledge.centroids(record.tenant)
-        return not is_current(hold(record), self._knowledge.catalogue, centroids, self._policy)
+        return not is_current(
+            hold(record, data_policy=self._data),
+            self._knowledge.catalogue,
+            centroids,
+            self._policy,
+            self._data,
+        )

@@ -12,6 +12,7 @@ from typing import Final
 from profiles.declared import NOTHING_DECLARED, DeclaredPersonas
 from profiles.nextitem.settings import Settings
 from profiles.policy import DEFAULT_POLICY, Policy
+from profiles.privacy.data_policy import ANYTHING_GOES, DataPolicy
 from profiles.silencing import DEFAULT_SETTINGS, SilencingSettings
 from profiles.vocabulary import ANY_ATTRIBUTES, Vocabulary
 from schemas.limits import DEFAULT_LIMITS, Limits
@@ -78,6 +79,7 @@ class WorkerOptions:
     replication: int = 1
     policy: Policy = DEFAULT_POLICY
     declared: DeclaredPersonas = NOTHING_DECLARED
+    data_policy: DataPolicy = ANYTHING_GOES
     limits: Limits = DEFAULT_LIMITS
     vocabulary: Vocabulary = ANY_ATTRIBUTES
     next_item: Settings = field(default_factory=Settings)
@@ -129,6 +131,7 @@ class Worker:
                 learner=learner,
                 learning=options.learning,
                 declared=options.declared,
+                data_policy=options.data_policy,
                 limits=options.limits,
                 vocabulary=options.vocabulary,
                 personas=options.personas,

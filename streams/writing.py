@@ -20,7 +20,9 @@ from profiles.evidence import evidence_of
 from profiles.personas import Centroids
 from profiles.policy import Policy
 from profiles.ports import Token, UserRecord
+from profiles.privacy.data_policy import ANYTHING_GOES, DataPolicy
 from profiles.privacy.erasure import Asked
+from profiles.privacy.permitting import counted, permitted
 from profiles.projection import Projection, project, project_all
 from profiles.state import UserState, decode_state, encode_state
 from profiles.viewing import cached_view, strongest
@@ -65,23 +67,36 @@ class Write:
     update: bytes
 
 
-def hold(record: UserRecord, *, claimed: Token | None = None) -> Held:
+def hold(
+    record: UserRecord,
+    *,
+    claimed: Token | None = None,
+    data_policy: DataPolicy = ANYTHING_GOES,
+) -> Held:
     """A stored user, ready to fold into.
 
     Args:
         claimed: Token of the claim that returned it; the record's own, if it was only read.
+        data_policy: Says what of it aggregates know.
 
     Raises:
         StateFormatError: the stored bytes are not a state that this code reads.
     """
     state = decode_state(record.state)
-    view = view_of(state, fixed_point(record.vector), record.space)
+    known = counted(state, data_policy.counted)
+    view = view_of(known, fixed_point(record.vector), record.space)
     return Held(record, record.token if claimed is None else claimed, view, state)
 
 
-def is_current(held: Held, catalogue: ItemCatalogue, centroids: Centroids, policy: Policy) -> bool:
+def is_current(
+    held: Held,
+    catalogue: ItemCatalogue,
+    centroids: Centroids,
+    policy: Policy,
+    data_policy: DataPolicy = ANYTHING_GOES,
+) -> bool:
     """Whether what is stored of the projection, and the persona, are what they would be now."""
-    found = project(held.state, catalogue, policy)
+    found = project(permitted(held.state, data_policy.placed), catalogue, policy)
     (persona,) = centroids.assign(found.vector[None])
     return (
         persona == held.record.persona
@@ -101,8 +116,24 @@ def prepare(
     centroids: Centroids,
     policy: Policy,
     declared: DeclaredPersonas,
+    data_policy: DataPolicy = ANYTHING_GOES,
 ) -> list[Write]:
-    """The next version of each user of a tenant, and how it differs from the one before."""
+    """The next version of each user of a tenant, and how it differs from the one before.
+
+    A vector and a persona are made of what serves both ranking and aggregates: by them users are
+    compared with each other. Aggregates count what serves them, and the cached view shows what
+    serves ranking.
+    """
+    if data_policy.version:
+        return _prepare_in_parts(
+            several,
+            token=token,
+            catalogue=catalogue,
+            centroids=centroids,
+            policy=policy,
+            declared=declared,
+            data_policy=data_policy,
+        )
     evidence = evidence_of([held.state for held in several], policy)
     projections = project_all(evidence, catalogue)
     vectors = np.stack([projection.vector for projection in projections])
@@ -121,6 +152,49 @@ def prepare(
     return [_write(*part, token=token, policy=policy, declared=declared) for part in parts]
 
 
+def _prepare_in_parts(
+    several: Sequence[Held],
+    *,
+    token: Token,
+    catalogue: ItemCatalogue,
+    centroids: Centroids,
+    policy: Policy,
+    declared: DeclaredPersonas,
+    data_policy: DataPolicy,
+) -> list[Write]:
+    """`prepare` where the parts of a state serve different purposes."""
+    placed = evidence_of([permitted(one.state, data_policy.placed) for one in several], policy)
+    places = project_all(placed, catalogue)
+    vectors = np.stack([place.vector for place in places])
+    states = [
+        replace(held.state, version=held.record.version + 1, persona=persona)
+        for held, persona in zip(several, centroids.assign(vectors), strict=True)
+    ]
+    known = [counted(state, data_policy.counted) for state in states]
+    ranked = [permitted(state, data_policy.ranked) for state in states]
+    shown = evidence_of(ranked, policy)
+    parts = zip(
+        several,
+        states,
+        places,
+        views_of(known, evidence_of(known, policy), vectors, centroids.space),
+        strongest(shown),
+        strict=True,
+    )
+    return [
+        _write(
+            *part,
+            shown=(state, replace(projection, vector=part[2].vector)),
+            token=token,
+            policy=policy,
+            declared=declared,
+        )
+        for part, state, projection in zip(
+            parts, ranked, project_all(shown, catalogue), strict=True
+        )
+    ]
+
+
 def _write(
     held: Held,
     state: UserState,
@@ -128,12 +202,19 @@ def _write(
     view: UserView,
     interests: tuple[Interest, ...],
     *,
+    shown: tuple[UserState, Projection] | None = None,
     token: Token,
     policy: Policy,
     declared: DeclaredPersonas,
 ) -> Write:
+    """One user's.
+
+    Args:
+        shown: What the cached view is made of, where that is not `state` and `projection`.
+    """
     before, persona, space = held.record, state.persona, view.space
-    declared_before, declared_after = declared.of_state(held.view.state), declared.of_state(state)
+    declared_before = declared.of_state(held.view.state)
+    declared_after = declared.of_state(view.state)
     scopes_before = scopes_of(before.persona, declared_before)
     scopes_after = scopes_of(persona, declared_after)
     update = encode_update(
@@ -174,8 +255,7 @@ def _write(
     cached = cached_view(
         before.tenant,
         before.user_id,
-        state,
-        projection,
+        *((state, projection) if shown is None else shown),
         policy,
         received_ms=held.received_ms,
         space=space,

@@ -120,6 +120,26 @@ class DataPolicy:
         return tuple(sorted(kind for kind in CONSENTED if kind not in serving))
 
     @cached_property
+    def ranked(self) -> frozenset[DataType]:
+        """Kinds that a user's own profile is made of."""
+        return self.serving(Purpose.RANKING)
+
+    @cached_property
+    def placed(self) -> frozenset[DataType]:
+        """Kinds that decide where a user stands among the others: vector and persona."""
+        return self.serving(Purpose.RANKING, Purpose.AGGREGATES)
+
+    @cached_property
+    def counted(self) -> frozenset[DataType]:
+        """Kinds that personas and statistics count."""
+        return self.serving(Purpose.AGGREGATES)
+
+    @cached_property
+    def learned(self) -> frozenset[DataType]:
+        """Kinds that models are learned from."""
+        return self.serving(Purpose.TRAINING, Purpose.AGGREGATES)
+
+    @cached_property
     def consent_decides(self) -> frozenset[DataType]:
         """Kinds of which an event may have to be refused."""
         return frozenset(

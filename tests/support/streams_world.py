@@ -10,15 +10,18 @@ from profiles.declared import NOTHING_DECLARED, DeclaredPersonas
 from profiles.nextitem.settings import Settings
 from profiles.policy import Policy
 from profiles.ports import CounterTable
+from profiles.privacy.data_policy import ANYTHING_GOES, DataPolicy
 from profiles.privacy.pseudonyms import secret_of
 from schemas import topics
 from schemas.announcements import decode_item_vector, decode_personas_announced
 from schemas.keys import record_key
 from stores.connect import ProfileStores, RedisStores, open_profile_stores, open_redis
+from streams.consents_first import ConsentsFirst
 from streams.embedding import HashingEmbedder
 from streams.erasing import Erasing, ErasingOptions
 from streams.gate import Gate
 from streams.items import ItemEngine
+from streams.keeping import Keeping
 from streams.knowledge import Knowledge
 from streams.learners import LearnerSpec, initial_space
 from streams.learning import Learning, LearningOptions
@@ -117,8 +120,11 @@ class Engines:
         options: LearningOptions | None = None,
         declared: DeclaredPersonas = NOTHING_DECLARED,
         watch: Watch = NOT_WATCHED,
+        data_policy: DataPolicy = ANYTHING_GOES,
+        now_ms: int = NOW_MS,
     ) -> None:
         self.world = world
+        declared = declared.under(data_policy.version)
         self.sender = MemorySender()
         self.delivered = 0
         self.knowledge = Knowledge(initial_space(TEXT_DIMENSION, LEARNER))
@@ -162,6 +168,7 @@ class Engines:
             centroids=self.knowledge.centroids,
             policy=world.policy,
             declared=declared,
+            data_policy=data_policy,
             commit=world.consumer.commit_offsets,
             sync=world.profiles.flush,
             epoch=lambda: world.consumer.epoch,
@@ -178,6 +185,7 @@ class Engines:
             catalogue=self.knowledge.catalogue,
             policy=world.policy,
             declared=declared,
+            data_policy=data_policy,
             epoch=lambda: world.consumer.epoch,
             clock_ms=lambda: NOW_MS,
         )
@@ -189,6 +197,7 @@ class Engines:
             knowledge=self.knowledge,
             workshop=InlineWorkshop(LEARNER),
             options=options or AT_ONCE,
+            data_policy=data_policy,
             clock_s=lambda: 0.0,
         )
         self.personas = PersonaEngine(
@@ -215,6 +224,18 @@ class Engines:
             ownerships=self.ownerships,
             knowledge=self.knowledge,
             policy=world.policy,
+            data_policy=data_policy,
+        )
+        self.consents_first = ConsentsFirst(
+            data_policy=data_policy, consumer=lambda: world.consumer, elapsed_s=lambda: 0.0
+        )
+        self.keeping = Keeping(
+            users=world.profiles.users,
+            engine=self.profiles,
+            passages=world.profiles.passages,
+            data_policy=data_policy,
+            clock_ms=lambda: now_ms,
+            elapsed_s=lambda: 0.0,
         )
 
     async def own_all(self) -> None:
@@ -246,7 +267,8 @@ class Engines:
                     if await self.statistics.handle(batch):
                         await self.world.consumer.commit_offsets({place: batch.next_offset})
                 elif topic in topics.USER_TOPICS:
-                    await self.profiles.handle(batch)
+                    for ready in await self.consents_first.next(batch):
+                        await self.profiles.handle(ready)
         await self.profiles.flush()
         moved = self.deliver() or moved
         await self.spaces.load()

@@ -17,6 +17,7 @@ from cli.settings import Settings
 from profiles.declared import load_personas
 from profiles.norms import load_norms
 from profiles.policy import load_policy
+from profiles.privacy.data_policy import load_data_policy
 from profiles.vocabulary import load_vocabulary
 from schemas import topics
 from schemas.events import validate
@@ -27,6 +28,7 @@ _DECLARED: Final = {
     "[[persona]]": load_personas,
     "[[norm]]": load_norms,
     "[attribute.": load_vocabulary,
+    "purposes = ": load_data_policy,
 }
 DOCUMENTS: Final = sorted(
     path.relative_to(ROOT).as_posix()

@@ -111,7 +111,10 @@ def _user(
         for kind in forgotten_by(event):
             forget_before[kind] = max(forget_before.get(kind, 0), time_of(event))
 
-    distinct: set[Told] = {read_event(event, settings) for event in history}
+    refused = _refused(history, settings.consent, forget_before)
+    distinct: set[Told] = {
+        told for event in history if (told := read_event(event, settings)).kind not in refused
+    }
     remembered = [
         told
         for told in distinct
@@ -142,7 +145,9 @@ def _user(
         sets=sets,
         forget_before=forget_before,
         totals=totals,
-        attributes=_attributes(history, forget_before.get("attributes", -1)),
+        attributes={}
+        if "attributes" in refused
+        else _attributes(history, forget_before.get("attributes", -1)),
         consents=_consents(history, forget_before.get("controls", -1)),
         evidence=evidence,
         vector=_unit_sum(
@@ -152,6 +157,31 @@ def _user(
         effective_sample_size=_effective_sample_size([abs(term) for _, term in terms]),
         waiting=any(not entry.flags & TEXT and entry.item not in vectors for entry in evidence),
     )
+
+
+def _refused(
+    history: list[Event], consent: Mapping[str, str], forget_before: dict[str, int]
+) -> set[str]:
+    """Kinds of which nothing may be kept after all consents, which were given in this order.
+
+    A consent that was missing lets in only what happened from then on: raises `forget_before`.
+    """
+    said: dict[str, tuple[int, int, bool]] = {}
+
+    def is_missing(kind: str) -> bool:
+        return not said[kind][2] if kind in said else consent[kind] == "opt-in"
+
+    for event in history:
+        if event["type"] != "consent" or event["data_type"] not in consent:
+            continue
+        kind, granted = event["data_type"], event["granted"]
+        word = (time_of(event), hash_of_event(event["event_id"]), granted)
+        if kind in said and word <= said[kind]:
+            continue
+        if granted and is_missing(kind):
+            forget_before[kind] = max(forget_before.get(kind, -1), word[0] - 1)
+        said[kind] = word
+    return {kind for kind in consent if is_missing(kind)}
 
 
 def _in_force(interactions: list[Entry]) -> list[Entry]:

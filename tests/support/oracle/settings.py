@@ -1,12 +1,17 @@
 """The default policy's numbers, written out a second time."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Seconds are event time; the rest are counts or weights."""
+    """Seconds are event time; the rest are counts or weights.
+
+    Attributes:
+        consent: Kind of data → "opt-in" or "opt-out", where consent decides.
+    """
 
     half_life_s: float = 2_592_000.0
     half_rank: float = 10.0
@@ -14,6 +19,7 @@ class Settings:
     choice_weight: float = 0.5
     popularity_half_life_s: float = 604_800.0
     co_occurrence_window: int = 10
+    consent: Mapping[str, str] = field(default_factory=dict)
 
 
 DEFAULT_SETTINGS: Final = Settings()

@@ -115,23 +115,43 @@ def test_what_cannot_be_used_ends_a_command_before_it_starts(
 
 
 def test_the_doctor_lists_the_files_in_force(files: Settings) -> None:
-    personas, norms = examine_declarations(files)
+    personas, norms, _ = examine_declarations(files)
     assert (personas.verdict, norms.verdict) == (Verdict.OK, Verdict.OK)
     assert personas.found.endswith("who.toml: 2 declared: dutch, norse")
     assert norms.found.endswith("what.toml: 2 in force: no-crime (never), verse (always)")
     assert declaration_in_force(files) == load_personas(PERSONAS).version
 
 
+def test_the_doctor_says_what_the_data_policy_is_and_where_it_contradicts_itself(
+    files: Settings, tmp_path: Path
+) -> None:
+    path = tmp_path / "data.toml"
+    path.write_text('[attributes]\nconsent = "opt-in"\nkept_days = 9\npurposes = ["prompting"]\n')
+    settings = files.model_copy(update={"data_policy": path})
+    found = [one for one in examine_declarations(settings) if one.about == "data policy"]
+    assert [one.verdict for one in found] == [Verdict.OK, Verdict.NOTE, Verdict.NOTE]
+    assert (
+        "attributes: opt-in, 9 days, for prompting; documents: no consent needed" in found[0].found
+    )
+    assert "their topic keeps them for ever" in found[1].found
+    assert found[2].found == "declared personas count nobody: attributes do not serve aggregates"
+    assert declaration_in_force(settings) != declaration_in_force(files)
+
+    path.write_text("[letters]")
+    assert [one.verdict for one in examine_declarations(settings)][-1] is Verdict.WRONG
+
+
 def test_the_doctor_says_when_there_are_none() -> None:
-    (finding,) = examine_declarations(Settings())
-    assert finding.verdict is Verdict.OK
-    assert "no personas or norms are declared" in finding.found
+    files, data_policy = examine_declarations(Settings())
+    assert files.verdict is data_policy.verdict is Verdict.OK
+    assert "no personas or norms are declared" in files.found
+    assert "every kind of data is kept and serves every purpose" in data_policy.found
 
 
 def test_the_doctor_says_what_is_wrong_with_them(files: Settings, tmp_path: Path) -> None:
     (tmp_path / "who.toml").write_text(PERSONAS + PERSONAS)
     (tmp_path / "what.toml").unlink()
-    personas, norms = examine_declarations(files)
+    personas, norms, _ = examine_declarations(files)
     assert (personas.verdict, norms.verdict) == (Verdict.WRONG, Verdict.WRONG)
     assert '"dutch" is declared 2 times' in personas.found
     assert "cannot be read" in norms.found

@@ -24,7 +24,7 @@ def test_every_server_that_is_not_there_is_told_with_advice(
     monkeypatch.setenv("STRATA_HTTP_PORT", "9")
     outcome = strata("doctor")
     assert outcome.code == 1
-    assert outcome.err == "strata: 4 of 9 findings need attention\n"
+    assert outcome.err == "strata: 4 of 10 findings need attention\n"
     for part in ("Kafka", "Redis", "Qdrant", "lookup"):
         assert f"WRONG  {part}" in outcome.out
     assert outcome.out.count("→ start") == 4

@@ -10,6 +10,8 @@ from cli.templates import TEMPLATES
 from profiles.declared import load_personas
 from profiles.norms import Kind, load_norms
 from profiles.policy import DEFAULT_POLICY, load_policy
+from profiles.privacy.data_policy import Consent, load_data_policy
+from profiles.state import CONSENTED
 
 
 def uncommented(path: Path) -> str:
@@ -79,3 +81,12 @@ def test_the_files_of_personas_and_norms_declare_nothing_as_they_are(
     strata("init")
     assert not load_personas((tmp_path / "personas.toml").read_text()).by_id
     assert not load_norms((tmp_path / "norms.toml").read_text()).norms
+
+
+def test_the_data_policy_file_has_an_example_for_every_kind(
+    strata: Command, tmp_path: Path
+) -> None:
+    strata("init")
+    policy = load_data_policy(uncommented(tmp_path / "data-policy.toml"))
+    assert policy.rules.keys() == {*CONSENTED}
+    assert {rule.consent for rule in policy.rules.values()} == {*Consent}
