@@ -8,6 +8,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaConnectionError
 
 from cli.errors import CommandFailed
+from stores.kafka import client_options
 
 __all__ = [
     "Offsets",
@@ -29,7 +30,9 @@ async def admin_opened(bootstrap: str) -> AsyncIterator[AIOKafkaAdminClient]:
     Raises:
         CommandFailed: Kafka cannot be reached.
     """
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=10_000)
+    admin = AIOKafkaAdminClient(
+        bootstrap_servers=bootstrap, request_timeout_ms=10_000, **client_options(bootstrap)
+    )
     try:
         try:
             await admin.start()
@@ -48,7 +51,10 @@ async def consumer_opened(bootstrap: str) -> AsyncIterator[AIOKafkaConsumer]:
         CommandFailed: Kafka cannot be reached.
     """
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="earliest"
+        bootstrap_servers=bootstrap,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        **client_options(bootstrap),
     )
     try:
         try:

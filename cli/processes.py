@@ -167,7 +167,7 @@ async def everything_running(
             serving = await serve(app, settings.http_host, settings.http_port)
             stack = RunningStack(
                 pid=os.getpid(),
-                kafka_bootstrap=addresses.kafka_bootstrap,
+                kafka_bootstrap=str(addresses.kafka_bootstrap),
                 redis_url=addresses.redis_url,
                 qdrant_url=addresses.qdrant_url,
                 http_url=serving.url,

@@ -15,6 +15,7 @@ from cli.errors import CommandFailed
 from cli.event_files import OutgoingEvent
 from cli.kafka_access import Offsets, admin_opened, committed_offsets, end_offsets
 from schemas import topics
+from stores.kafka import client_options
 from streams.partitions import partition_of
 
 __all__ = ["Publisher", "until_effective"]
@@ -51,6 +52,7 @@ class Publisher:
         """
         producer = AIOKafkaProducer(
             bootstrap_servers=bootstrap,
+            **client_options(bootstrap),
             acks="all",
             enable_idempotence=True,
             linger_ms=5,

@@ -9,7 +9,18 @@ from pydantic_settings import PydanticBaseSettingsSource, SettingsError
 
 __all__ = ["SECRETS", "SecretFiles"]
 
-SECRETS: Final = frozenset({"api_key", "redis_url", "qdrant_url"})
+SECRETS: Final = frozenset(
+    {
+        "api_key",
+        "erasure_key",
+        "kafka_password",
+        "kafka_key_password",
+        "redis_url",
+        "redis_password",
+        "qdrant_url",
+        "qdrant_api_key",
+    }
+)
 """Settings that are secrets, or addresses that hold one."""
 
 

@@ -19,6 +19,7 @@ from pydantic_settings import (
 from cli.errors import CommandFailed
 from cli.logs import LogFormat, LogLevel
 from cli.secret_files import SecretFiles
+from stores.kafka import SaslMechanism, SecurityProtocol
 from streams.embedding import DEFAULT_MODEL
 
 __all__ = ["SETTINGS_FILE", "Settings", "load_settings", "without_password"]
@@ -44,6 +45,15 @@ class Settings(BaseSettings):
         kafka_bootstrap: `host:port`, comma-separated; unset for the embedded one.
         redis_url: Unset for the embedded one.
         qdrant_url: `http://…`, `edge:///directory`, `:memory:`; unset for the data directory.
+        kafka_security_protocol: As brokers call it; unset for PLAINTEXT.
+        kafka_sasl_mechanism: Used by SASL_PLAINTEXT and SASL_SSL.
+        kafka_username, kafka_password: Likewise.
+        kafka_ca, kafka_certificate, kafka_key: PEM files: of the authorities that brokers are
+            known by, unset for the machine's; and of the client's own certificate and key.
+        kafka_key_password: Of an encrypted key.
+        redis_username, redis_password, redis_ca, redis_certificate, redis_key: Likewise, for a
+            `rediss://` address; they may stand in the address instead.
+        qdrant_api_key, qdrant_ca: Likewise, for an `https://` address.
         data_dir: Of the embedded stack.
         embedding_model: A sentence-transformers model, or `hashing[:DIMENSION]`.
         namespace: Prefix of what is kept in Redis and Qdrant, and part of the group's name.
@@ -85,13 +95,28 @@ class Settings(BaseSettings):
     )
 
     kafka_bootstrap: str | None = None
-    redis_url: str | None = None
-    qdrant_url: str | None = None
+    kafka_security_protocol: SecurityProtocol | None = None
+    kafka_sasl_mechanism: SaslMechanism = "SCRAM-SHA-512"
+    kafka_username: str | None = None
+    kafka_password: SecretStr | None = None
+    kafka_ca: Place | None = None
+    kafka_certificate: Place | None = None
+    kafka_key: Place | None = None
+    kafka_key_password: SecretStr | None = None
+    redis_url: Annotated[str | None, Field(repr=False)] = None
+    redis_username: str | None = None
+    redis_password: SecretStr | None = None
+    redis_ca: Place | None = None
+    redis_certificate: Place | None = None
+    redis_key: Place | None = None
+    qdrant_url: Annotated[str | None, Field(repr=False)] = None
+    qdrant_api_key: SecretStr | None = None
+    qdrant_ca: Place | None = None
     data_dir: Place = Field(default_factory=default_data_dir)
     embedding_model: str = DEFAULT_MODEL
     namespace: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")] = "live"
     partitions: Annotated[int, Field(ge=1, le=10_000)] = 4
-    erasure_key: Annotated[str, Field(min_length=16)] | None = None
+    erasure_key: Annotated[str | None, Field(min_length=16, repr=False)] = None
     policy: Place | None = None
     personas: Place | None = None
     norms: Place | None = None
@@ -143,8 +168,11 @@ def load_settings() -> Settings:
         CommandFailed: one of them cannot be used; its value is not repeated, for it may be
             a password.
     """
+    # Here, because it needs the settings themselves.
+    from cli.secured import with_credentials  # noqa: PLC0415
+
     try:
-        return Settings()
+        return with_credentials(Settings())
     except SettingsError as error:
         raise CommandFailed(str(error)) from error
     except ValidationError as error:

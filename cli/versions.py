@@ -85,7 +85,8 @@ async def site_opened(
     yield Site(
         settings=settings.model_copy(update=started_with),
         addresses=Addresses(
-            kafka_bootstrap=stack.kafka_bootstrap,
+            # The one named knows how it is spoken to, and is the same.
+            kafka_bootstrap=settings.kafka_bootstrap or stack.kafka_bootstrap,
             redis_url=stack.redis_url,
             qdrant_url=stack.qdrant_url,
         ),

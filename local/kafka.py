@@ -44,6 +44,9 @@ class KafkaServer(Server):
     """
 
     name = "kafka"
+    format_options: Sequence[str] = ()
+    """Further ones of the tool that formats the storage; none but in tests."""
+
     _java: Sequence[str]
     _cluster_id: str
 
@@ -115,6 +118,7 @@ class KafkaServer(Server):
             [
                 *(*self._java, "kafka.tools.StorageTool", "format", "--ignore-formatted"),
                 *("--cluster-id", cluster_id, "--config", str(self._properties)),
+                *self.format_options,
             ],
             directory=self._directory,
             working_path=self.path,

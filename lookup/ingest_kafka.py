@@ -12,6 +12,7 @@ from aiokafka.errors import KafkaError
 from lookup.errors import EventsNotTaken
 from lookup.ingest import EventLog
 from lookup.ingest_checking import EventRecord
+from stores.kafka import client_options
 
 __all__ = ["KafkaEventLog"]
 
@@ -44,6 +45,7 @@ class KafkaEventLog(EventLog):
         """
         producer = AIOKafkaProducer(
             bootstrap_servers=bootstrap,
+            **client_options(bootstrap),
             acks="all",
             enable_idempotence=True,
             linger_ms=2,

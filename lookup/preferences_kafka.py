@@ -12,6 +12,7 @@ from lookup.errors import EventsNotRead
 from schemas import topics
 from schemas.decoded import Preference
 from schemas.fast import decode
+from stores.kafka import client_options
 
 __all__ = ["KafkaPreferenceLog"]
 
@@ -32,6 +33,7 @@ class KafkaPreferenceLog:
         consumer = AIOKafkaConsumer(
             topics.PREFERENCES,
             bootstrap_servers=self._bootstrap,
+            **client_options(self._bootstrap),
             group_id=None,
             enable_auto_commit=False,
             auto_offset_reset="earliest",

@@ -3,11 +3,13 @@
 import asyncio
 import math
 import re
+import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from urllib.parse import parse_qsl, urlsplit, urlunsplit
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
 
 from qdrant_client import AsyncQdrantClient
 
@@ -397,16 +399,30 @@ async def _open_server(request: _Request) -> _Opened:
 
 def _client(request: _Request) -> AsyncQdrantClient:
     parts = urlsplit(request.url)
-    grpc_port = int(dict(parse_qsl(parts.query)).get("grpc_port", _GRPC_PORT))
+    options = dict(parse_qsl(parts.query))
+    grpc_port = int(options.get("grpc_port", _GRPC_PORT))
+    trusted = _trusted(options["ca"]) if "ca" in options else {}
     return AsyncQdrantClient(
         url=urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", "")),
-        api_key=parts.password,
+        api_key=None if parts.password is None else unquote(parts.password),
         prefer_grpc=grpc_port > 0,
         grpc_port=grpc_port,
         timeout=math.ceil(request.timeout_s),
         # Checked below instead, by what we need rather than by distance between versions.
         check_compatibility=False,
+        **trusted,
     )
+
+
+def _trusted(ca: str) -> dict[str, Any]:
+    """Arguments by which REST and gRPC know the server by an authority of one's own."""
+    try:
+        return {
+            "verify": ssl.create_default_context(cafile=ca),
+            "grpc_options": {"root_certificates": Path(ca).read_bytes()},
+        }
+    except OSError as error:
+        raise UnknownStore(f"the authority {ca} cannot be used: {error}") from error
 
 
 async def _open_collections(

@@ -8,6 +8,7 @@ from typing import Any
 import faust
 
 from schemas import topics
+from stores.kafka import KafkaAddress
 from streams.batches import RecordBatch
 from streams.ownership import Place
 from streams.transport import BatchConsumer, BatchSchema, BatchTransport
@@ -52,6 +53,21 @@ class StrataApp(faust.App):
         return consumer
 
 
+def _credentials(bootstrap: str) -> faust.SASLCredentials | faust.SSLCredentials | None:
+    """As Faust names them; None for an address that is spoken to in the clear."""
+    if not isinstance(bootstrap, KafkaAddress):
+        return None
+    security = bootstrap.security
+    if security.has_password:
+        return faust.SASLCredentials(
+            username=security.username,
+            password=security.password,
+            mechanism=security.mechanism,
+            ssl_context=security.ssl_context(),
+        )
+    return faust.SSLCredentials(security.ssl_context()) if security.is_encrypted else None
+
+
 def build_app(
     handlers: Handlers,
     *,
@@ -78,6 +94,7 @@ def build_app(
     app = StrataApp(
         group,
         broker=";".join(f"kafka://{address}" for address in bootstrap.split(",")),
+        broker_credentials=_credentials(bootstrap),
         store="memory://",
         datadir=str(directory),
         web_enabled=False,

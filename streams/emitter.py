@@ -10,6 +10,8 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from aiokafka.producer.message_accumulator import BatchBuilder
 
+from stores.kafka import client_options
+
 __all__ = ["Emitter", "Outgoing", "Sender"]
 
 _log = structlog.get_logger(__name__)
@@ -47,6 +49,7 @@ class Emitter:
     def __init__(self, bootstrap: str) -> None:
         self._producer = AIOKafkaProducer(
             bootstrap_servers=bootstrap,
+            **client_options(bootstrap),
             acks="all",
             enable_idempotence=True,
             max_batch_size=_BATCH_BYTES,

@@ -19,6 +19,7 @@ from schemas.announcements import (
     decode_item_vector,
     decode_personas_announced,
 )
+from stores.kafka import client_options
 from streams.learners import places_of
 from streams.version_topics import FIRST_TOPICS, VersionTopics
 
@@ -182,6 +183,7 @@ class KnowledgeReader:
         self._names = names
         self._consumer = AIOKafkaConsumer(
             bootstrap_servers=bootstrap,
+            **client_options(bootstrap),
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             fetch_max_wait_ms=100,

@@ -14,6 +14,7 @@ from aiokafka.errors import (
     UnknownMemberIdError,
 )
 
+from stores.kafka import client_options
 from streams.ownership import Place
 from streams.topics import TopicsUnavailable
 
@@ -100,8 +101,12 @@ async def kafka_opened(bootstrap: str) -> AsyncIterator[KafkaView]:
     Raises:
         TopicsUnavailable: no broker answers.
     """
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=10_000)
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
+    admin = AIOKafkaAdminClient(
+        bootstrap_servers=bootstrap, request_timeout_ms=10_000, **client_options(bootstrap)
+    )
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=bootstrap, enable_auto_commit=False, **client_options(bootstrap)
+    )
     try:
         try:
             await admin.start()
@@ -122,7 +127,10 @@ async def commit_for(bootstrap: str, group: str, offsets: Mapping[Place, int]) -
         TopicsUnavailable: Kafka does not answer, or refused.
     """
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap, group_id=group, enable_auto_commit=False
+        bootstrap_servers=bootstrap,
+        group_id=group,
+        enable_auto_commit=False,
+        **client_options(bootstrap),
     )
     try:
         await consumer.start()

@@ -9,6 +9,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaConnectionError, KafkaError, TopicAlreadyExistsError, for_code
 
 from schemas import topics as names
+from stores.kafka import client_options
 
 __all__ = [
     "PartitionCountMismatch",
@@ -114,7 +115,9 @@ async def ensure_topics(
             count moves users between partitions.
     """
     wanted = tuple(wanted if wanted is not None else specs())
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=10_000)
+    admin = AIOKafkaAdminClient(
+        bootstrap_servers=bootstrap, request_timeout_ms=10_000, **client_options(bootstrap)
+    )
     try:
         async with asyncio.timeout(timeout_s):
             await admin.start()
@@ -138,7 +141,9 @@ async def remove_topics(bootstrap: str, names: Iterable[str]) -> None:
     Raises:
         TopicsUnavailable: no broker, or it refused.
     """
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=10_000)
+    admin = AIOKafkaAdminClient(
+        bootstrap_servers=bootstrap, request_timeout_ms=10_000, **client_options(bootstrap)
+    )
     try:
         await admin.start()
         there = sorted(set(names) & set(await admin.list_topics()))
