@@ -297,6 +297,7 @@ def compose_lookup(settings: Settings, stores: OpenStores, *, declarations: Decl
         policy=declarations.policy,
         declared=declarations.personas,
         norms=declarations.norms,
+        data_policy=declarations.data_policy,
         options=LookupOptions(minimum_size=settings.minimum_persona_size),
     )
 
@@ -320,6 +321,7 @@ def compose_documents(
         items=stores.profiles.items,
         passages=stores.profiles.passages,
         embed=embed,
+        data_policy=declarations.data_policy,
     )
     contexts = Contexts(
         lookup=lookup,
@@ -327,6 +329,7 @@ def compose_documents(
         counter=_token_counter(settings),
         templates=Templates.from_directory(settings.context_templates),
         norms=declarations.norms,
+        data_policy=declarations.data_policy,
     )
     return Documents(retrieval=retrieval, contexts=contexts)
 

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from cli.access import access_of
 from cli.composition import Addresses, OpenStores
 from cli.dashboard import dashboard_opened
-from cli.declarations import read_personas
+from cli.declarations import read_data_policy, read_personas
 from cli.erasure_key import erasure_secret
 from cli.errors import CommandFailed
 from cli.settings import Settings
@@ -71,6 +71,7 @@ async def service_opened(
                 users=stores.profiles.users,
                 items=stores.profiles.items,
                 declared=read_personas(settings),
+                data_policy=read_data_policy(settings),
             )
         dashboard = await opened.enter_async_context(dashboard_opened(settings, addresses))
         yield create_app(

@@ -13,6 +13,7 @@ from profiles.documents.context import ContextLine, Section, TokenCounter, fit
 from profiles.documents.quoting import quoted
 from profiles.documents.text_profile import TextProfile
 from profiles.norms import NO_NORMS, Norms
+from profiles.privacy.data_policy import ANYTHING_GOES, DataPolicy, Purpose
 from schemas.document_views import (
     ContextLineView,
     ContextView,
@@ -37,6 +38,7 @@ class Contexts:
 
     Args:
         norms: In force; those that hold for the user are told.
+        data_policy: What may not be told to language models has no part in it.
     """
 
     def __init__(
@@ -47,12 +49,14 @@ class Contexts:
         counter: TokenCounter,
         templates: Templates,
         norms: Norms = NO_NORMS,
+        data_policy: DataPolicy = ANYTHING_GOES,
     ) -> None:
         self._lookup = lookup
         self._retrieval = retrieval
         self._counter = counter
         self._templates = templates
         self._norms = norms
+        self._data = data_policy
 
     async def context(
         self,
@@ -72,7 +76,7 @@ class Contexts:
         require_name("user_id", user_id)
         self._templates.require(template)
         profile, writing, retrieved = await asyncio.gather(
-            self._lookup.profile(tenant, user_id),
+            self._lookup.profile_for(Purpose.PROMPTING, tenant, user_id),
             self._retrieval.text_profile(tenant, user_id),
             self._retrieved(tenant, user_id, query),
         )
@@ -106,6 +110,7 @@ class Contexts:
             writing=None if writing is None else _writing_view(writing),
             stale=profile.stale,
             stale_because=profile.stale_because,
+            withheld=self._data.barred(Purpose.PROMPTING),
         )
 
     async def _retrieved(

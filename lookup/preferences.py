@@ -14,6 +14,9 @@ from lookup.options import require_name
 from profiles.declared import NOTHING_DECLARED, DeclaredPersonas
 from profiles.ids import event_hash, item_key, key_of_exported_text, user_key
 from profiles.ports import ItemRecord, ItemStore, UserRecord, UserStore
+from profiles.privacy.consenting import refused_kinds
+from profiles.privacy.data_policy import ANYTHING_GOES, DataPolicy, Purpose
+from profiles.privacy.permitting import counted
 from profiles.state import DataType, UserState, decode_state
 from schemas.decoded import Choice, Preference
 
@@ -21,6 +24,7 @@ __all__ = ["Pair", "PairsWanted", "PreferenceLog", "PreferencePairs"]
 
 _NOT_KEPT: Final = "not-kept"
 _WITHDRAWN: Final = "withdrawn"
+_NOT_FOR_TRAINING: Final = "not-for-training"
 _NOT_DESCRIBED: Final = "item-not-described"
 _NOT_KEPT_TEXT: Final = "text-not-kept"
 _EQUAL: Final = "equal-texts"
@@ -71,7 +75,8 @@ class PreferencePairs:
     """Finds the pairs that may be given away.
 
     Of a user only what their state holds is: the latest 256 preferences, without what was withdrawn
-    or erased, and nothing at all while consent for preferences stands withdrawn.
+    or erased, and nothing at all while consent for preferences stands withdrawn or where the data
+    policy says that they are not for training.
     """
 
     def __init__(
@@ -81,11 +86,13 @@ class PreferencePairs:
         users: UserStore,
         items: ItemStore,
         declared: DeclaredPersonas = NOTHING_DECLARED,
+        data_policy: DataPolicy = ANYTHING_GOES,
     ) -> None:
         self._log = log
         self._users = users
         self._items = items
         self._declared = declared
+        self._data = data_policy
 
     async def find(self, wanted: PairsWanted, left_out: Counter[str]) -> AsyncIterator[Pair]:
         """Pairs in the order of the log; each event once.
@@ -139,7 +146,9 @@ class PreferencePairs:
             seen.events.add((key, *identity))
             if state is None or identity not in kept[key]:
                 left_out[_NOT_KEPT] += 1
-            elif _is_withdrawn(state):
+            elif DataType.PREFERENCES not in self._data.serving(Purpose.TRAINING):
+                left_out[_NOT_FOR_TRAINING] += 1
+            elif _is_withdrawn(state) or DataType.PREFERENCES in refused_kinds(state, self._data):
                 left_out[_WITHDRAWN] += 1
             else:
                 live.append(event)
@@ -148,7 +157,9 @@ class PreferencePairs:
     def _belongs(self, record: UserRecord | None, state: UserState | None, persona: str) -> bool:
         if record is None or state is None:
             return False
-        return persona == record.persona or persona in self._declared.of_state(state)
+        return persona == record.persona or persona in self._declared.of_state(
+            counted(state, self._data.counted)
+        )
 
     async def _described(self, events: Sequence[Preference]) -> dict[int, ItemRecord]:
         named = {

@@ -37,6 +37,7 @@ from profiles.ports import (
     UserStore,
     Vector,
 )
+from profiles.privacy.data_policy import ANYTHING_GOES, DataPolicy, Purpose
 from profiles.queries import Level
 from schemas.decoded import Choice
 from schemas.explanation_views import ExplanationView
@@ -73,6 +74,7 @@ class Lookup:
             are not in the cache.
         declared: The write side's, too.
         norms: In force over every ranking.
+        data_policy: The write side's, too.
         clock: Seconds that only grow.
         now_ms: Since the epoch.
     """
@@ -88,6 +90,7 @@ class Lookup:
         policy: Policy = DEFAULT_POLICY,
         declared: DeclaredPersonas = NOTHING_DECLARED,
         norms: Norms = NO_NORMS,
+        data_policy: DataPolicy = ANYTHING_GOES,
         options: LookupOptions = DEFAULT_OPTIONS,
         clock: Clock = time.monotonic,
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
@@ -99,6 +102,9 @@ class Lookup:
         self._aggregates = aggregates
         self._policy = policy
         self._options = options
+        self._data = data_policy
+        # What is counted follows both files.
+        declared = declared.under(data_policy.version)
         self._items = ItemReader(
             items,
             age_s=options.item_age_s,
@@ -106,7 +112,13 @@ class Lookup:
             clock=clock,
             attributes=norms.item_attributes,
         )
-        self._users = UserReader(users=users, cache=cache, items=self._items, policy=policy)
+        self._users = UserReader(
+            users=users,
+            cache=cache,
+            items=self._items,
+            policy=policy,
+            data_policy=data_policy,
+        )
         self._published = PublishedReader(
             personas=personas,
             aggregates=aggregates,
@@ -122,7 +134,7 @@ class Lookup:
             first_wait_s=options.first_model_wait_s,
             clock=clock,
         )
-        self._scores = Scores(users=self._users, models=self._models)
+        self._scores = Scores(users=self._users, models=self._models, data_policy=data_policy)
         self._rankings = Rankings(
             users=self._users,
             items=self._items,
@@ -130,6 +142,7 @@ class Lookup:
             models=self._models,
             norms=norms,
             options=options,
+            data_policy=data_policy,
             now_ms=now_ms,
         )
         self._declared = DeclaredReader(
@@ -163,6 +176,16 @@ class Lookup:
     async def profile(self, tenant: str, user_id: str) -> ProfileView:
         """What is known about one user; an unknown user is answered from the global layer."""
         return (await self.profiles(tenant, [user_id])).profiles[0]
+
+    async def profile_for(self, purpose: Purpose, tenant: str, user_id: str) -> ProfileView:
+        """`profile`, made of the data that serves this purpose and no other."""
+        kinds = self._data.serving(purpose)
+        if kinds == self._data.ranked:
+            return await self.profile(tenant, user_id)
+        require_name("tenant", tenant)
+        require_name("user_id", user_id)
+        found = await self._users.profile_of(tenant, user_id, kinds)
+        return await self._profile_view(Asked(tenant=tenant, user_id=user_id), found)
 
     async def profiles(self, tenant: str, user_ids: Sequence[str]) -> ProfilesView:
         """Several users with one request to the cache, in the order asked."""
@@ -216,6 +239,7 @@ class Lookup:
         exclude_seen: bool = True,
         level: Level = Level.BLEND,
         at_ms: int | None = None,
+        purposes: tuple[Purpose, ...] = (Purpose.RANKING,),
     ) -> RankingView:
         """Items for a user, best first, with reasons; norms win over what is learned.
 
@@ -224,6 +248,7 @@ class Lookup:
             exclude_seen: Leave out items of the user's kept entries.
             level: Whose evidence to use; without a learned model always the blend.
             at_ms: The moment asked about, ms since the epoch; None for now.
+            purposes: What the answer is for; it is made of data that serves all of them.
         """
         require_name("tenant", tenant)
         require_name("user_id", user_id)
@@ -236,6 +261,7 @@ class Lookup:
                 exclude_seen=exclude_seen,
                 level=level,
                 at_ms=at_ms,
+                purposes=purposes,
             )
         )
 

@@ -15,6 +15,7 @@ from lookup.users import UserReader, UserWithHistory
 from profiles.ids import item_key
 from profiles.norms import Norms
 from profiles.ports import ItemRecord
+from profiles.privacy.data_policy import ANYTHING_GOES, DataPolicy, Purpose
 from profiles.queries import Level
 from profiles.ranking import LayerWeights, Ranked, nearest_liked, rank
 from profiles.state import EMPTY_STATE
@@ -33,6 +34,7 @@ class RankQuestion:
         exclude_seen: Leave out items of the user's kept entries.
         level: Whose evidence the answer uses; others than the blend need a learned model.
         at_ms: The moment asked about; None for now.
+        purposes: What the answer is for; it is made of data that serves all of them.
     """
 
     tenant: str
@@ -41,6 +43,7 @@ class RankQuestion:
     exclude_seen: bool
     level: Level = Level.BLEND
     at_ms: int | None = None
+    purposes: tuple[Purpose, ...] = (Purpose.RANKING,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +72,7 @@ class Rankings:
         models: ModelReader,
         norms: Norms,
         options: LookupOptions,
+        data_policy: DataPolicy = ANYTHING_GOES,
         now_ms: Callable[[], int],
     ) -> None:
         self._users = users
@@ -77,12 +81,14 @@ class Rankings:
         self._models = models
         self._norms = norms
         self._options = options
+        self._data = data_policy
         self._now_ms = now_ms
 
     async def answer(self, asked: RankQuestion) -> RankingView:
         """Items, best first, with reasons; norms win over what is learned."""
         tenant = asked.tenant
-        person = await self._users.with_history(tenant, asked.user_id)
+        kinds = self._data.serving(*asked.purposes)
+        person = await self._users.with_history(tenant, asked.user_id, kinds)
         profile = None if person is None else person.profile
         norms = self._norms.for_user({} if profile is None else profile.attributes)
         admitted = [item_key(tenant, item_id) for item_id in norms.admitted]
@@ -117,6 +123,7 @@ class Rankings:
             stale_because=draft.footing.stale_because,
             norms=governed.norms,
             learned=draft.learned,
+            withheld=self._data.barred(*asked.purposes),
         )
 
     async def _by_model(

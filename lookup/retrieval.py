@@ -11,7 +11,12 @@ from lookup.queries import Lookup
 from lookup.remembered import Remembered
 from lookup.writing import language_of
 from profiles.documents.hybrid import DEFAULT_CHOOSING, Choosing, Found, choose_passages
-from profiles.documents.passages import ALL_PASSAGES, PassageFilter, PassageStore
+from profiles.documents.passages import (
+    ALL_PASSAGES,
+    PassageFilter,
+    PassageStore,
+    Rankings,
+)
 from profiles.documents.text_profile import (
     NO_VOCABULARY,
     TextProfile,
@@ -22,6 +27,7 @@ from profiles.documents.text_profile import (
 from profiles.documents.words import SparseVector, bm25_scores, query_words
 from profiles.ids import item_key, user_key
 from profiles.ports import ItemRecord, ItemStore, UserStore, Vector
+from profiles.privacy.data_policy import ANYTHING_GOES, DataPolicy, Purpose
 from profiles.state import DataType, UserState, decode_state
 from schemas.document_views import FoundItemView, RetrievalView, RetrievedPassageView
 from schemas.instants import rfc3339
@@ -63,6 +69,8 @@ class Retrieval:
 
     Args:
         embed: None searches by words alone, and says so.
+        data_policy: Passages are for language models; documents that may not serve those are not
+            searched, and neither are they counted with everybody's words unless they may be.
     """
 
     def __init__(
@@ -73,12 +81,15 @@ class Retrieval:
         items: ItemStore,
         passages: PassageStore,
         embed: EmbedQuery | None = None,
+        data_policy: DataPolicy = ANYTHING_GOES,
     ) -> None:
         self._lookup = lookup
         self._users = users
         self._items = items
         self._passages = passages
         self._embed = embed
+        self._data = data_policy
+        self._may_be_told = DataType.DOCUMENTS in data_policy.serving(Purpose.PROMPTING)
         self._vocabularies: Remembered[str, Vocabulary] = Remembered(
             self._load_vocabularies, age_s=_VOCABULARY_AGE_S, most=_TENANTS_HELD
         )
@@ -97,16 +108,20 @@ class Retrieval:
         require_name("user_id", user_id)
         writer = await self._writer(tenant, user_id)
         words = query_words(query)
-        vector = await self._embed(query) if self._embed is not None and query.strip() else None
-        rankings = await self._passages.search(
-            tenant,
-            user_key(tenant, user_id),
-            vector=vector,
-            words=words,
-            chosen=chosen,
-            after_ms=writer.after_ms,
-            limit=max(_CANDIDATES, 4 * choosing.limit),
-        )
+        vector = None
+        rankings = Rankings()
+        if self._may_be_told:
+            if self._embed is not None and query.strip():
+                vector = await self._embed(query)
+            rankings = await self._passages.search(
+                tenant,
+                user_key(tenant, user_id),
+                vector=vector,
+                words=words,
+                chosen=chosen,
+                after_ms=writer.after_ms,
+                limit=max(_CANDIDATES, 4 * choosing.limit),
+            )
         found = choose_passages(rankings, choosing, newest_ms=writer.newest_ms)
         items = [] if found else await self._found_items(tenant, user_id, words, choosing.limit)
         levels = Counter(item.level for item in items)
@@ -118,22 +133,34 @@ class Retrieval:
             searched=("words",) if vector is None else ("meaning", "words"),
             passages=tuple(_passage_view(one) for one in found),
             items=tuple(items),
-            absent=None if found else _absence(writer),
+            absent=None if found else self._absence(writer),
+            withheld=self._data.barred(Purpose.PROMPTING),
         )
 
     async def text_profile(self, tenant: str, user_id: str) -> TextProfile | None:
         """What a user writes about, from their newest passages; None if there are none."""
         require_name("tenant", tenant)
         require_name("user_id", user_id)
+        if not self._may_be_told:
+            return None
         writer = await self._writer(tenant, user_id)
         latest = await self._passages.latest(
             tenant, user_key(tenant, user_id), after_ms=writer.after_ms, limit=_LATEST
         )
         if not latest:
             return None
-        everybody = (await self._vocabularies.read([tenant]))[tenant].value or NO_VOCABULARY
+        everybody = NO_VOCABULARY
+        if DataType.DOCUMENTS in self._data.counted:
+            everybody = (await self._vocabularies.read([tenant]))[tenant].value or everybody
         # Tens of milliseconds, and seconds when the language model is first loaded.
         return await asyncio.to_thread(text_profile, latest, everybody, language_of=language_of)
+
+    def _absence(self, writer: _Writer) -> AbsenceView:
+        if not self._may_be_told:
+            return AbsenceView(
+                code="not-permitted", text="documents may not be told to language models"
+            )
+        return _absence_of(writer)
 
     async def _writer(self, tenant: str, user_id: str) -> _Writer:
         (record,) = await self._users.read([user_key(tenant, user_id)])
@@ -148,7 +175,13 @@ class Retrieval:
 
         The ranking has norms applied, and its layers say which of them put an item forward.
         """
-        ranking = await self._lookup.rank(tenant, user_id, limit=_RANKED, exclude_seen=False)
+        ranking = await self._lookup.rank(
+            tenant,
+            user_id,
+            limit=_RANKED,
+            exclude_seen=False,
+            purposes=(Purpose.RANKING, Purpose.PROMPTING),
+        )
         keys = [item_key(tenant, item.item_id) for item in ranking.items]
         records = await self._items.read(keys) if keys else []
         described = [
@@ -181,7 +214,7 @@ def _writer_of(state: UserState) -> _Writer:
     )
 
 
-def _absence(writer: _Writer) -> AbsenceView:
+def _absence_of(writer: _Writer) -> AbsenceView:
     if not writer.known:
         return AbsenceView(code="unknown-user", text="nothing is known about this user")
     if writer.newest_ms is None:

@@ -9,6 +9,7 @@ from profiles.choices.layers import ChoiceAnswer
 from profiles.choices.model import ChoiceModel, text_side
 from profiles.choices.pair_tables import Side
 from profiles.ids import item_key
+from profiles.privacy.data_policy import ANYTHING_GOES, DataPolicy, Purpose
 from profiles.queries import Level
 from profiles.state import EMPTY_STATE, UserState
 from schemas.decoded import Choice
@@ -29,9 +30,12 @@ Pair = tuple[Choice, Choice]
 class Scores:
     """Errors as in `Lookup`."""
 
-    def __init__(self, *, users: UserReader, models: ModelReader) -> None:
+    def __init__(
+        self, *, users: UserReader, models: ModelReader, data_policy: DataPolicy = ANYTHING_GOES
+    ) -> None:
         self._users = users
         self._models = models
+        self._withheld = data_policy.barred(Purpose.RANKING)
 
     async def answer(
         self, tenant: str, user_id: str, *, items: Sequence[str], pairs: Sequence[Pair]
@@ -57,6 +61,7 @@ class Scores:
             absent=absent,
             stale=trouble is not None,
             stale_because=() if trouble is None else (trouble,),
+            withheld=self._withheld,
         )
 
 

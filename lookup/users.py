@@ -1,7 +1,8 @@
 """Users by id: from the profile cache, else from their stored state."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 import structlog
@@ -12,10 +13,15 @@ from profiles.entries import TEXT
 from profiles.ids import user_key
 from profiles.policy import Policy
 from profiles.ports import ProfileCache, StoreUnavailable, UserRecord, UserStore, Vector
+from profiles.privacy.data_policy import ANYTHING_GOES, DataPolicy
+from profiles.privacy.permitting import permitted
 from profiles.state import DataType, UserState, decode_state
 from schemas.snapshots import CachedProfile, SnapshotFormatError, decode_profile
 
 __all__ = ["UserReader", "UserWithHistory", "vector_of"]
+
+# What vectors and personas are made of.
+_PLACING: Final = frozenset((DataType.INTERACTIONS, DataType.PREFERENCES))
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -34,15 +40,27 @@ class UserWithHistory:
 
 
 class UserReader:
-    """Reads users. None stands for a user of whom no event was ever folded."""
+    """Reads users. None stands for a user of whom no event was ever folded.
+
+    Args:
+        data_policy: Whoever asks for nothing else sees the kinds of data that serve ranking; those
+            are what cached views are made of.
+    """
 
     def __init__(
-        self, *, users: UserStore, cache: ProfileCache, items: ItemReader, policy: Policy
+        self,
+        *,
+        users: UserStore,
+        cache: ProfileCache,
+        items: ItemReader,
+        policy: Policy,
+        data_policy: DataPolicy = ANYTHING_GOES,
     ) -> None:
         self._users = users
         self._cache = cache
         self._items = items
         self._policy = policy
+        self._data = data_policy
 
     async def profiles(self, tenant: str, user_ids: Sequence[str]) -> list[CachedProfile | None]:
         """In the order asked: one request to the cache, and one to the store for what it lacks.
@@ -58,8 +76,26 @@ class UserReader:
                 found[record.key] = await self._computed(record)
         return [found.get(key) for key in keys]
 
-    async def with_history(self, tenant: str, user_id: str) -> UserWithHistory | None:
+    async def profile_of(
+        self, tenant: str, user_id: str, kinds: Collection[DataType]
+    ) -> CachedProfile | None:
+        """A user's profile from these kinds of data alone, which no cache holds.
+
+        Raises:
+            StoreUnavailable: the store does not answer.
+        """
+        (record,) = await self._users.read([user_key(tenant, user_id)])
+        if record is None or record.version == 0 or record.vacant:
+            return None
+        return await self._computed(record, kinds)
+
+    async def with_history(
+        self, tenant: str, user_id: str, kinds: Collection[DataType] | None = None
+    ) -> UserWithHistory | None:
         """A user with all that they have seen, which only the store knows.
+
+        Args:
+            kinds: Of data; None for those that serve ranking.
 
         Raises:
             StoreUnavailable: the store does not answer.
@@ -68,10 +104,11 @@ class UserReader:
         (record,) = await self._users.read([key])
         if record is None or record.version == 0 or record.vacant:
             return None
-        cached = (await self._cached([key])).get(key)
+        usual = kinds is None or frozenset(kinds) == self._data.ranked
+        cached = (await self._cached([key])).get(key) if usual else None
         if cached is None or cached.version < record.version:
-            cached = await self._computed(record)
-        state = decode_state(record.state)
+            cached = await self._computed(record, kinds)
+        state = self._permitted(record, kinds)
         return UserWithHistory(cached, state, _seen(state))
 
     async def text_direction(self, person: UserWithHistory) -> Vector | None:
@@ -103,8 +140,17 @@ class UserReader:
                 _log.warning("a cached profile has another format", user=key.hex())
         return found
 
-    async def _computed(self, record: UserRecord) -> CachedProfile:
-        state = decode_state(record.state)
+    def _permitted(self, record: UserRecord, kinds: Collection[DataType] | None) -> UserState:
+        return permitted(decode_state(record.state), self._data.ranked if kinds is None else kinds)
+
+    async def _computed(
+        self, record: UserRecord, kinds: Collection[DataType] | None = None
+    ) -> CachedProfile:
+        state = self._permitted(record, kinds)
+        if kinds is not None and not self._data.placed & _PLACING <= frozenset(kinds):
+            # Where the user stands tells of data that may not be seen.
+            record = replace(record, vector=np.zeros_like(record.vector))
+            state = replace(state, persona=None)
         # Which items are described decides about the evidence, so all are needed.
         items = (await self._items.read(_seen(state))).complete()
         return stored_profile(record, state, items, self._policy)

@@ -77,6 +77,7 @@ class RetrievalView(_View):
         passages: In the order in which they were chosen.
         items: Only without passages.
         absent: Why there are no passages.
+        withheld: Kinds of data that the data policy keeps from language models.
     """
 
     tenant: str
@@ -87,6 +88,7 @@ class RetrievalView(_View):
     passages: tuple[RetrievedPassageView, ...]
     items: tuple[FoundItemView, ...]
     absent: AbsenceView | None
+    withheld: tuple[str, ...] = ()
 
 
 class TermView(_View):
@@ -141,6 +143,7 @@ class ContextView(_View):
         level: What the profile behind it rests on.
         tokens: Of `text`, as `tokenizer` counts; at most `token_budget`.
         left_out: Lines for which there was no room.
+        withheld: Kinds of data that the data policy keeps from language models.
     """
 
     tenant: str
@@ -157,3 +160,4 @@ class ContextView(_View):
     writing: WritingView | None
     stale: bool
     stale_because: tuple[str, ...]
+    withheld: tuple[str, ...] = ()

@@ -312,6 +312,7 @@ class RankingView(_View):
     Attributes:
         norms: Those that hold for the user, with what each did to the answer.
         learned: Null before anything was learned.
+        withheld: Kinds of data that the data policy keeps from rankings.
     """
 
     tenant: str
@@ -328,6 +329,7 @@ class RankingView(_View):
     stale_because: tuple[str, ...]
     norms: tuple[AppliedNormView, ...] = ()
     learned: LearnedView | None = None
+    withheld: tuple[str, ...] = ()
 
 
 class ChoiceView(_View):
@@ -375,6 +377,7 @@ class ScoresView(_View):
         known: False if no event of this user was ever folded.
         version: Of the models.
         absent: Why there are no scores; null if there are.
+        withheld: Kinds of data that the data policy keeps from scores.
     """
 
     tenant: str
@@ -386,6 +389,7 @@ class ScoresView(_View):
     absent: AbsenceView | None
     stale: bool
     stale_because: tuple[str, ...]
+    withheld: tuple[str, ...] = ()
 
 
 class AdvantageView(_View):

@@ -20,6 +20,7 @@ from profiles.documents.passages import (
 from profiles.ids import user_key
 from profiles.norms import NO_NORMS, Norms
 from profiles.ports import ItemStore, UserStore, Vector
+from profiles.privacy.data_policy import ANYTHING_GOES, DataPolicy
 from schemas.decoded import Document
 from streams.embedding import HashingEmbedder
 
@@ -74,6 +75,7 @@ def documents_over(
     norms: Norms = NO_NORMS,
     counter: TokenCounter | None = None,
     templates: Templates | None = None,
+    data_policy: DataPolicy = ANYTHING_GOES,
 ) -> Documents:
     """What the routes ask, composed as the service composes it; without a model, by words."""
 
@@ -88,6 +90,7 @@ def documents_over(
         items=items,
         passages=passages,
         embed=None if embedder is None else embed,
+        data_policy=data_policy,
     )
     contexts = Contexts(
         lookup=lookup,
@@ -95,5 +98,6 @@ def documents_over(
         counter=counter or UpperBound(),
         templates=templates or Templates(),
         norms=norms,
+        data_policy=data_policy,
     )
     return Documents(retrieval=retrieval, contexts=contexts)

@@ -21,6 +21,8 @@ from profiles.norms import NO_NORMS, Norms
 from profiles.personas import Persona, PersonaSet, encode_personas
 from profiles.policy import DEFAULT_POLICY
 from profiles.ports import ItemRecord, PersonaDocument, StoreUnavailable, Token
+from profiles.privacy.data_policy import ANYTHING_GOES, DataPolicy
+from profiles.privacy.permitting import permitted
 from profiles.projection import project
 from profiles.state import EMPTY_STATE, UserState, encode_state
 from profiles.viewing import cached_view
@@ -152,6 +154,7 @@ class World:
         *,
         declared: DeclaredPersonas = NOTHING_DECLARED,
         norms: Norms = NO_NORMS,
+        data_policy: DataPolicy = ANYTHING_GOES,
     ) -> Lookup:
         return Lookup(
             users=self.users,
@@ -161,6 +164,7 @@ class World:
             aggregates=self.aggregates,
             declared=declared,
             norms=norms,
+            data_policy=data_policy,
             options=options or LookupOptions(),
             clock=self.clock,
         )
@@ -208,6 +212,7 @@ class World:
         persona: str | None = None,
         cached: bool = True,
         tenant: str = "default",
+        data_policy: DataPolicy = ANYTHING_GOES,
     ) -> None:
         batch = [
             Sourced("strata.interactions", offset, effects_of(event, DEFAULT_POLICY))
@@ -216,7 +221,8 @@ class World:
         state: UserState = replace(
             fold(EMPTY_STATE, batch, DEFAULT_POLICY).state, version=1, persona=persona
         )
-        projected = project(state, self.catalogue, DEFAULT_POLICY)
+        placed = permitted(state, data_policy.placed)
+        projected = project(placed, self.catalogue, DEFAULT_POLICY)
         await self.users.claim([(tenant, user_id)], partition=0, token=TOKEN)
         (stub,) = await self.users.read([user_key(tenant, user_id)])
         assert stub is not None
@@ -231,8 +237,12 @@ class World:
         )
         await self.users.write([record])
         if cached:
+            shown = permitted(state, data_policy.ranked)
+            projected = replace(
+                project(shown, self.catalogue, DEFAULT_POLICY), vector=projected.vector
+            )
             profile = cached_view(
-                tenant, user_id, state, projected, DEFAULT_POLICY, received_ms=WRITTEN_MS
+                tenant, user_id, shown, projected, DEFAULT_POLICY, received_ms=WRITTEN_MS
             )
             await self.cache.put([(record.key, record.version, encode_profile(profile))])
 

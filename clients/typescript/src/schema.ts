@@ -575,6 +575,7 @@ export interface components {
          *         level: What the profile behind it rests on.
          *         tokens: Of `text`, as `tokenizer` counts; at most `token_budget`.
          *         left_out: Lines for which there was no room.
+         *         withheld: Kinds of data that the data policy keeps from language models.
          */
         ContextView: {
             /** Tenant */
@@ -603,6 +604,11 @@ export interface components {
             stale: boolean;
             /** Stale Because */
             stale_because: string[];
+            /**
+             * Withheld
+             * @default []
+             */
+            withheld?: string[];
         };
         /**
          * DeclaredMembershipView
@@ -1274,6 +1280,7 @@ export interface components {
          *     Attributes:
          *         norms: Those that hold for the user, with what each did to the answer.
          *         learned: Null before anything was learned.
+         *         withheld: Kinds of data that the data policy keeps from rankings.
          */
         RankingView: {
             /** Tenant */
@@ -1301,6 +1308,11 @@ export interface components {
              */
             norms?: components["schemas"]["AppliedNormView"][];
             learned?: components["schemas"]["LearnedView"] | null;
+            /**
+             * Withheld
+             * @default []
+             */
+            withheld?: string[];
         };
         /**
          * ReadinessView
@@ -1341,6 +1353,7 @@ export interface components {
          *         passages: In the order in which they were chosen.
          *         items: Only without passages.
          *         absent: Why there are no passages.
+         *         withheld: Kinds of data that the data policy keeps from language models.
          */
         RetrievalView: {
             /** Tenant */
@@ -1357,6 +1370,11 @@ export interface components {
             /** Items */
             items: components["schemas"]["FoundItemView"][];
             absent: components["schemas"]["AbsenceView"] | null;
+            /**
+             * Withheld
+             * @default []
+             */
+            withheld?: string[];
         };
         /**
          * RetrieveRequest
@@ -1450,6 +1468,7 @@ export interface components {
          *         known: False if no event of this user was ever folded.
          *         version: Of the models.
          *         absent: Why there are no scores; null if there are.
+         *         withheld: Kinds of data that the data policy keeps from scores.
          */
         ScoresView: {
             /** Tenant */
@@ -1469,6 +1488,11 @@ export interface components {
             stale: boolean;
             /** Stale Because */
             stale_because: string[];
+            /**
+             * Withheld
+             * @default []
+             */
+            withheld?: string[];
         };
         /**
          * SideRequest

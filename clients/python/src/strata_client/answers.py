@@ -160,6 +160,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
         level: What the profile behind it rests on.
         tokens: Of `text`, as `tokenizer` counts; at most `token_budget`.
         left_out: Lines for which there was no room.
+        withheld: Kinds of data that the data policy keeps from language models.
     """
 
     tenant: str
@@ -176,6 +177,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     writing: Writing | None
     stale: bool
     stale_because: tuple[str, ...]
+    withheld: tuple[str, ...] = ()
 
 
 class Erasure(msgspec.Struct, frozen=True, kw_only=True):
@@ -594,6 +596,7 @@ class Ranking(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         norms: Those that hold for the user, with what each did to the answer.
         learned: Null before anything was learned.
+        withheld: Kinds of data that the data policy keeps from rankings.
     """
 
     tenant: str
@@ -610,6 +613,7 @@ class Ranking(msgspec.Struct, frozen=True, kw_only=True):
     stale_because: tuple[str, ...]
     norms: tuple[AppliedNorm, ...] = ()
     learned: Learned | None = None
+    withheld: tuple[str, ...] = ()
 
 
 class RetrievedPassage(msgspec.Struct, frozen=True, kw_only=True):
@@ -658,6 +662,7 @@ class Retrieval(msgspec.Struct, frozen=True, kw_only=True):
         passages: In the order in which they were chosen.
         items: Only without passages.
         absent: Why there are no passages.
+        withheld: Kinds of data that the data policy keeps from language models.
     """
 
     tenant: str
@@ -668,6 +673,7 @@ class Retrieval(msgspec.Struct, frozen=True, kw_only=True):
     passages: tuple[RetrievedPassage, ...]
     items: tuple[FoundItem, ...]
     absent: Absence | None
+    withheld: tuple[str, ...] = ()
 
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True):
@@ -715,6 +721,7 @@ class Scores(msgspec.Struct, frozen=True, kw_only=True):
         known: False if no event of this user was ever folded.
         version: Of the models.
         absent: Why there are no scores; null if there are.
+        withheld: Kinds of data that the data policy keeps from scores.
     """
 
     tenant: str
@@ -726,6 +733,7 @@ class Scores(msgspec.Struct, frozen=True, kw_only=True):
     absent: Absence | None
     stale: bool
     stale_because: tuple[str, ...]
+    withheld: tuple[str, ...] = ()
 
 
 class ItemTrend(msgspec.Struct, frozen=True, kw_only=True):
