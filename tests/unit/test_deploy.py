@@ -1,5 +1,6 @@
 """The compose file and the image, as far as they can be held to account without an engine."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -22,6 +23,8 @@ COMPOSE: Final[dict[str, Any]] = yaml.safe_load(COMPOSE_FILE.read_text())
 SERVICES: Final[dict[str, dict[str, Any]]] = COMPOSE["services"]
 DOCKERFILE: Final = (ROOT / "deploy/Dockerfile").read_text()
 OURS: Final = ("worker", "lookup")
+CORE: Final = {"kafka", "qdrant", "redis", *OURS}
+WATCHING: Final = {"prometheus", "grafana"}
 # Interpolated by compose before the container starts: for the build, not for the application.
 BUILD_VARIABLES: Final = {"STRATA_EXTRAS"}
 
@@ -73,7 +76,7 @@ def test_docker_compose_accepts_the_file() -> None:
 
 
 def test_it_is_complete() -> None:
-    assert SERVICES.keys() == {"kafka", "qdrant", "redis", "worker", "lookup"}
+    assert SERVICES.keys() == CORE | WATCHING
     assert SERVICES["worker"]["deploy"]["replicas"] == 2
 
 
@@ -115,6 +118,7 @@ def test_every_volume_is_declared_and_used() -> None:
         mounted.partition(":")[0]
         for service in SERVICES.values()
         for mounted in service.get("volumes", [])
+        if not mounted.startswith("./")
     ]
     assert sorted(used) == sorted(COMPOSE["volumes"])
 
@@ -205,4 +209,22 @@ def test_whoever_listens_to_others_asks_for_keys() -> None:
     assert given["STRATA_HTTP_HOST"] == "0.0.0.0"  # noqa: S104 - inside its own network
     name = given["STRATA_API_KEYS"].removeprefix("/run/secrets/")
     assert SERVICES["lookup"]["secrets"] == [name]
-    assert COMPOSE["secrets"].keys() == {name}
+    assert COMPOSE["secrets"].keys() == {name, *SERVICES["prometheus"]["secrets"]}
+
+
+def test_profiles_tell_what_is_needed_from_what_watches_it() -> None:
+    for name, service in SERVICES.items():
+        assert service["profiles"] == ["core" if name in CORE else "observability"]
+        needed = service.get("depends_on", {}).keys()
+        assert needed <= (CORE if name in CORE else WATCHING)
+
+
+def test_a_workers_metrics_can_be_read_from_inside_alone() -> None:
+    given = SERVICES["worker"]["environment"]
+    assert given["STRATA_METRICS_HOST"] == "0.0.0.0"  # noqa: S104 - inside its own network
+    assert "ports" not in SERVICES["worker"]
+
+
+def test_the_image_tells_whether_it_lives() -> None:
+    (check,) = re.findall(r"^HEALTHCHECK .*CMD (\[.*\])$", DOCKERFILE, re.MULTILINE)
+    assert json.loads(check) == ["python", "-m", "cli.health"]
