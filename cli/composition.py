@@ -35,6 +35,7 @@ from streams.embedding import DEFAULT_MODEL, Embedder, open_embedder
 from streams.erasing import ErasingOptions
 from streams.learners import LearnerSpec
 from streams.ownership import Place
+from streams.releasing import ReleaseOptions
 from streams.version_topics import FIRST_TOPICS, VersionTopics
 from streams.watching import NOT_WATCHED, Watch
 from streams.worker import Stores, Worker, WorkerOptions
@@ -279,6 +280,7 @@ def compose_worker(
             silencing=SilencingSettings(
                 fraction=settings.silenced_fraction, floor=settings.minority_floor
             ),
+            release=ReleaseOptions(k=settings.minimum_persona_size),
             topics=topics,
             until=until or {},
             watch=watch,

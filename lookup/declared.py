@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from lookup.footing import statistics_trouble
-from lookup.published import EVERYBODY, PublishedReader
+from lookup.published import EVERYBODY, Published
 from lookup.remembered import Reading
 from profiles.declared import DeclaredPersona, DeclaredPersonas
 from schemas.snapshots import CachedProfile, StatisticsSnapshot
@@ -44,7 +44,7 @@ class DeclaredReader:
     """
 
     def __init__(
-        self, *, published: PublishedReader, declared: DeclaredPersonas, minimum_size: int
+        self, *, published: Published, declared: DeclaredPersonas, minimum_size: int
     ) -> None:
         self._published = published
         self._declared = declared

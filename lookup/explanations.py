@@ -9,7 +9,7 @@ from lookup.footing import find_footing
 from lookup.items import ItemReader
 from lookup.options import LookupOptions
 from lookup.presenting import action_names, evidence_view, title_of, weights_view
-from lookup.published import PublishedReader, visible
+from lookup.published import PublishedReader, ReleasedReader, visible
 from lookup.users import UserReader, UserWithHistory
 from profiles.catalogue import ItemCatalogue
 from profiles.explaining import Evidence, Explanation, explain
@@ -60,6 +60,7 @@ class Explanations:
         users: UserReader,
         items: ItemReader,
         published: PublishedReader,
+        released: ReleasedReader,
         personas: PersonaStore,
         aggregates: AggregateStore,
         policy: Policy,
@@ -68,6 +69,7 @@ class Explanations:
         self._users = users
         self._items = items
         self._published = published
+        self._released = released
         self._personas = personas
         self._aggregates = aggregates
         self._policy = policy
@@ -84,6 +86,7 @@ class Explanations:
         person = await self._users.with_history(asked.tenant, asked.user_id)
         footing = await find_footing(
             self._published,
+            self._released,
             tenant=asked.tenant,
             profile=None if person is None else person.profile,
             minimum_size=self._options.minimum_size,
@@ -188,7 +191,8 @@ class Explanations:
         if any(centroid.shape != vector.shape for centroid in document.centroids.values()):
             return None
         (nearest,) = Centroids(0, document.centroids).assign(vector[None])
-        shown = visible(personas, minimum_size=self._options.minimum_size)
+        told = (await self._released.personas(tenant)).value
+        shown = visible(told, minimum_size=self._options.minimum_size)
         return nearest if nearest in shown else None
 
     async def _space(self, tenant: str, model: ModelPointer) -> ItemSpace | None:

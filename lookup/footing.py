@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from lookup.published import EVERYBODY, PublishedReader, visible
+from lookup.published import EVERYBODY, PublishedReader, ReleasedReader, visible
 from lookup.remembered import Reading
 from profiles.personas import Persona, PersonaSet
 from profiles.ranking import LayerWeights, Shrinkage, layer_weights
@@ -26,8 +26,10 @@ class Footing:
 
     Attributes:
         membership: None for the reason in `absent`.
-        persona: Statistics of the user's persona, if it is named and has any.
-        everybody: None if none were published.
+        persona: Exact statistics of the user's persona, if it is named and has any: for
+            rankings, not to be shown.
+        everybody: Likewise of everybody; None if none were published.
+        shown: What may be told of the persona, else of everybody; None if nothing was.
     """
 
     membership: MembershipView | None
@@ -36,10 +38,12 @@ class Footing:
     persona: StatisticsSnapshot | None
     everybody: StatisticsSnapshot | None
     stale_because: tuple[str, ...]
+    shown: StatisticsSnapshot | None = None
 
 
 async def find_footing(
     published: PublishedReader,
+    released: ReleasedReader,
     *,
     tenant: str,
     profile: CachedProfile | None,
@@ -49,16 +53,17 @@ async def find_footing(
     """Where a user stands among the published layers; None stands for an unknown user.
 
     A persona that is hidden or has no statistics gets no weight: its members
-    are answered from the global layer.
+    are answered from the global layer. Weights are shown, so they rest on the size that may be.
     """
     wanted = None if profile is None else profile.persona
     reading: Reading[PersonaSet] = Reading(None)
     if wanted is not None:
-        reading = await published.personas(tenant)
+        reading = await released.personas(tenant)
     shown = visible(reading.value, minimum_size=minimum_size)
     persona = None if wanted is None else shown.get(wanted)
     scopes = [EVERYBODY] if persona is None else [EVERYBODY, persona.id]
     statistics = await published.statistics(tenant, scopes)
+    told = await released.statistics(tenant, scopes)
 
     membership = None
     behind = 0
@@ -77,6 +82,7 @@ async def find_footing(
         ),
         persona=None if persona is None else statistics[persona.id].value,
         everybody=statistics[EVERYBODY].value,
+        shown=(None if persona is None else told[persona.id].value) or told[EVERYBODY].value,
         stale_because=tuple(
             dict.fromkeys(
                 [
@@ -90,7 +96,7 @@ async def find_footing(
 
 
 def footing_among(
-    personas: PersonaSet,
+    personas: PersonaSet | None,
     *,
     profile: CachedProfile | None,
     minimum_size: int,

@@ -9,7 +9,7 @@ from lookup.governing import norm_views
 from lookup.items import ItemReader
 from lookup.options import LookupOptions, require_listed, require_name
 from lookup.presenting import advantage_view, popular_views, statistics_view
-from lookup.published import EVERYBODY, PublishedReader, visible
+from lookup.published import EVERYBODY, Published, visible
 from lookup.remembered import Reading
 from lookup.silenced import silenced_items, silenced_view
 from profiles.norms import Norms
@@ -27,7 +27,7 @@ class Population:
     def __init__(
         self,
         *,
-        published: PublishedReader,
+        published: Published,
         items: ItemReader,
         options: LookupOptions,
         declared: DeclaredReader,

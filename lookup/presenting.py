@@ -143,17 +143,17 @@ def profile_view(
         waiting=profile is not None and profile.waiting,
         stale=bool(stale_because),
         stale_because=tuple(stale_because),
-        as_of=_as_of(profile, footing.everybody),
+        as_of=_as_of(profile, footing.shown),
         space=0 if profile is None else profile.space,
         declared=tuple(declared),
     )
 
 
-def _as_of(profile: CachedProfile | None, everybody: StatisticsSnapshot | None) -> str | None:
+def _as_of(profile: CachedProfile | None, shown: StatisticsSnapshot | None) -> str | None:
     if profile is not None:
         # Zero: computed from the state, which does not keep when records arrived.
         return rfc3339(profile.written_ms) if profile.written_ms else None
-    return None if everybody is None else rfc3339(everybody.as_of_ms)
+    return None if shown is None else rfc3339(shown.as_of_ms)
 
 
 def action_names(profile: CachedProfile, policy: Policy) -> dict[int, str]:

@@ -2,8 +2,10 @@
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from typing import Protocol
 
 import structlog
+from msgspec.structs import replace
 
 from lookup.remembered import Clock, Reading, Remembered
 from profiles.personas import Persona, PersonaSet, decode_personas
@@ -12,10 +14,12 @@ from schemas.snapshots import (
     SnapshotFormatError,
     StatisticsSnapshot,
     decode_statistics,
+    released_name,
+    released_personas_name,
     statistics_name,
 )
 
-__all__ = ["EVERYBODY", "PublishedReader", "visible"]
+__all__ = ["EVERYBODY", "Published", "PublishedReader", "ReleasedReader", "visible"]
 
 EVERYBODY = ""
 """Scope of the statistics of all users."""
@@ -32,8 +36,22 @@ def visible(personas: PersonaSet | None, *, minimum_size: int) -> dict[str, Pers
     return {persona.id: persona for persona in shown}
 
 
-class PublishedReader:
-    """Reads personas and statistics, remembered for `age_s` and when a store fails.
+class Published(Protocol):
+    """Personas and statistics of everybody: either exact, or as they may be told of."""
+
+    async def personas(self, tenant: str) -> Reading[PersonaSet]: ...
+
+    async def statistics(
+        self, tenant: str, scopes: Iterable[str]
+    ) -> dict[str, Reading[StatisticsSnapshot]]:
+        """By scope; one request for all that are due."""
+        ...
+
+
+class PublishedReader(Published):
+    """What answers are made from: exact, and not to be shown.
+
+    Remembered for `age_s`, and when a store fails.
 
     Args:
         most: Tenants, and scopes of tenants, held.
@@ -78,6 +96,69 @@ class PublishedReader:
     ) -> list[StatisticsSnapshot | None]:
         bodies = await self._aggregates.get_snapshots([statistics_name(*name) for name in names])
         return [_decoded(body, *name) for body, name in zip(bodies, names, strict=True)]
+
+
+class ReleasedReader(Published):
+    """What may be told to others: whatever leaves the service about groups of people.
+
+    As the write side's `Releaser` let it out; remembered as `PublishedReader` does.
+
+    Args:
+        published: Says whether the counters are being rebuilt.
+    """
+
+    def __init__(
+        self,
+        *,
+        published: PublishedReader,
+        aggregates: AggregateStore,
+        age_s: float,
+        most: int,
+        clock: Clock,
+    ) -> None:
+        self._published = published
+        self._aggregates = aggregates
+        self._personas: Remembered[str, PersonaSet] = Remembered(
+            self._load_personas, age_s=age_s, most=most, clock=clock
+        )
+        self._statistics: Remembered[tuple[str, str], StatisticsSnapshot] = Remembered(
+            self._load_statistics, age_s=age_s, most=most, clock=clock
+        )
+
+    async def personas(self, tenant: str) -> Reading[PersonaSet]:
+        """Sizes and labels as they may be told; a size of 0 where nothing may be."""
+        return (await self._personas.read([tenant]))[tenant]
+
+    async def statistics(
+        self, tenant: str, scopes: Iterable[str]
+    ) -> dict[str, Reading[StatisticsSnapshot]]:
+        wanted = list(scopes)
+        told = await self._statistics.read([(tenant, scope) for scope in wanted])
+        exact = await self._published.statistics(tenant, wanted)
+        return {
+            scope: Reading(_as_stale_as(reading.value, exact[scope].value), reading.trouble)
+            for (_, scope), reading in told.items()
+        }
+
+    async def _load_personas(self, tenants: Sequence[str]) -> list[PersonaSet | None]:
+        bodies = await self._aggregates.get_snapshots(
+            [released_personas_name(tenant) for tenant in tenants]
+        )
+        return [None if body is None else decode_personas(body) for body in bodies]
+
+    async def _load_statistics(
+        self, names: Sequence[tuple[str, str]]
+    ) -> list[StatisticsSnapshot | None]:
+        bodies = await self._aggregates.get_snapshots([released_name(*name) for name in names])
+        return [_decoded(body, *name) for body, name in zip(bodies, names, strict=True)]
+
+
+def _as_stale_as(
+    told: StatisticsSnapshot | None, exact: StatisticsSnapshot | None
+) -> StatisticsSnapshot | None:
+    if told is None or exact is None or told.stale == exact.stale:
+        return told
+    return replace(told, stale=exact.stale)
 
 
 def _decoded(body: bytes | None, tenant: str, scope: str) -> StatisticsSnapshot | None:

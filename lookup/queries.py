@@ -18,7 +18,7 @@ from lookup.presenting import (
     Asked,
     profile_view,
 )
-from lookup.published import PublishedReader
+from lookup.published import PublishedReader, ReleasedReader, visible
 from lookup.rankings import Rankings, RankQuestion
 from lookup.remembered import Clock
 from lookup.scoring import Pair, Scores
@@ -68,6 +68,10 @@ class Lookup:
 
     A profile found in the cache takes one request to Redis, and none elsewhere
     while the personas, statistics and items it names are remembered.
+
+    What is told of groups of people is what the write side let out
+    (`profiles.privacy.release`). `exact` has the counters as they are, for what runs beside
+    the worker and shows them to nobody.
 
     Args:
         policy: The write side's, for the names of actions and for profiles that
@@ -126,6 +130,13 @@ class Lookup:
             most=options.scopes_held,
             clock=clock,
         )
+        self._released = ReleasedReader(
+            published=self._published,
+            aggregates=aggregates,
+            age_s=options.published_age_s,
+            most=options.scopes_held,
+            clock=clock,
+        )
         self._models = ModelReader(
             published=self._published,
             aggregates=aggregates,
@@ -139,6 +150,7 @@ class Lookup:
             users=self._users,
             items=self._items,
             published=self._published,
+            released=self._released,
             models=self._models,
             norms=norms,
             options=options,
@@ -146,19 +158,29 @@ class Lookup:
             now_ms=now_ms,
         )
         self._declared = DeclaredReader(
-            published=self._published, declared=declared, minimum_size=options.minimum_size
+            published=self._released, declared=declared, minimum_size=options.minimum_size
         )
         self._population = Population(
-            published=self._published,
+            published=self._released,
             items=self._items,
             options=options,
             declared=self._declared,
+            norms=norms,
+        )
+        self.exact = Population(
+            published=self._published,
+            items=self._items,
+            options=options,
+            declared=DeclaredReader(
+                published=self._published, declared=declared, minimum_size=options.minimum_size
+            ),
             norms=norms,
         )
         self._explanations = Explanations(
             users=self._users,
             items=self._items,
             published=self._published,
+            released=self._released,
             personas=personas,
             aggregates=aggregates,
             policy=policy,
@@ -169,7 +191,7 @@ class Lookup:
             item_store=items,
             users=self._users,
             items=self._items,
-            published=self._published,
+            published=self._released,
             options=options,
         )
 
@@ -344,13 +366,16 @@ class Lookup:
         return sorted(found[:most]), await self._user_store.count(tenant=tenant)
 
     async def persona_places(self, tenant: str) -> tuple[Mapping[str, Vector], int]:
-        """Centroids by persona, hidden ones too, and the version of the item space they lie in."""
+        """Centroids of personas that are shown, and the version of the item space they lie in."""
         require_name("tenant", tenant)
         document = await self._persona_store.read(tenant)
         if document is None:
             return {}, 0
+        told = (await self._released.personas(tenant)).value
+        shown = visible(told, minimum_size=self._options.minimum_size)
         model = decode_personas(document.body).model
-        return document.centroids, 0 if model is None else model.space
+        centroids = {name: place for name, place in document.centroids.items() if name in shown}
+        return centroids, 0 if model is None else model.space
 
     async def readiness(self) -> ReadinessView:
         """Whether every store answers, each asked for something small."""
@@ -368,6 +393,7 @@ class Lookup:
     async def _footing(self, tenant: str, profile: CachedProfile | None) -> Footing:
         return await find_footing(
             self._published,
+            self._released,
             tenant=tenant,
             profile=profile,
             minimum_size=self._options.minimum_size,
@@ -376,7 +402,7 @@ class Lookup:
 
     async def _profile_view(self, asked: Asked, profile: CachedProfile | None) -> ProfileView:
         footing = await self._footing(asked.tenant, profile)
-        above = footing.persona or footing.everybody
+        above = footing.shown
         popular = () if above is None else above.popular[: self._options.popular]
         interests = () if profile is None else profile.interests
         items = await self._items.read(

@@ -10,7 +10,7 @@ from lookup.learned import learned_answer
 from lookup.models import ModelReader, Models
 from lookup.options import LookupOptions
 from lookup.presenting import evidence_view, ranked_views, weights_view
-from lookup.published import PublishedReader
+from lookup.published import PublishedReader, ReleasedReader
 from lookup.users import UserReader, UserWithHistory
 from profiles.ids import item_key
 from profiles.norms import Norms
@@ -69,6 +69,7 @@ class Rankings:
         users: UserReader,
         items: ItemReader,
         published: PublishedReader,
+        released: ReleasedReader,
         models: ModelReader,
         norms: Norms,
         options: LookupOptions,
@@ -78,6 +79,7 @@ class Rankings:
         self._users = users
         self._items = items
         self._published = published
+        self._released = released
         self._models = models
         self._norms = norms
         self._options = options
@@ -149,7 +151,7 @@ class Rankings:
         items = (await self._items.read(answer.keys)).complete()
         ranked = answer.ranked(items)
         footing = footing_among(
-            models.personas,
+            (await self._released.personas(asked.tenant)).value,
             profile=None if person is None else person.profile,
             minimum_size=self._options.minimum_size,
             weights=answer.weights,
@@ -168,6 +170,7 @@ class Rankings:
         """Candidates from all three layers, mixed by how much evidence there is."""
         footing = await find_footing(
             self._published,
+            self._released,
             tenant=asked.tenant,
             profile=None if person is None else person.profile,
             minimum_size=self._options.minimum_size,

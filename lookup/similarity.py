@@ -4,7 +4,7 @@ from lookup.errors import UnknownItem
 from lookup.items import ItemReader
 from lookup.options import LookupOptions, require_listed, require_name
 from lookup.presenting import title_of
-from lookup.published import PublishedReader, visible
+from lookup.published import Published, visible
 from lookup.users import UserReader, vector_of
 from profiles.ids import item_key, user_key
 from profiles.ports import ItemStore, UserStore
@@ -23,7 +23,7 @@ class Similarity:
         item_store: ItemStore,
         users: UserReader,
         items: ItemReader,
-        published: PublishedReader,
+        published: Published,
         options: LookupOptions,
     ) -> None:
         self._user_store = user_store

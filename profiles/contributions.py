@@ -180,6 +180,8 @@ def contribution(view: UserView, policy: Policy) -> Contribution:
     _count_attributes(counts, view, +1, unless={})
     _count_items(counts, "positive", view.positive, +1)
     _count_items(counts, "negative", view.negative, +1)
+    _count_people(counts, "likers", view.positive[:0], view.positive, touched=(view.positive,))
+    _count_people(counts, "dislikers", view.negative[:0], view.negative, touched=(view.negative,))
     _count_times(counts, view.positive, policy, +1)
     _count_pairs(counts, view.positive, policy.co_occurrence_window, +1, first=0)
     return Contribution(_without_zeros(counts), _packed(view.mean))
@@ -199,19 +201,32 @@ def change(before: UserView, after: UserView, policy: Policy) -> Contribution:
     added = after.positive[overlap.length :]
     _count_items(counts, "positive", added, +1)
     _count_times(counts, added, policy, +1)
+    touched = [added]
     if overlap.head or end < len(before.positive):
         removed = concatenated((before.positive[: overlap.head], before.positive[end:]))
+        touched.append(removed)
         _count_items(counts, "positive", removed, -1)
         _count_times(counts, removed, policy, -1)
+    _count_people(counts, "likers", before.positive, after.positive, touched=touched)
     window = policy.co_occurrence_window
     _count_first_pairs(counts, before.positive, window, overlap)
     _count_pairs(counts, before.positive, window, -1, first=end)
     _count_pairs(counts, after.positive, window, +1, first=overlap.length)
 
     unliked = _overlap(before.negative, after.negative)
-    _count_items(counts, "negative", before.negative[: unliked.head], -1)
-    _count_items(counts, "negative", before.negative[unliked.head + unliked.length :], -1)
-    _count_items(counts, "negative", after.negative[unliked.length :], +1)
+    dropped = before.negative[: unliked.head]
+    replaced = before.negative[unliked.head + unliked.length :]
+    fresh = after.negative[unliked.length :]
+    _count_items(counts, "negative", dropped, -1)
+    _count_items(counts, "negative", replaced, -1)
+    _count_items(counts, "negative", fresh, +1)
+    _count_people(
+        counts,
+        "dislikers",
+        before.negative,
+        after.negative,
+        touched=(dropped, replaced, fresh),
+    )
     return Contribution(_without_zeros(counts), _packed(after.mean - before.mean))
 
 
@@ -268,11 +283,14 @@ def _count_totals(counts: Counts, view: UserView, *, since: UserView | None = No
             more = count - earlier.get(action, 0)
             if more:
                 _add(counts, "events", "", f"{kind.value}/{action}".encode(), more)
+            if count and not earlier.get(action, 0):
+                _add(counts, "doers", "", f"{kind.value}/{action}".encode(), 1)
     for kind, by_action in known.items():
         later = view.state.totals.get(kind, {})
         for action, count in by_action.items():
             if action not in later:
                 _add(counts, "events", "", f"{kind.value}/{action}".encode(), -count)
+                _add(counts, "doers", "", f"{kind.value}/{action}".encode(), -1)
 
 
 def _count_attributes(
@@ -296,6 +314,24 @@ def _item_fields(rows: Entries) -> Iterator[bytes]:
 def _count_items(counts: Counts, series: str, rows: Entries, sign: int) -> None:
     for field in _item_fields(rows):
         _add(counts, series, "", field, sign)
+
+
+def _count_people(
+    counts: Counts, series: str, before: Entries, after: Entries, *, touched: Sequence[Entries]
+) -> None:
+    """Count the user once for each item, however many entries are about it.
+
+    Args:
+        touched: Rows of all items of which entries came or went.
+    """
+    items = {item for rows in touched for item in rows["item"].tolist()}
+    if not items:
+        return
+    had, has = before["item"], after["item"]
+    for item in items:
+        step = int((has == item).any()) - int((had == item).any())
+        if step:
+            _add(counts, series, "", item.to_bytes(8, "little"), step)
 
 
 def _era(time_ms: int, policy: Policy) -> int:

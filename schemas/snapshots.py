@@ -24,6 +24,9 @@ __all__ = [
     "decode_statistics",
     "encode_profile",
     "encode_statistics",
+    "release_record_name",
+    "released_name",
+    "released_personas_name",
     "statistics_name",
 ]
 
@@ -218,6 +221,21 @@ _statistics_decoder = msgspec.msgpack.Decoder(StatisticsSnapshot)
 def statistics_name(tenant: str, scope: str) -> str:
     """Name of a snapshot in the store; injective, whatever the parts contain."""
     return f"statistics:{len(tenant.encode())}:{tenant}:{scope}"
+
+
+def released_name(tenant: str, scope: str) -> str:
+    """Where the statistics lie that may be told to others."""
+    return f"released:{statistics_name(tenant, scope)}"
+
+
+def released_personas_name(tenant: str) -> str:
+    """Where the personas lie as they may be told of to others."""
+    return f"released-personas:{tenant}"
+
+
+def release_record_name(tenant: str, scope: str) -> str:
+    """Where it is remembered what was told of a scope."""
+    return f"release-record:{statistics_name(tenant, scope)}"
 
 
 def encode_profile(profile: CachedProfile) -> bytes:

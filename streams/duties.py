@@ -45,6 +45,7 @@ from streams.merging import Merger
 from streams.ownership import Consumer, Doubtful, Ownerships, PartitionLost, Place, Released
 from streams.personas import PersonaEngine, PersonaOptions
 from streams.profiles import ProfileEngine, Seam
+from streams.releasing import DEFAULT_RELEASE, ReleaseOptions, Releaser
 from streams.seals import Seals
 from streams.spaces import SpaceLoader
 from streams.statistics import StatisticsEngine
@@ -100,6 +101,7 @@ class DutyOptions:
         learner: How models are learned, on the policy that events are folded by.
         learning: When, and from how many users.
         silencing: When a persona counts as silenced by the average.
+        release: What is told to others of groups of people.
         seam: Called between durable steps; tests crash there.
         watch: Told of every fold and flush.
     """
@@ -114,6 +116,7 @@ class DutyOptions:
     vocabulary: Vocabulary = ANY_ATTRIBUTES
     personas: PersonaOptions = field(default_factory=PersonaOptions)
     silencing: SilencingSettings = DEFAULT_SETTINGS
+    release: ReleaseOptions = DEFAULT_RELEASE
     erasing: ErasingOptions
     users_in_memory: int = 50_000
     dirty_users: int = 5_000
@@ -253,6 +256,15 @@ class Duties:
         self.personas = PersonaEngine(
             store=stores.personas,
             merger=self.merger,
+            releaser=Releaser(
+                aggregates=stores.aggregates,
+                policy=options.policy,
+                declared=options.declared,
+                texts=knowledge.texts,
+                clock_ms=clocks.now_ms,
+                options=options.release,
+                silencing=options.silencing,
+            ),
             learning=self.learning,
             ownerships=self.ownerships,
             emitter=emitter,

@@ -34,6 +34,8 @@ _MOST_TRENDS: Final = 50
 _MOST_VALUES: Final = 50
 _SERIES: Final = frozenset(
     {"size", "events", "mean", "positive", "negative", "popularity", "attribute"}
+    # People instead of entries, for what is released.
+    | {"likers", "dislikers", "doers"}
     | {window.series for window in TREND_WINDOWS}
 )
 
@@ -45,6 +47,9 @@ class Merger:
         partitions: Of the user-keyed topics.
         dimension: Length of user vectors.
         silencing: When a persona counts as silenced by the average.
+
+    Attributes:
+        renewed: At the last merge it was time to publish everything again.
     """
 
     def __init__(
@@ -70,6 +75,7 @@ class Merger:
         self._seal = b""
         self._wanted = 0
         self._rounds = 0
+        self.renewed = False
 
     async def merge(self) -> list[Merged]:
         """Counters of every tenant."""
@@ -108,7 +114,8 @@ class Merger:
         self._rounds += 1
         seal = f"{self._leader}:{self._rounds}".encode()
         found = await until_available(partial(self._aggregates.swap_snapshot, _SEAL, seal))
-        if found != self._seal or self._rounds % _ROUNDS_TRUSTED == 0:
+        self.renewed = found != self._seal or self._rounds % _ROUNDS_TRUSTED == 0
+        if self.renewed:
             self._published.clear()
         self._seal = seal
 

@@ -33,6 +33,7 @@ from streams.learners import Fitted
 from streams.learning import Learned, Learning, Occasion
 from streams.merging import Merged, Merger, mean_vector
 from streams.ownership import Ownerships
+from streams.releasing import Releaser
 from streams.retrying import until_available
 
 __all__ = ["LEADER_PARTITION", "PersonaEngine", "PersonaOptions"]
@@ -86,6 +87,7 @@ class PersonaEngine:
         *,
         store: PersonaStore,
         merger: Merger,
+        releaser: Releaser,
         learning: Learning,
         ownerships: Ownerships,
         emitter: Sender,
@@ -96,6 +98,7 @@ class PersonaEngine:
     ) -> None:
         self._store = store
         self._merger = merger
+        self._releaser = releaser
         self._learning = learning
         self._ownerships = ownerships
         self._emitter = emitter
@@ -115,11 +118,14 @@ class PersonaEngine:
             self._tenants.clear()
             self._learned_ms.clear()
             self._merger.begin(token)
+            self._releaser.begin()
             await self._learning.reset()
             self._led_under = token
         if token is None:
             return False
         merged = await self._merger.merge()
+        if self._merger.renewed:
+            self._releaser.renew()
         settled = [one for one in merged if not one.stale]
         for one in settled:
             if one.tenant not in self._tenants:
@@ -134,6 +140,8 @@ class PersonaEngine:
             await self._personas(one, token)
         for one in merged:
             await self._merger.publish(one)
+            known = self._tenants.get(one.tenant)
+            await self._releaser.publish(one, None if known is None else known.published)
         return True
 
     def _occasion(self, merged: Merged) -> Occasion:

@@ -59,7 +59,12 @@ _CHUNK: Final = 512
 _ATTEMPTS: Final = 5
 _LARGEST_STEP: Final = 50_000  # counters, about 50 ms of the store's time
 # Series whose tables grow with what users mention; the largest counters are kept.
-BOUNDED: Final[Mapping[str, int]] = {"co-occurrence": 500, "attribute": 1_000, "events": 1_000}
+BOUNDED: Final[Mapping[str, int]] = {
+    "co-occurrence": 500,
+    "attribute": 1_000,
+    "events": 1_000,
+    "doers": 1_000,
+}
 _TRIM_FACTOR: Final = 4
 # Among the versions, which are stored in one step with the counters: the offset that follows
 # the last update counted. No user's key is so short.

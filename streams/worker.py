@@ -28,6 +28,7 @@ from streams.learning import LearningOptions
 from streams.ownership import Place
 from streams.personas import PersonaOptions
 from streams.profiles import Seam
+from streams.releasing import DEFAULT_RELEASE, ReleaseOptions
 from streams.topics import ensure_topics
 from streams.version_topics import FIRST_TOPICS, VersionSender, VersionTopics, version_specs
 from streams.watchdog import Watchdog
@@ -60,6 +61,7 @@ class WorkerOptions:
         directory: For the worker's own files.
         next_item: Sizes of the learned models; the same for all workers and lookups.
         silencing: When a persona counts as silenced by the average.
+        release: What is told to others of groups of people.
         flush_interval_s: Longest time between an event's fold and its visibility.
         publish_interval_s: Between two rounds of merging statistics and personas.
         dirty_users: Changed users after which a flush does not wait for its time.
@@ -86,6 +88,7 @@ class WorkerOptions:
     learning: LearningOptions = field(default_factory=LearningOptions)
     personas: PersonaOptions = field(default_factory=PersonaOptions)
     silencing: SilencingSettings = DEFAULT_SETTINGS
+    release: ReleaseOptions = DEFAULT_RELEASE
     erasing: ErasingOptions
     flush_interval_s: float = 0.25
     publish_interval_s: float = 1.0
@@ -136,6 +139,7 @@ class Worker:
                 vocabulary=options.vocabulary,
                 personas=options.personas,
                 silencing=options.silencing,
+                release=options.release,
                 erasing=options.erasing,
                 users_in_memory=options.users_in_memory,
                 dirty_users=options.dirty_users,

@@ -90,6 +90,6 @@ async def play_files(stage: Stage, out: Console, *, items: Path, events: Sequenc
     heading(out, "What to offer them, and why")
     out.print(render_ranking(await stage.lookup.rank(tenant, user_id, limit=5)))
     heading(out, "Personas")
-    out.print(render_personas(await stage.lookup.personas(tenant)))
+    out.print(render_personas(await stage.lookup.exact.personas(tenant)))
     heading(out, "Everybody")
     out.print(render_statistics(statistics))

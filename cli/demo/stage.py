@@ -100,8 +100,8 @@ class Stage:
         with waiting_progress(self.notes) as progress:
             progress.add_task("  personas and statistics come to rest")
             while True:
-                statistics = await self.lookup.statistics(self.tenant)
-                personas = await self.lookup.personas(self.tenant)
+                statistics = await self.lookup.exact.statistics(self.tenant)
+                personas = await self.lookup.exact.personas(self.tenant)
                 now = (statistics, personas.version, personas.users)
                 # So many more events make the leader learn anew, if there are users enough.
                 few = statistics.directed < LearningOptions().least_users

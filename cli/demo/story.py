@@ -80,7 +80,7 @@ async def play_bookshop(stage: Stage, out: Console, *, seed: int, readers: int) 
     unsteady = shop.cold | shop.drifted
     steady = compare({u: name for u, name in planted.items() if u not in unsteady}, found)
     heading(out, "Personas: planted (rows) and found (columns)")
-    show_comparison(out, everybody, steady, await stage.lookup.personas(TENANT))
+    show_comparison(out, everybody, steady, await stage.lookup.exact.personas(TENANT))
     await _tell_of_minority(stage, out, everybody)
 
     heading(out, "What rises")
@@ -138,8 +138,8 @@ async def _tell_of_minority(stage: Stage, out: Console, comparison: Comparison) 
     home = comparison.home_of(MINORITY)
     if home is None:
         return
-    theirs = await stage.lookup.statistics(TENANT, home, most=1)
-    overall = await stage.lookup.statistics(TENANT, most=100)
+    theirs = await stage.lookup.exact.statistics(TENANT, home, most=1)
+    overall = await stage.lookup.exact.statistics(TENANT, most=100)
     show_minority(
         out,
         comparison,

@@ -15,7 +15,7 @@ from profiles.personas import Advantage, Persona, PersonaSet, encode_personas
 from profiles.policy import DEFAULT_POLICY
 from profiles.ports import PersonaDocument
 from schemas.decoded import Interaction
-from schemas.snapshots import ModelPointer
+from schemas.snapshots import ModelPointer, released_personas_name
 from stores.blobs import blob_of, put_blob
 from stores.personas import PointPersonaStore
 
@@ -92,6 +92,9 @@ class LearnedWorld:
                 encode_personas(personas),
                 {one.id: np.ones(4, np.float32) for one in personas.personas},
             )
+        )
+        await self.world.aggregates.put_snapshot(
+            released_personas_name("default"), encode_personas(personas)
         )
         self.versions.append(Published(pointer, model, choices))
         return self.versions[-1]

@@ -34,6 +34,8 @@ from schemas.snapshots import (
     StatisticsSnapshot,
     encode_profile,
     encode_statistics,
+    released_name,
+    released_personas_name,
     statistics_name,
 )
 from stores.items import PointItemStore, item_collection
@@ -258,6 +260,9 @@ class World:
             )
         )
         assert published
+        await self.aggregates.put_snapshot(
+            released_personas_name("default"), encode_personas(document)
+        )
 
     async def publish_statistics(
         self,
@@ -290,9 +295,9 @@ class World:
             declaration=declaration,
             silenced=silenced,
         )
-        await self.aggregates.put_snapshot(
-            statistics_name(tenant, scope), encode_statistics(snapshot)
-        )
+        # As with groups that are large: what may be told is what there is.
+        for name in (statistics_name(tenant, scope), released_name(tenant, scope)):
+            await self.aggregates.put_snapshot(name, encode_statistics(snapshot))
 
 
 LIBRARY: Final = {

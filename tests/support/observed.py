@@ -1,6 +1,5 @@
 """What the product knows, said in the oracle's terms, so that the two can be compared."""
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 
 import numpy as np
@@ -88,14 +87,13 @@ def _count(found: Population, table: tuple[str, str], field: bytes, count: int) 
                 found.directed = count
             else:
                 raise ValueError(f"unknown size {field!r}")
-        case "events", "":
+        case "events" | "doers" as series, "":
             kind, _, action = field.decode().partition("/")
-            found.events[kind, action] += count
+            getattr(found, series)[kind, action] += count
         case "attribute", name:
             found.attributes[name, field.decode()] += count
-        case "positive" | "negative" as sign, "":
-            counter: Counter[int] = found.positive if sign == "positive" else found.negative
-            counter[_item(field)] += count
+        case "positive" | "negative" | "likers" | "dislikers" as series, "":
+            getattr(found, series)[_item(field)] += count
         case "popularity", era:
             found.eras[int(era), _item(field)] += count
         case "co-occurrence", item:

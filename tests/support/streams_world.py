@@ -31,6 +31,7 @@ from streams.ownership import Ownerships
 from streams.partitions import partition_of
 from streams.personas import PersonaEngine, PersonaOptions
 from streams.profiles import ProfileEngine
+from streams.releasing import ReleaseOptions, Releaser
 from streams.seals import Seals
 from streams.spaces import SpaceLoader
 from streams.statistics import StatisticsEngine
@@ -209,6 +210,14 @@ class Engines:
                 partitions=PARTITIONS,
                 dimension=DIMENSION,
                 clock_ms=lambda: NOW_MS,
+            ),
+            releaser=Releaser(
+                aggregates=world.redis.aggregates,
+                policy=world.policy,
+                declared=declared,
+                texts=self.knowledge.texts,
+                clock_ms=lambda: NOW_MS,
+                options=ReleaseOptions(interval_ms=0),
             ),
             ownerships=self.ownerships,
             emitter=self.sender,

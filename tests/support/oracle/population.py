@@ -27,12 +27,14 @@ class Population:
         users: How many there are.
         directed: How many of them have a vector other than zeros.
         positive, negative: Live entries per item, by the sign of their weight.
+        likers, dislikers: Users with such entries, per item.
         eras: (era, item) → decayed popularity in units of 2^-10 at the era's start.
         buckets: (window name, bucket, item) → positive entries.
         pairs: (item, other item) → how often both were liked near each other; each
             pair is there both ways round.
         attributes: (name, value as JSON) → users.
         events: (kind, action) → events ever.
+        doers: (kind, action) → users with any.
         mean_fixed: Sum of the users' vectors in units of 2^-24.
         mean_sum: The same as floats.
     """
@@ -41,11 +43,14 @@ class Population:
     directed: int = 0
     positive: Counter[int] = field(default_factory=Counter)
     negative: Counter[int] = field(default_factory=Counter)
+    likers: Counter[int] = field(default_factory=Counter)
+    dislikers: Counter[int] = field(default_factory=Counter)
     eras: Counter[tuple[int, int]] = field(default_factory=Counter)
     buckets: Counter[tuple[str, int, int]] = field(default_factory=Counter)
     pairs: Counter[tuple[int, int]] = field(default_factory=Counter)
     attributes: Counter[tuple[str, str]] = field(default_factory=Counter)
     events: Counter[tuple[str, str]] = field(default_factory=Counter)
+    doers: Counter[tuple[str, str]] = field(default_factory=Counter)
     mean_fixed: list[int] = field(default_factory=list)
     mean_sum: list[float] = field(default_factory=list)
 
@@ -59,6 +64,8 @@ def population(users: Iterable[OracleUser], *, settings: Settings = DEFAULT_SETT
         found.directed += user.has_direction
         found.positive.update(entry.item for entry in user.positive)
         found.negative.update(entry.item for entry in user.negative)
+        found.likers.update({entry.item for entry in user.positive})
+        found.dislikers.update({entry.item for entry in user.negative})
         for entry in user.positive:
             era, fixed = _fixed_popularity(entry, settings)
             found.eras[era, entry.item] += fixed
@@ -70,6 +77,7 @@ def population(users: Iterable[OracleUser], *, settings: Settings = DEFAULT_SETT
         for kind, by_action in user.totals.items():
             for action, count in by_action.items():
                 found.events[kind, action] += count
+                found.doers[kind, action] += count > 0
     columns = list(zip(*(user.vector for user in everyone), strict=True))
     found.mean_sum = [math.fsum(column) for column in columns]
     found.mean_fixed = [

@@ -151,11 +151,14 @@ def _sizes(expected: Population, scope: str) -> Counter[str]:
             for series in (
                 "positive",
                 "negative",
+                "likers",
+                "dislikers",
                 "eras",
                 "buckets",
                 "pairs",
                 "attributes",
                 "events",
+                "doers",
             )
         }
     )

@@ -16,9 +16,8 @@ from lookup.errors import InvalidArgument
 from lookup.paging import page_of_personas
 from lookup.service import create_app
 from profiles.personas import Persona
-from profiles.ports import PersonaDocument, Token
+from schemas.snapshots import released_personas_name
 from schemas.views import PersonasView, PersonaView, Problem
-from stores.personas import PointPersonaStore
 
 pytestmark = pytest.mark.anyio
 
@@ -52,9 +51,7 @@ async def test_problems_and_logs_carry_the_id(world: World) -> None:
 
 
 async def test_a_bug_has_an_id_too(world: World) -> None:
-    assert await PointPersonaStore(world.persona_points).publish(
-        PersonaDocument("default", 2, Token(1), b"\xc1 broken", {})
-    )
+    await world.aggregates.put_snapshot(released_personas_name("default"), b"\xc1 broken")
     transport = httpx.ASGITransport(create_app(world.lookup()), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://strata.test") as client:
         answer = await client.get("/v1/personas", headers={"X-Request-ID": "r1"})

@@ -5,6 +5,7 @@ import pytest
 from lookup_world import NOON_MS, World, client_of
 
 from schemas.instants import rfc3339
+from schemas.snapshots import released_name
 from schemas.views import PersonasView, PersonaView, Problem, StatisticsView
 
 pytestmark = pytest.mark.anyio
@@ -72,9 +73,7 @@ async def test_statistics_under_rebuild_say_so(world: World) -> None:
 
 
 async def test_statistics_of_another_format_are_as_good_as_unpublished(world: World) -> None:
-    from schemas.snapshots import statistics_name
-
-    await world.aggregates.put_snapshot(statistics_name("default", ""), b"\x02whatever")
+    await world.aggregates.put_snapshot(released_name("default", ""), b"\x02whatever")
     view = await world.lookup().statistics("default")
     assert (view.published, view.stale) == (False, True)
 

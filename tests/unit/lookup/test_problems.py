@@ -7,9 +7,8 @@ import pytest
 from lookup_world import World
 
 from lookup.service import create_app
-from profiles.ports import PersonaDocument, Token
+from schemas.snapshots import released_personas_name
 from schemas.views import Problem
-from stores.personas import PointPersonaStore
 
 pytestmark = pytest.mark.anyio
 
@@ -81,11 +80,7 @@ async def test_an_impossible_tenant_is_a_problem(client: httpx.AsyncClient, tena
 
 
 async def test_a_bug_is_a_problem_that_tells_nothing(world: World) -> None:
-    broken = PersonaDocument("default", 1, Token(1), b"\xc1 secret", {})
-    world.persona_points.down = False
-    assert await PointPersonaStore(world.persona_points).publish(
-        PersonaDocument("default", 2, Token(1), broken.body, {})
-    )
+    await world.aggregates.put_snapshot(released_personas_name("default"), b"\xc1 secret")
     transport = httpx.ASGITransport(create_app(world.lookup()), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://strata.test") as client:
         problem = problem_of(await client.get("/v1/personas"))

@@ -339,9 +339,8 @@ async def test_looking_up_writes_nothing(world: World) -> None:
 async def test_a_store_that_was_never_reached_is_an_error_not_an_empty_answer(
     world: World,
 ) -> None:
-    world.persona_points.down = True
+    world.aggregates.down = True
     with pytest.raises(StoreUnavailable):
         await world.lookup().personas("default")
-    world.aggregates.down = True
     with pytest.raises(StoreUnavailable):
         await world.lookup().statistics("default")
