@@ -106,7 +106,9 @@ def footing_among(
     """Where a user stands among given personas, when a model has said what weighs how much."""
     shown = visible(personas, minimum_size=minimum_size)
     persona = None if profile is None or profile.persona is None else shown.get(profile.persona)
-    membership = None if persona is None else membership_of(persona, personas)
+    membership = None
+    if persona is not None and personas is not None:
+        membership = membership_of(persona, personas)
     absent = None
     if membership is None:
         absent = _absence(profile, Reading(personas), minimum_size)
