@@ -38,6 +38,8 @@ def strata_in(data_directory: Path, working_directory: Path) -> Strata:
         "STRATA_DATA_DIR": str(data_directory),
         "STRATA_EMBEDDING_MODEL": "hashing",
         "STRATA_HTTP_PORT": "0",
+        # Statistics are told as they are.
+        "STRATA_MINIMUM_PERSONA_SIZE": "1",
         "COLUMNS": "120",
     }
     return Strata([sys.executable, "-m", "cli.main"], environment, working_directory)

@@ -52,7 +52,7 @@ def test_one_person_more_changes_what_is_exact_and_nothing_that_is_told(*, heirs
         item = item_key("default", "a")
         assert [(one.item, one.positive) for one in told.popular] == [(item, 10)]
         assert told.events == {"interactions/like": 10}
-        world.publish(liked("late", "a", 99))
+        world.publish(liked("late", "a", 50))
         if heirs:
             await counted(world)
         else:
@@ -72,7 +72,7 @@ def test_five_people_more_are_told() -> None:
             world.publish(liked(f"u{number}", "a", number))
         engines = await counted(world)
         for number in range(5):
-            world.publish(liked(f"late{number}", "a", 99))
+            world.publish(liked(f"late{number}", "a", 50))
         await engines.drain()
         await engines.personas.tick()
         assert users_told(await snapshot_of(world, released_name("default", ""))) == 15
