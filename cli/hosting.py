@@ -323,6 +323,7 @@ async def answering_over(
             items=stores.profiles.items,
             passages=stores.profiles.passages,
             policy=declarations.policy,
+            data_policy=declarations.data_policy,
         ),
     )
 

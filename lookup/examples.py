@@ -322,6 +322,42 @@ EXAMPLES: Final[Mapping[tuple[str, str], Example]] = {
         '"tenant":"default","type":"interaction","user_id":"anna","item_id":"emma",'
         '"action":"rate","value":5.0}\n'
     ),
+    ("get", "/v1/users/{user_id}/mine"): Example(
+        response={
+            "tenant": "default",
+            "user_id": "anna",
+            "known": True,
+            "kinds": [
+                {
+                    "data_type": "attributes",
+                    "consent": None,
+                    "consent_needed": "not-needed",
+                    "kept_days": 365.0,
+                    "purposes": ["prompting", "ranking"],
+                    "events": 1,
+                    "since": "2025-03-01T12:00:00.000Z",
+                    "lines": [
+                        {
+                            "id": "attributes/country",
+                            "text": "You stated that country is NL",
+                            "at": "2025-03-01T12:00:00.000Z",
+                            "kept_until": "2026-03-01T12:00:00.000Z",
+                            "name": "country",
+                            "value": "NL",
+                        }
+                    ],
+                    "more": 0,
+                }
+            ],
+            "inferred": [
+                {
+                    "what": "you like",
+                    "text": "“Emma”",
+                    "rests_on": ["interactions"],
+                }
+            ],
+        }
+    ),
     ("delete", "/v1/users/{user_id}"): Example(
         status=202,
         response={

@@ -9,9 +9,9 @@ from starlette.responses import Response
 from lookup.asking import PROBLEM_CONTENT, AtLeast, Chosen, PathId, Tenant
 from lookup.erasures import Erasures, UnknownErasure
 from lookup.persons import Persons
-from schemas.privacy_views import ErasureView
+from schemas.privacy_views import ErasureView, MineView
 
-__all__ = ["JSON_LINES", "erasure_routes", "person_routes"]
+__all__ = ["JSON_LINES", "AskedPersons", "erasure_routes", "person_routes"]
 
 JSON_LINES: Final = "application/x-ndjson"
 _problems: Final[dict[int | str, dict[str, Any]]] = dict.fromkeys((422, 503), PROBLEM_CONTENT)
@@ -45,6 +45,15 @@ def person_routes() -> APIRouter:
         """Everything that is kept of a user, as events; nothing for an unknown one."""
         await seen.of(user_id)
         return Response(await persons.export(tenant, user_id), media_type=JSON_LINES)
+
+    @routes.get("/v1/users/{user_id:path}/mine", response_model=MineView, responses=_problems)
+    async def mine(
+        answering: Chosen, persons: AskedPersons, tenant: Tenant, user_id: PathId, seen: AtLeast
+    ) -> Response:
+        """What is kept of a user, in words for that user: since when, until when, who sees it."""
+        await seen.of(user_id)
+        profile = await answering.lookup.profile(tenant, user_id)
+        return _json(await persons.mine(tenant, user_id, profile))
 
     return routes
 
@@ -80,5 +89,5 @@ def erasure_routes(erasures: Erasures) -> APIRouter:
     return routes
 
 
-def _json(view: ErasureView, *, status_code: int = 200) -> Response:
+def _json(view: ErasureView | MineView, *, status_code: int = 200) -> Response:
     return Response(view.model_dump_json(), status_code=status_code, media_type="application/json")

@@ -28,6 +28,9 @@ class Scope(StrEnum):
     ADMIN = "admin"
 
 
+_FORMS: Final = {"/mine/change": Scope.PUBLISH, "/mine/erase": Scope.ERASE}
+
+
 def scope_of(method: str, path: str) -> Scope | None:
     """What it takes to ask; None for what anybody may. What is not listed takes `admin`.
 
@@ -39,6 +42,11 @@ def scope_of(method: str, path: str) -> Scope | None:
         return None
     if method == "POST" and path == "/v1/events":
         return Scope.PUBLISH
+    if method == "POST" and path in _FORMS:
+        return _FORMS[path]
+    if reading and (path == "/mine" or path.startswith("/assets/")):
+        # The one page that a person is to see of themselves, and what it looks like.
+        return Scope.READ
     if (method == "DELETE" and path.startswith("/v1/users/")) or (
         reading and path.startswith("/v1/erasures/")
     ):

@@ -303,7 +303,14 @@ def create_app(
     if ingest is not None:
         app.include_router(ingest_routes(ingest, counted=metrics.count_ingested))
     if dashboard is not None:
-        app.include_router(dashboard_routes(dashboard, keyed=access is not None and access.keyed))
+        app.include_router(
+            dashboard_routes(
+                dashboard,
+                keyed=access is not None and access.keyed,
+                ingest=ingest,
+                erasures=erasures,
+            )
+        )
     # The last one added is the first to see a request.
     if access is not None:
         app.add_middleware(Guard, access=access)

@@ -27,8 +27,20 @@ def register(app: typer.Typer) -> None:
     app.command()(statistics)
 
 
-def profile(user: User, *, tenant: Tenant = None, url: Url = None, json: AsJson = False) -> None:
+def profile(
+    user: User,
+    *,
+    mine: Annotated[
+        bool, typer.Option("--mine", help="For the user to read: what is kept, why and how long.")
+    ] = False,
+    tenant: Tenant = None,
+    url: Url = None,
+    json: AsJson = False,
+) -> None:
     """What is known about a user, and how sure that is."""
+    if mine:
+        _mine(user, tenant=tenant, url=url, json=json)
+        return
     from cli.reading import asked, show
     from cli.views.profile import render_profile
     from schemas.views import ProfileView
@@ -36,6 +48,16 @@ def profile(user: User, *, tenant: Tenant = None, url: Url = None, json: AsJson 
     with asked(url, tenant=tenant) as asker:
         answer = asker.get("profiles", user)
     show(answer, ProfileView, render_profile, as_json=json)
+
+
+def _mine(user: str, *, tenant: str | None, url: str | None, json: bool) -> None:
+    from cli.reading import asked, show
+    from cli.views.mine import render_mine
+    from schemas.privacy_views import MineView
+
+    with asked(url, tenant=tenant) as asker:
+        answer = asker.get("users", user, "mine")
+    show(answer, MineView, render_mine, as_json=json)
 
 
 def rank(

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
+from uuid import uuid4
 
 from profiles.ports import Vector
 from schemas.persona_events import PersonaEvent
@@ -127,6 +128,7 @@ class Dashboard:
 
     Attributes:
         report: Reads `report.json` of `strata report`; None where there is none.
+        new_id: Makes ids of events that nobody else makes.
     """
 
     flow: FlowSource | None = None
@@ -134,3 +136,4 @@ class Dashboard:
     past: PersonaSource | None = None
     report: Callable[[], bytes | None] = lambda: None
     now_ms: Callable[[], int]
+    new_id: Callable[[], str] = lambda: uuid4().hex

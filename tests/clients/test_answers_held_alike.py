@@ -35,6 +35,7 @@ CALLS: dict[tuple[str, str], _calls.Call[Any]] = {
     ("get", "/v1/items/{item_id}/similar"): _calls.similar_items("emma", limit=1),
     ("get", "/v1/users/{user_id}/similar"): _calls.similar_users("anna", limit=1),
     ("get", "/v1/users/{user_id}/export"): _calls.export("anna"),
+    ("get", "/v1/users/{user_id}/mine"): _calls.mine("anna"),
     ("delete", "/v1/users/{user_id}"): _calls.erase("anna"),
     ("get", "/v1/erasures/{erasure_id}"): _calls.erasure("7f3a"),
     ("post", "/v1/events"): _calls.publishing([[]], None)[0],
@@ -120,6 +121,7 @@ def test_a_client_without_an_event_loop_asks_everything(service_url: str) -> Non
         assert strata.similar_items("moby", limit=2).items[0].item_id == "typee"
         assert strata.similar_users("ishmael").known
         assert b'"item_id":"moby"' in strata.export("ishmael")
+        assert strata.mine("ishmael").known
         assert strata.retrieve("ishmael", "whales", limit=2, half_life_s=60.0).passages == ()
         filters = Filters(kind="review", since="2024-01-01T00:00:00Z")
         assert strata.retrieve("ishmael", "whales", filters=filters).known

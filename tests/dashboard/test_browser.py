@@ -58,6 +58,7 @@ PAGES: Final = {
     "user": "/user?user_id=ishmael",
     "nobody": "/user?user_id=nobody",
     "hostile": f"/user?user_id={quote(HOSTILE, safe='')}",
+    "mine": "/mine?user_id=ishmael",
     "personas": "/personas",
     "everybody": "/everybody",
     "one-persona": "/everybody?persona=p1",

@@ -22,6 +22,7 @@ PAGES: Final = (
     "/user?user_id=nobody",
     f"/user?user_id={quote(HOSTILE, safe='')}",
     "/user/half-life?user_id=ishmael&half_life=4",
+    "/mine?user_id=ishmael",
     "/personas",
     "/everybody",
     "/everybody?persona=p1",

@@ -20,9 +20,11 @@ from lookup.dashboard.sources import (
     SourceUnavailable,
 )
 from lookup.own_writes import OwnWrites
+from lookup.persons import Persons
 from lookup.service import create_app
 from profiles.ids import item_key
 from profiles.personas import Advantage, Label, Persona, PersonaSet, encode_personas
+from profiles.policy import DEFAULT_POLICY
 from profiles.ports import PersonaDocument, Vector
 from schemas import decoded as events
 from schemas.persona_events import PersonaEvent, PersonaFate
@@ -30,6 +32,7 @@ from schemas.snapshots import SilencedGroup, SilencedReversal, SilencedSnapshot
 from schemas.topics import INTERACTIONS, PREFERENCES
 from stores.control import CONTROL_COLLECTION, PointControlStore
 from stores.memory import MemoryPoints
+from stores.passages import PointPassageStore, passage_collection
 from stores.personas import PointPersonaStore
 
 DAY_MS: Final = 86_400_000
@@ -168,7 +171,16 @@ class Shown:
             partitions=1,
         )
         return create_app(
-            self.world.lookup(), own_writes=own_writes, dashboard=self.dashboard(), access=access
+            self.world.lookup(),
+            own_writes=own_writes,
+            dashboard=self.dashboard(),
+            access=access,
+            persons=Persons(
+                users=self.world.users,
+                items=self.world.items,
+                passages=PointPassageStore(MemoryPoints(passage_collection(4))),
+                policy=DEFAULT_POLICY,
+            ),
         )
 
     def client(self, *, access: Access | None = None) -> httpx.AsyncClient:

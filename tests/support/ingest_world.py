@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from lookup_world import DIMENSION, NOON_MS, World
 
 from lookup.access import Access
+from lookup.dashboard import Dashboard
 from lookup.erasures import Erasures
 from lookup.errors import EventsNotTaken
 from lookup.ingest import EventLog, Ingest
@@ -20,6 +21,7 @@ from lookup.persons import Persons
 from lookup.service import create_app
 from profiles.policy import DEFAULT_POLICY
 from profiles.ports import Control
+from profiles.privacy.data_policy import ANYTHING_GOES, DataPolicy
 from profiles.privacy.pseudonyms import secret_of
 from schemas.json_values import Json
 from schemas.topics import USER_TOPICS
@@ -84,6 +86,8 @@ class Publishing:
     now_ms: Callable[[], int] = lambda: NOON_MS
     wait_s: float = 0.2
     most_waiting: int = 256
+    dashboard: Dashboard | None = None
+    data_policy: DataPolicy = ANYTHING_GOES
 
     async def taken_in(self) -> None:
         """As if workers had stored everything that was, and soon will be, published."""
@@ -123,7 +127,9 @@ class Publishing:
                 items=self.world.items,
                 passages=passages,
                 policy=DEFAULT_POLICY,
+                data_policy=self.data_policy,
             ),
+            dashboard=self.dashboard,
             own_writes=OwnWrites(
                 control=self.control,
                 users=self.world.users,

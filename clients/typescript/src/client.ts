@@ -315,6 +315,16 @@ export class Strata {
     return lines;
   }
 
+  /** What is kept of a user, in words for that user. */
+  async mine(userId: string, asking: AskingOfUsers = {}): Promise<Schemas["MineView"]> {
+    return this.#ask(asking, (attempt) =>
+      this.#http.GET("/v1/users/{user_id}/mine", {
+        ...attempt,
+        params: { path: { user_id: inPath(userId) }, query: this.#knowing(asking) },
+      }),
+    );
+  }
+
   /** Have everything about a user erased; `erasure` tells how far that is. */
   async erase(userId: string, asking: Asking = {}): Promise<Schemas["ErasureView"]> {
     return this.#ask(asking, (attempt) =>

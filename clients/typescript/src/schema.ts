@@ -352,6 +352,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/users/{user_id}/mine": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Mine
+         * @description What is kept of a user, in words for that user: since when, until when, who sees it.
+         *
+         *     Scope of the key: `read`.
+         */
+        get: operations["mine"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/users/{user_id}": {
         parameters: {
             query?: never;
@@ -933,6 +955,27 @@ export interface components {
             labels: components["schemas"]["LabelView"][];
         };
         /**
+         * MineView
+         * @description What is kept of a person, for that person to read.
+         *
+         *     Attributes:
+         *         known: False if nothing is kept.
+         *         kinds: What they stated, wrote, did and chose.
+         *         inferred: What was worked out from it.
+         */
+        MineView: {
+            /** Tenant */
+            tenant: string;
+            /** User Id */
+            user_id: string;
+            /** Known */
+            known: boolean;
+            /** Kinds */
+            kinds: components["schemas"]["OwnKindView"][];
+            /** Inferred */
+            inferred: components["schemas"]["OwnInferenceView"][];
+        };
+        /**
          * MovedByView
          * @description An event's part in how near an item is; `event` is its place in `events`, from 0.
          */
@@ -992,6 +1035,82 @@ export interface components {
              * Format: date
              */
             since: string;
+        };
+        /**
+         * OwnInferenceView
+         * @description Something nobody stated: it was worked out. `rests_on` are kinds of data.
+         *
+         *     It cannot be removed by itself, only through what it rests on.
+         */
+        OwnInferenceView: {
+            /** What */
+            what: string;
+            /** Text */
+            text: string;
+            /** Rests On */
+            rests_on: string[];
+        };
+        /**
+         * OwnKindView
+         * @description A kind of data, and what is kept of it.
+         *
+         *     Attributes:
+         *         consent: What the person said last: true for granted; null if they said nothing.
+         *         consent_needed: "not-needed", "opt-out" or "opt-in", by the data policy.
+         *         kept_days: How long it is kept by the policy; null for no limit but the latest entries.
+         *         purposes: What may see it.
+         *         events: Kept and counted, over all time.
+         *         since: Of the oldest line; null without any.
+         *         lines: Newest first.
+         *         more: Lines that are kept and not listed.
+         */
+        OwnKindView: {
+            /** Data Type */
+            data_type: string;
+            /** Consent */
+            consent: boolean | null;
+            /** Consent Needed */
+            consent_needed: string;
+            /** Kept Days */
+            kept_days: number | null;
+            /** Purposes */
+            purposes: string[];
+            /** Events */
+            events: number;
+            /** Since */
+            since: string | null;
+            /** Lines */
+            lines: components["schemas"]["OwnLineView"][];
+            /** More */
+            more: number;
+        };
+        /**
+         * OwnLineView
+         * @description One thing that a person stated, wrote, did or chose, as it is kept.
+         *
+         *     Attributes:
+         *         id: Of the line: "attributes/NAME", or "TYPE/EVENT/TIME".
+         *         text: In plain words.
+         *         at: When it was stated or happened.
+         *         kept_until: When it is forgotten of itself; null for as long as it is among the latest.
+         *         name, value: Of an attribute, which can be stated anew; else null.
+         */
+        OwnLineView: {
+            /** Id */
+            id: string;
+            /** Text */
+            text: string;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Kept Until */
+            kept_until: string | null;
+            /** Name */
+            name?: string | null;
+            /** Value */
+            value?: string | number | boolean | null;
         };
         /**
          * PairRequest
@@ -3503,6 +3622,96 @@ export interface operations {
                 };
                 content: {
                     "application/x-ndjson": string;
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Misdirected Request */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    mine: {
+        parameters: {
+            query?: {
+                /** @description A token from publishing: the answer knows at least those events, or is a problem (503 with Retry-After) if they have not been taken in within two seconds. */
+                at_least?: string | null;
+            };
+            header?: {
+                "x-strata-tenant"?: string;
+            };
+            path: {
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MineView"];
                 };
             };
             /** @description Bad Request */

@@ -250,6 +250,10 @@ class AsyncStrata:
         """Everything that is kept of a user, as events in JSON lines."""
         return await self._ask(knowing(_calls.export(user_id), at_least, self._session))
 
+    async def mine(self, user_id: str, *, at_least: str | None = None) -> answers.Mine:
+        """What is kept of a user, in words for that user."""
+        return await self._ask(knowing(_calls.mine(user_id), at_least, self._session))
+
     async def erase(self, user_id: str) -> answers.Erasure:
         """Have everything about a user erased; `erasure` tells how far that is."""
         return await self._ask(_calls.erase(user_id))

@@ -254,6 +254,10 @@ def export(user_id: str) -> Call[bytes]:
     return Call(method="GET", path=f"/v1/users/{quote(user_id, safe='')}/export", decode=bytes)
 
 
+def mine(user_id: str) -> Call[answers.Mine]:
+    return _asked("users", user_id, "mine", kind=answers.Mine)
+
+
 def erase(user_id: str) -> Call[answers.Erasure]:
     return Call(
         method="DELETE",

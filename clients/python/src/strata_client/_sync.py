@@ -245,6 +245,10 @@ class Strata:
         """Everything that is kept of a user, as events in JSON lines."""
         return self._ask(knowing(_calls.export(user_id), at_least, self._session))
 
+    def mine(self, user_id: str, *, at_least: str | None = None) -> answers.Mine:
+        """What is kept of a user, in words for that user."""
+        return self._ask(knowing(_calls.mine(user_id), at_least, self._session))
+
     def erase(self, user_id: str) -> answers.Erasure:
         """Have everything about a user erased; `erasure` tells how far that is."""
         return self._ask(_calls.erase(user_id))

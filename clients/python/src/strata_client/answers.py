@@ -27,10 +27,14 @@ __all__ = [
     "Language",
     "Learned",
     "Membership",
+    "Mine",
     "MovedBy",
     "MovedItem",
     "NamedItem",
     "Norm",
+    "OwnInference",
+    "OwnKind",
+    "OwnLine",
     "PairScore",
     "Persona",
     "Personas",
@@ -865,6 +869,77 @@ class Statistics(msgspec.Struct, frozen=True, kw_only=True):
     stale_because: tuple[str, ...]
     norms: tuple[Norm, ...] = ()
     silenced: Silenced | None = None
+
+
+class OwnLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that a person stated, wrote, did or chose, as it is kept.
+
+    Attributes:
+        id: Of the line: "attributes/NAME", or "TYPE/EVENT/TIME".
+        text: In plain words.
+        at: When it was stated or happened.
+        kept_until: When it is forgotten of itself; null for as long as it is among the latest.
+        name, value: Of an attribute, which can be stated anew; else null.
+    """
+
+    id: str
+    text: str
+    at: str
+    kept_until: str | None
+    name: str | None = None
+    value: str | int | float | bool | None = None
+
+
+class OwnKind(msgspec.Struct, frozen=True, kw_only=True):
+    """A kind of data, and what is kept of it.
+
+    Attributes:
+        consent: What the person said last: true for granted; null if they said nothing.
+        consent_needed: "not-needed", "opt-out" or "opt-in", by the data policy.
+        kept_days: How long it is kept by the policy; null for no limit but the latest entries.
+        purposes: What may see it.
+        events: Kept and counted, over all time.
+        since: Of the oldest line; null without any.
+        lines: Newest first.
+        more: Lines that are kept and not listed.
+    """
+
+    data_type: str
+    consent: bool | None
+    consent_needed: str
+    kept_days: float | None
+    purposes: tuple[str, ...]
+    events: int
+    since: str | None
+    lines: tuple[OwnLine, ...]
+    more: int
+
+
+class OwnInference(msgspec.Struct, frozen=True, kw_only=True):
+    """Something nobody stated: it was worked out. `rests_on` are kinds of data.
+
+    It cannot be removed by itself, only through what it rests on.
+    """
+
+    what: str
+    text: str
+    rests_on: tuple[str, ...]
+
+
+class Mine(msgspec.Struct, frozen=True, kw_only=True):
+    """What is kept of a person, for that person to read.
+
+    Attributes:
+        known: False if nothing is kept.
+        kinds: What they stated, wrote, did and chose.
+        inferred: What was worked out from it.
+    """
+
+    tenant: str
+    user_id: str
+    known: bool
+    kinds: tuple[OwnKind, ...]
+    inferred: tuple[OwnInference, ...]
 
 
 class SimilarUser(msgspec.Struct, frozen=True, kw_only=True):
