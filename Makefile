@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: alerts bench bench-small chaos soak simulate fuzz fuzz-http fuzz-decoders demo test check lint format types contracts doctests schemas clean erasure
+.PHONY: alerts docs bench bench-small chaos soak simulate fuzz fuzz-http fuzz-decoders demo test check lint format types contracts doctests schemas clean erasure
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Strata needs Python 3.11 or later")'
@@ -73,6 +73,10 @@ erasure: $(VENV)/.dev
 	ERASURE_USERS=$(or $(USERS),1000) $(BIN)/pytest --timeout 1800 \
 	  tests/integration/streams/test_erasure_as_if_never.py
 
+# The site under docs/_build, without warnings.
+docs: $(VENV)/.dev
+	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build
+
 check: lint types contracts doctests test
 
 lint: $(VENV)/.dev
@@ -103,6 +107,7 @@ schemas: $(VENV)/.dev
 	$(BIN)/python clients/generate.py
 	$(BIN)/python -m cli.metrics_reference docs/metrics.md
 	$(BIN)/python clients/generate_typescript.py
+	$(BIN)/python -m cli.documenting docs
 
 clean:
 	rm -rf $(VENV) $(VENV)-bench build dist *.egg-info

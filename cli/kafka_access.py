@@ -1,5 +1,6 @@
 """What commands ask a Kafka."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
@@ -61,6 +62,9 @@ async def consumer_opened(bootstrap: str) -> AsyncIterator[AIOKafkaConsumer]:
             await consumer.start()
         except KafkaConnectionError as error:
             raise CommandFailed(f"Kafka at {bootstrap} cannot be reached") from error
+        # Its coordinator's task has to run once: stopped before, aiokafka 0.14 awaits a task that
+        # was cancelled before its first line, and our caller would seem to be cancelled.
+        await asyncio.sleep(0)
         yield consumer
     finally:
         await consumer.stop()

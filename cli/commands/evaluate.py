@@ -59,6 +59,7 @@ def evaluate(
     from rich.console import Console
 
     from cli.progress import counting_progress
+    from cli.settings import load_settings
     from evaluation.errors import UnknownTask, UnreadableEvents
     from evaluation.predictors import Options
     from evaluation.run import Progress, report_json, task_named
@@ -92,7 +93,7 @@ def evaluate(
                 warm=warm,
                 test=test,
                 predictions=predictions,
-                options=Options(seed=seed),
+                options=Options(embedding_model=load_settings().embedding_model, seed=seed),
                 on_progress=show,
             )
     except (UnreadableEvents, EmbeddingModelMissing, OSError) as error:
@@ -103,12 +104,13 @@ def evaluate(
 def _retrieval(*, items: Path, warm: Path, test: Path, seed: int) -> Mapping[str, object]:
     import asyncio
 
+    from cli.settings import load_settings
     from evaluation.errors import UnreadableEvents
     from evaluation.retrieval import evaluate_retrieval, report
-    from streams.embedding import DEFAULT_MODEL, EmbeddingModelMissing, open_embedder
+    from streams.embedding import EmbeddingModelMissing, open_embedder
 
     try:
-        embedder = open_embedder(DEFAULT_MODEL)
+        embedder = open_embedder(load_settings().embedding_model)
         judged = asyncio.run(
             evaluate_retrieval(items=items, warm=warm, test=test, embedder=embedder)
         )

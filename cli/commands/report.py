@@ -75,6 +75,7 @@ def report(
     seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
 ) -> None:
     """Say when individual data pays, what it costs, and whom the average silences."""
+    from cli.settings import load_settings
     from evaluation.errors import UnknownTask
     from evaluation.predictors import Options
     from evaluation.report.study import StudySettings
@@ -89,7 +90,7 @@ def report(
     # Before minutes of work, not after them.
     write = _writer()
     settings = StudySettings(
-        options=Options(seed=seed),
+        options=Options(embedding_model=load_settings().embedding_model, seed=seed),
         resamples=resamples,
         worth=worth,
         tasks=tasks,

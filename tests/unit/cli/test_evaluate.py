@@ -96,7 +96,7 @@ def test_a_line_that_is_no_event_is_named(
 def test_retrieval_has_its_own_report_and_no_predictions(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("streams.embedding.DEFAULT_MODEL", "hashing")
+    monkeypatch.setenv("STRATA_EMBEDDING_MODEL", "hashing")
     asked = ["retrieval" if one == "sign" else one for one in arguments(tmp_path)]
     assert run(asked) == 0
     report = json.loads(capsys.readouterr().out)

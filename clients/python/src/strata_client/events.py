@@ -61,7 +61,7 @@ class _Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", omit_d
     """What all events have.
 
     Attributes:
-        event_id: Names the event: a repeat of it changes nothing.
+        event_id: Names the event: a repeat of it, with the same `occurred_at`, changes nothing.
         occurred_at: RFC 3339 with an offset (`moment.isoformat()` of an aware datetime), or
             epoch seconds.
         tenant: Left out, the client's.
