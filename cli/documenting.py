@@ -53,7 +53,8 @@ def _events() -> Iterator[str]:
     yield ""
     yield "One JSON object per Kafka record, keyed as [publishing](../howto/publish.md) says."
     yield "Unknown fields are ignored, `null` counts as absent. The schemas lie in `docs/schemas/`."
-    for kind, schema in json_schemas().items():
+    schemas: Mapping[str, Schema] = json_schemas()
+    for kind, schema in schemas.items():
         topic = TOPIC_OF.get(kind)
         yield f"\n## {kind}\n"
         yield schema.get("description") or ""
