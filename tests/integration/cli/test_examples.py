@@ -35,7 +35,7 @@ def environment_of(standing: Commands) -> dict[str, str]:
 @contextmanager
 def shop_running(environment: dict[str, str]) -> Iterator[httpx.Client]:
     port = free_port()
-    command = ["uvicorn", "--app-dir", EXAMPLES / "shop", "app:app", "--port", str(port)]
+    command = ["uvicorn", "--app-dir", str(EXAMPLES / "shop"), "app:app", "--port", str(port)]
     with subprocess.Popen([sys.executable, "-m", *command], env=environment) as process:
         try:
             transport = httpx.HTTPTransport(retries=8)  # waits 0, 0.5, 1, 2, … seconds
