@@ -11,13 +11,18 @@ from profiles.fold import Sourced, fold
 from profiles.ids import item_key, user_key
 from profiles.personas import Centroids
 from profiles.policy import DEFAULT_POLICY
-from profiles.ports import Token, UserRecord
+from profiles.ports import ItemRecord, Token, UserRecord, Vector
 from schemas import topics
 from schemas.decoded import Interaction
-from schemas.snapshots import encode_profile
+from schemas.snapshots import (
+    ItemCount,
+    StatisticsSnapshot,
+    encode_profile,
+    encode_statistics,
+)
 from streams.writing import hold, prepare
 
-__all__ = ["Person", "people"]
+__all__ = ["Person", "described_items", "people", "statistics_of"]
 
 _DIMENSION = 128
 _START_MS = 1_735_689_600_000
@@ -37,11 +42,66 @@ def people(count: int, *, entries: int, items: int = 5_000, seed: int = 3) -> li
     """Users with `entries` interactions each, written once more for the newest of them."""
     chance = np.random.default_rng(seed)
     catalogue = ItemCatalogue(_DIMENSION)
-    names = [f"book-{number:06}" for number in range(items)]
-    for name, vector in zip(names, chance.standard_normal((items, _DIMENSION)), strict=True):
-        catalogue.put(item_key("default", name), (vector / np.linalg.norm(vector)).astype("f4"))
-    found = [_person(f"reader-{number:08}", entries, names, chance) for number in range(count)]
+    vectors = _vectors(items, chance)
+    for name, vector in vectors.items():
+        catalogue.put(item_key("default", name), vector)
+    found = [
+        _person(f"reader-{number:08}", entries, list(vectors), chance) for number in range(count)
+    ]
     return [_written(*one, catalogue) for one in found]
+
+
+def described_items(items: int = 5_000, *, seed: int = 3) -> list[ItemRecord]:
+    """What is stored of the items that `people` of that seed have met."""
+    return [
+        ItemRecord(
+            key=item_key("default", name),
+            tenant="default",
+            item_id=name,
+            title=f"The book of {name.removeprefix('book-')}",
+            text="",
+            attributes=b"{}",
+            described_ms=_START_MS,
+            event_hash=0,
+            content_hash=b"",
+            revision=1,
+            retired=False,
+            vector=vector,
+        )
+        for name, vector in _vectors(items, np.random.default_rng(seed)).items()
+    ]
+
+
+def statistics_of(items: int = 5_000) -> bytes:
+    """What is published of everybody."""
+    popular = tuple(
+        ItemCount(item_key("default", f"book-{rank:06}"), 1_000.0 / (rank + 1), 900, 100)
+        for rank in range(min(items, 500))
+    )
+    return encode_statistics(
+        StatisticsSnapshot(
+            tenant="default",
+            scope="",
+            as_of_ms=_START_MS,
+            stale=False,
+            users=100_000,
+            directed=90_000,
+            events={"interactions/view": 1_000_000},
+            popular=popular,
+            trends={},
+            attributes={},
+            mean=b"",
+        )
+    )
+
+
+def _vectors(items: int, chance: np.random.Generator) -> dict[str, Vector]:
+    names = [f"book-{number:06}" for number in range(items)]
+    rows = chance.standard_normal((items, _DIMENSION))
+    return {
+        name: (row / np.linalg.norm(row)).astype("f4")
+        for name, row in zip(names, rows, strict=True)
+    }
 
 
 def _person(

@@ -6,6 +6,7 @@ from binascii import Error as NotBase64
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Final, Protocol
 from urllib.parse import parse_qsl, urlsplit
@@ -146,7 +147,7 @@ class LoopbackAccess:
     keyed = False
 
     async def refusal(self, request: Request) -> Response | None:
-        if is_loopback(_host_of(request.headers.get("host", ""))):
+        if _names_this_machine(request.headers.get("host", "")):
             return None
         return problem_answer(
             request,
@@ -157,11 +158,12 @@ class LoopbackAccess:
         )
 
 
-def _host_of(header: str) -> str:
+@lru_cache(maxsize=1_024)
+def _names_this_machine(header: str) -> bool:
     try:
-        return urlsplit(f"//{header}").hostname or ""
+        return is_loopback(urlsplit(f"//{header}").hostname or "")
     except ValueError:
-        return ""
+        return False
 
 
 def _shown(authorization: str | None) -> bytes | None:

@@ -70,8 +70,11 @@ class DeclaredReader:
 
     async def of(self, tenant: str, profile: CachedProfile | None) -> list[CountedPersona]:
         """Of one user, by what they stated; those that are large enough."""
-        ids = () if profile is None else self._declared.of(profile.attributes)
-        return await self._counted(tenant, ids)
+        return await self._counted(tenant, () if profile is None else self.ids_of(profile))
+
+    def ids_of(self, profile: CachedProfile) -> tuple[str, ...]:
+        """Of one user, shown or not."""
+        return tuple(self._declared.of(profile.attributes))
 
     async def _counted(self, tenant: str, ids: Iterable[str]) -> list[CountedPersona]:
         wanted = list(ids)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from lookup.published import EVERYBODY, PublishedReader, ReleasedReader, visible
+from lookup.published import EVERYBODY, PublishedReader, ReleasedReader
 from lookup.remembered import Reading
 from profiles.personas import Persona, PersonaSet
 from profiles.ranking import LayerWeights, Shrinkage, layer_weights
@@ -59,8 +59,7 @@ async def find_footing(
     reading: Reading[PersonaSet] = Reading(None)
     if wanted is not None:
         reading = await released.personas(tenant)
-    shown = visible(reading.value, minimum_size=minimum_size)
-    persona = None if wanted is None else shown.get(wanted)
+    persona = _shown(wanted, reading.value, minimum_size)
     scopes = [EVERYBODY] if persona is None else [EVERYBODY, persona.id]
     statistics = await published.statistics(tenant, scopes)
     told = await released.statistics(tenant, scopes)
@@ -104,8 +103,7 @@ def footing_among(
     stale_because: tuple[str, ...],
 ) -> Footing:
     """Where a user stands among given personas, when a model has said what weighs how much."""
-    shown = visible(personas, minimum_size=minimum_size)
-    persona = None if profile is None or profile.persona is None else shown.get(profile.persona)
+    persona = _shown(None if profile is None else profile.persona, personas, minimum_size)
     membership = None
     if persona is not None and personas is not None:
         membership = membership_of(persona, personas)
@@ -119,6 +117,15 @@ def footing_among(
         persona=None,
         everybody=None,
         stale_because=stale_because,
+    )
+
+
+def _shown(wanted: str | None, personas: PersonaSet | None, minimum_size: int) -> Persona | None:
+    """A persona, if it is published and may be shown."""
+    if wanted is None or personas is None:
+        return None
+    return next(
+        (one for one in personas.personas if one.id == wanted and one.size >= minimum_size), None
     )
 
 

@@ -43,6 +43,7 @@ class HttpMetrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self._answered: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
         self.requests = Counter(
@@ -70,6 +71,7 @@ class HttpMetrics:
             buckets=_TENTHS,
             registry=self.registry,
         )
+        self._weights = [self.weights.labels(layer) for layer in ("user", "persona", "global")]
         self.stale = Counter(
             "strata_stale_answers_total",
             "Profiles and rankings that said to be stale.",
@@ -82,14 +84,26 @@ class HttpMetrics:
             registry=self.registry,
         )
 
+    def answered(self, method: str, route: str, status: int, took_s: float) -> None:
+        """Count an answer; the series of its labels are looked up once."""
+        series = self._answered.get((method, route, status))
+        if series is None:
+            series = self._answered[method, route, status] = (
+                self.requests.labels(method, route, str(status)),
+                self.duration_s.labels(method, route),
+            )
+        requests, duration_s = series
+        requests.inc()
+        duration_s.observe(took_s)
+
     def count_ingested(self, kind: str) -> None:
         self.ingested.labels(kind).inc()
 
     def count_answer(self, answer: Answered) -> None:
-        weights = answer.weights
-        self.weights.labels("user").observe(weights.user)
-        self.weights.labels("persona").observe(weights.persona)
-        self.weights.labels("global").observe(weights.global_)
+        user, persona, everybody = self._weights
+        user.observe(answer.weights.user)
+        persona.observe(answer.weights.persona)
+        everybody.observe(answer.weights.global_)
         if answer.stale:
             self.stale.inc()
 
@@ -123,12 +137,11 @@ class Measured:
                 status = message["status"]
             await send(message)
 
-        with self._metrics.in_progress.track_inprogress():
-            try:
-                await self._app(scope, receive, noted)
-            finally:
-                method = scope["method"] if scope["method"] in _METHODS else "other"
-                route = getattr(scope.get("route"), "path", _UNMATCHED)
-                took_s = time.perf_counter() - started_s
-                self._metrics.requests.labels(method, route, str(status)).inc()
-                self._metrics.duration_s.labels(method, route).observe(took_s)
+        self._metrics.in_progress.inc()
+        try:
+            await self._app(scope, receive, noted)
+        finally:
+            self._metrics.in_progress.dec()
+            method = scope["method"] if scope["method"] in _METHODS else "other"
+            route = getattr(scope.get("route"), "path", _UNMATCHED)
+            self._metrics.answered(method, route, status, time.perf_counter() - started_s)

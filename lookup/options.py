@@ -24,6 +24,9 @@ class LookupOptions:
         candidates_per_layer: Items that each layer puts forward for a ranking; ≥ 1.
         published_age_s: Personas and statistics may be this much older than the store's; ≥ 0.
         item_age_s: Titles, vectors and retirements of items likewise; ≥ 0.
+        name_age_s: Titles in answers about users may be older by up to twice this; ≥ 0.
+        answers_held: Answers about users kept to be given again while nothing has changed, for
+            `name_age_s`; ≥ 0. 2 000 take about 20 MB.
         items_held: Items kept in memory, ≥ 1; 10 000 of 384 dimensions take about 20 MB.
         scopes_held: Tenants, and personas of tenants, kept in memory; ≥ 1.
         models_held: Tenants whose learned models are kept in memory, ≥ 1; 10 000 items take
@@ -37,6 +40,8 @@ class LookupOptions:
     candidates_per_layer: int = 200
     published_age_s: float = 1.0
     item_age_s: float = 5.0
+    name_age_s: float = 30.0
+    answers_held: int = 2_000
     items_held: int = 10_000
     scopes_held: int = 512
     models_held: int = 8

@@ -3,7 +3,6 @@
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from lookup.footing import Footing
@@ -13,19 +12,16 @@ from profiles.policy import Policy
 from profiles.ports import ItemRecord
 from profiles.ranking import LayerWeights, Ranked
 from schemas.instants import rfc3339
-from schemas.snapshots import CachedProfile, Interest, ItemCount, ItemTrend, StatisticsSnapshot
+from schemas.snapshots import CachedProfile, ItemCount, ItemTrend, StatisticsSnapshot
 from schemas.views import (
     AdvantageView,
     AttributeScalar,
-    DeclaredMembershipView,
     EvidenceView,
-    InterestView,
     ItemTrendView,
     Layer,
     NamedItemView,
     NormView,
     PopularItemView,
-    ProfileView,
     RankedItemView,
     ReasonView,
     SilencedView,
@@ -35,12 +31,12 @@ from schemas.views import (
 )
 
 __all__ = [
-    "Asked",
     "action_names",
     "advantage_view",
+    "as_of",
+    "by_data_type",
     "evidence_view",
     "popular_views",
-    "profile_view",
     "ranked_views",
     "statistics_view",
     "title_of",
@@ -84,14 +80,6 @@ def evidence_view(profile: CachedProfile | None) -> EvidenceView:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """Who a question was about."""
-
-    tenant: str
-    user_id: str
-
-
 def advantage_view(advantage: Advantage | None) -> AdvantageView | None:
     if advantage is None:
         return None
@@ -104,52 +92,7 @@ def advantage_view(advantage: Advantage | None) -> AdvantageView | None:
     )
 
 
-def profile_view(
-    asked: Asked,
-    profile: CachedProfile | None,
-    footing: Footing,
-    items: Items,
-    popular: Sequence[ItemCount],
-    *,
-    declared: Sequence[DeclaredMembershipView],
-    stale_because: Sequence[str],
-    policy: Policy,
-) -> ProfileView:
-    likes: list[InterestView] = []
-    dislikes: list[InterestView] = []
-    if profile is not None:
-        names = action_names(profile, policy)
-        for interest in sorted(profile.interests, key=lambda known: -abs(known.worth)):
-            item = items.get(interest.item)
-            if item is not None and interest.worth:
-                (likes if interest.worth > 0 else dislikes).append(
-                    _interest_view(interest, item, names)
-                )
-    return ProfileView(
-        tenant=asked.tenant,
-        user_id=asked.user_id,
-        known=profile is not None,
-        level=footing.weights.leading,
-        version=0 if profile is None else profile.version,
-        persona=footing.membership,
-        persona_absent=footing.absent,
-        evidence=evidence_view(profile),
-        weights=weights_view(footing.weights),
-        interests=tuple(likes),
-        dislikes=tuple(dislikes),
-        totals={} if profile is None else _by_data_type(profile.totals),
-        attributes={} if profile is None else profile.attributes,
-        popular=popular_views(popular, items),
-        waiting=profile is not None and profile.waiting,
-        stale=bool(stale_because),
-        stale_because=tuple(stale_because),
-        as_of=_as_of(profile, footing.shown),
-        space=0 if profile is None else profile.space,
-        declared=tuple(declared),
-    )
-
-
-def _as_of(profile: CachedProfile | None, shown: StatisticsSnapshot | None) -> str | None:
+def as_of(profile: CachedProfile | None, shown: StatisticsSnapshot | None) -> str | None:
     if profile is not None:
         # Zero: computed from the state, which does not keep when records arrived.
         return rfc3339(profile.written_ms) if profile.written_ms else None
@@ -162,20 +105,7 @@ def action_names(profile: CachedProfile, policy: Policy) -> dict[int, str]:
     return {action_code(action): action for action in (*own, *policy.actions)}
 
 
-def _interest_view(
-    interest: Interest, item: ItemRecord, action_names: Mapping[int, str]
-) -> InterestView:
-    return InterestView(
-        item_id=item.item_id,
-        title=title_of(item),
-        worth=interest.worth,
-        action=action_names.get(interest.action, "other"),
-        at=rfc3339(interest.time_ms),
-        data_type=interest.kind,
-    )
-
-
-def _by_data_type(totals: Mapping[str, int]) -> dict[str, dict[str, int]]:
+def by_data_type(totals: Mapping[str, int]) -> dict[str, dict[str, int]]:
     """Splits "data type/action"; an action may contain a slash, a data type does not."""
     nested: dict[str, dict[str, int]] = {}
     for name, count in sorted(totals.items()):
@@ -230,7 +160,7 @@ def statistics_view(
         published=snapshot is not None,
         users=shown.users,
         directed=shown.directed,
-        events=_by_data_type(shown.events),
+        events=by_data_type(shown.events),
         popular=popular_views(shown.popular[:most], items),
         trends={
             window: _trend_views(rising[:most], items) for window, rising in shown.trends.items()

@@ -7,7 +7,7 @@ from typing import Protocol
 import structlog
 from msgspec.structs import replace
 
-from lookup.remembered import Clock, Reading, Remembered
+from lookup.remembered import Clock, Reading, Remembered, Unchanged
 from profiles.personas import Persona, PersonaSet, decode_personas
 from profiles.ports import AggregateStore, PersonaStore
 from schemas.snapshots import (
@@ -53,6 +53,8 @@ class PublishedReader(Published):
 
     Remembered for `age_s`, and when a store fails.
 
+    A reading has the same object as the one before for as long as the store holds the same.
+
     Args:
         most: Tenants, and scopes of tenants, held.
     """
@@ -68,6 +70,10 @@ class PublishedReader(Published):
     ) -> None:
         self._persona_store = personas
         self._aggregates = aggregates
+        self._same_personas = Unchanged[str, PersonaSet](decode_personas, most=most)
+        self._same_statistics = Unchanged[tuple[str, str], StatisticsSnapshot](
+            decode_statistics, most=most
+        )
         self._personas: Remembered[str, PersonaSet] = Remembered(
             self._load_personas, age_s=age_s, most=most, clock=clock
         )
@@ -88,14 +94,18 @@ class PublishedReader(Published):
     async def _load_personas(self, tenants: Sequence[str]) -> list[PersonaSet | None]:
         documents = await asyncio.gather(*(self._persona_store.read(tenant) for tenant in tenants))
         return [
-            None if document is None else decode_personas(document.body) for document in documents
+            None if document is None else self._same_personas.of(tenant, document.body)
+            for tenant, document in zip(tenants, documents, strict=True)
         ]
 
     async def _load_statistics(
         self, names: Sequence[tuple[str, str]]
     ) -> list[StatisticsSnapshot | None]:
         bodies = await self._aggregates.get_snapshots([statistics_name(*name) for name in names])
-        return [_decoded(body, *name) for body, name in zip(bodies, names, strict=True)]
+        return [
+            None if body is None else _readable(self._same_statistics, name, body)
+            for name, body in zip(names, bodies, strict=True)
+        ]
 
 
 class ReleasedReader(Published):
@@ -118,6 +128,10 @@ class ReleasedReader(Published):
     ) -> None:
         self._published = published
         self._aggregates = aggregates
+        self._same_personas = Unchanged[str, PersonaSet](decode_personas, most=most)
+        self._same_statistics = Unchanged[tuple[str, str], StatisticsSnapshot](
+            decode_statistics, most=most
+        )
         self._personas: Remembered[str, PersonaSet] = Remembered(
             self._load_personas, age_s=age_s, most=most, clock=clock
         )
@@ -144,13 +158,19 @@ class ReleasedReader(Published):
         bodies = await self._aggregates.get_snapshots(
             [released_personas_name(tenant) for tenant in tenants]
         )
-        return [None if body is None else decode_personas(body) for body in bodies]
+        return [
+            None if body is None else self._same_personas.of(tenant, body)
+            for tenant, body in zip(tenants, bodies, strict=True)
+        ]
 
     async def _load_statistics(
         self, names: Sequence[tuple[str, str]]
     ) -> list[StatisticsSnapshot | None]:
         bodies = await self._aggregates.get_snapshots([released_name(*name) for name in names])
-        return [_decoded(body, *name) for body, name in zip(bodies, names, strict=True)]
+        return [
+            None if body is None else _readable(self._same_statistics, name, body)
+            for name, body in zip(names, bodies, strict=True)
+        ]
 
 
 def _as_stale_as(
@@ -161,12 +181,13 @@ def _as_stale_as(
     return replace(told, stale=exact.stale)
 
 
-def _decoded(body: bytes | None, tenant: str, scope: str) -> StatisticsSnapshot | None:
-    if body is None:
-        return None
+def _readable(
+    same: Unchanged[tuple[str, str], StatisticsSnapshot], name: tuple[str, str], body: bytes
+) -> StatisticsSnapshot | None:
     try:
-        return decode_statistics(body)
+        return same.of(name, body)
     except SnapshotFormatError:
         # Another version of Strata wrote it and will again: to this one it is not there.
+        tenant, scope = name
         _log.warning("a statistics snapshot has another format", tenant=tenant, scope=scope)
         return None

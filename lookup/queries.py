@@ -6,18 +6,12 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from lookup.declared import DeclaredReader
 from lookup.explanations import ExplainQuestion, Explanations
-from lookup.footing import (
-    Footing,
-    find_footing,
-)
 from lookup.items import ItemReader
 from lookup.models import ModelReader
 from lookup.options import DEFAULT_OPTIONS, LookupOptions, require_listed, require_name
 from lookup.population import Population
-from lookup.presenting import (
-    Asked,
-    profile_view,
-)
+from lookup.profile_answers import ProfileAnswers
+from lookup.profile_json import ProfileAnswer, profiles_body
 from lookup.published import PublishedReader, ReleasedReader, visible
 from lookup.rankings import Rankings, RankQuestion
 from lookup.remembered import Clock
@@ -41,7 +35,6 @@ from profiles.privacy.data_policy import ANYTHING_GOES, DataPolicy, Purpose
 from profiles.queries import Level
 from schemas.decoded import Choice
 from schemas.explanation_views import ExplanationView
-from schemas.snapshots import CachedProfile
 from schemas.views import (
     PersonasView,
     PersonaView,
@@ -104,7 +97,6 @@ class Lookup:
         self._persona_store = personas
         self._cache = cache
         self._aggregates = aggregates
-        self._policy = policy
         self._options = options
         self._data = data_policy
         # What is counted follows both files.
@@ -112,6 +104,7 @@ class Lookup:
         self._items = ItemReader(
             items,
             age_s=options.item_age_s,
+            name_age_s=options.name_age_s,
             most=options.items_held,
             clock=clock,
             attributes=norms.item_attributes,
@@ -160,6 +153,16 @@ class Lookup:
         self._declared = DeclaredReader(
             published=self._released, declared=declared, minimum_size=options.minimum_size
         )
+        self._profiles = ProfileAnswers(
+            users=self._users,
+            items=self._items,
+            published=self._published,
+            released=self._released,
+            declared=self._declared,
+            policy=policy,
+            options=options,
+            clock=clock,
+        )
         self._population = Population(
             published=self._released,
             items=self._items,
@@ -197,7 +200,7 @@ class Lookup:
 
     async def profile(self, tenant: str, user_id: str) -> ProfileView:
         """What is known about one user; an unknown user is answered from the global layer."""
-        return (await self.profiles(tenant, [user_id])).profiles[0]
+        return ProfileView.model_validate_json((await self.profile_answer(tenant, user_id)).body)
 
     async def profile_for(self, purpose: Purpose, tenant: str, user_id: str) -> ProfileView:
         """`profile`, made of the data that serves this purpose and no other."""
@@ -207,22 +210,25 @@ class Lookup:
         require_name("tenant", tenant)
         require_name("user_id", user_id)
         found = await self._users.profile_of(tenant, user_id, kinds)
-        return await self._profile_view(Asked(tenant=tenant, user_id=user_id), found)
+        answer = await self._profiles.made_of(tenant, user_id, found)
+        return ProfileView.model_validate_json(answer.body)
 
     async def profiles(self, tenant: str, user_ids: Sequence[str]) -> ProfilesView:
         """Several users with one request to the cache, in the order asked."""
+        answers = await self.profile_answers(tenant, user_ids)
+        return ProfilesView.model_validate_json(profiles_body(answers))
+
+    async def profile_answer(self, tenant: str, user_id: str) -> ProfileAnswer:
+        """`profile`, as the JSON that is sent."""
+        (answer,) = await self.profile_answers(tenant, [user_id])
+        return answer
+
+    async def profile_answers(self, tenant: str, user_ids: Sequence[str]) -> list[ProfileAnswer]:
+        """`profiles`, each as the JSON that is sent."""
         require_name("tenant", tenant)
         for user_id in user_ids:
             require_name("user_id", user_id)
-        found = await self._users.profiles(tenant, user_ids)
-        return ProfilesView(
-            profiles=tuple(
-                [
-                    await self._profile_view(Asked(tenant=tenant, user_id=user_id), profile)
-                    for user_id, profile in zip(user_ids, found, strict=True)
-                ]
-            )
-        )
+        return await self._profiles.of(tenant, user_ids)
 
     async def explanation(
         self,
@@ -389,38 +395,6 @@ class Lookup:
         answers = await asyncio.gather(*(_answer(question) for question in asked.values()))
         stores = dict(zip(asked, answers, strict=True))
         return ReadinessView(ready=all(store.ready for store in stores.values()), stores=stores)
-
-    async def _footing(self, tenant: str, profile: CachedProfile | None) -> Footing:
-        return await find_footing(
-            self._published,
-            self._released,
-            tenant=tenant,
-            profile=profile,
-            minimum_size=self._options.minimum_size,
-            shrinkage=self._options.shrinkage,
-        )
-
-    async def _profile_view(self, asked: Asked, profile: CachedProfile | None) -> ProfileView:
-        footing = await self._footing(asked.tenant, profile)
-        above = footing.shown
-        popular = () if above is None else above.popular[: self._options.popular]
-        interests = () if profile is None else profile.interests
-        items = await self._items.read(
-            [*(known.item for known in interests), *(count.item for count in popular)]
-        )
-        declared = await self._declared.of(asked.tenant, profile)
-        miscounted = [text for counted in declared for text in counted.stale_because]
-        unnamed = () if items.trouble is None else ("some items could not be read just now",)
-        return profile_view(
-            asked,
-            profile,
-            footing,
-            items.by_key,
-            popular,
-            declared=[counted.membership() for counted in declared],
-            stale_because=tuple(dict.fromkeys((*footing.stale_because, *miscounted, *unnamed))),
-            policy=self._policy,
-        )
 
 
 async def _answer(asked: Awaitable[object]) -> StoreReadinessView:

@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 
 from profiles.ports import StoreUnavailable
 
-__all__ = ["Clock", "Reading", "Remembered"]
+__all__ = ["Clock", "Reading", "Remembered", "Unchanged"]
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -64,20 +64,32 @@ class Remembered(Generic[K, V]):
         self._clock = clock
         self._held: OrderedDict[K, _Held[V]] = OrderedDict()
 
-    async def read(self, keys: Iterable[K]) -> dict[K, Reading[V]]:
-        """Each key's reading; never raises `StoreUnavailable`, `trouble` tells instead."""
+    async def read(
+        self, keys: Iterable[K], *, lasts_s: Callable[[Reading[V]], float] | None = None
+    ) -> dict[K, Reading[V]]:
+        """Each key's reading; never raises `StoreUnavailable`, `trouble` tells instead.
+
+        Args:
+            lasts_s: How old each reading may be for this caller, instead of `age_s`; ≥ 0.
+        """
         asked_at_s = self._clock()
         found: dict[K, Reading[V]] = {}
         due: list[K] = []
-        for key in dict.fromkeys(keys):
-            held = self._held.get(key)
-            if held is None or asked_at_s - held.asked_at_s >= self._age_s:
-                due.append(key)
-            else:
+        # Dozens of keys for each lookup.
+        look, touch, age_s = self._held.get, self._held.move_to_end, self._age_s
+        for key in keys:
+            if key in found:
+                continue
+            held = look(key)
+            if held is not None and asked_at_s - held.asked_at_s < (
+                age_s if lasts_s is None else lasts_s(held.reading)
+            ):
                 found[key] = held.reading
-                self._held.move_to_end(key)
+                touch(key)
+            else:
+                due.append(key)
         if due:
-            found |= await self._ask(due, asked_at_s)
+            found |= await self._ask(list(dict.fromkeys(due)), asked_at_s)
         return found
 
     def put(self, key: K, value: V) -> None:
@@ -108,3 +120,26 @@ class Remembered(Generic[K, V]):
     def _evict(self) -> None:
         while len(self._held) > self._most:
             self._held.popitem(last=False)
+
+
+class Unchanged(Generic[K, V]):
+    """What bytes stand for; the same object again for as long as a key's bytes are equal.
+
+    Args:
+        most: Keys held, ≥ 1; the least recently asked for leave first.
+    """
+
+    def __init__(self, decode: Callable[[bytes], V], *, most: int) -> None:
+        self._decode = decode
+        self._most = most
+        self._held: OrderedDict[K, tuple[bytes, V]] = OrderedDict()
+
+    def of(self, key: K, body: bytes) -> V:
+        """Raises what decoding raises."""
+        held = self._held.get(key)
+        if held is None or held[0] != body:
+            held = self._held[key] = (body, self._decode(body))
+        self._held.move_to_end(key)
+        while len(self._held) > self._most:
+            self._held.popitem(last=False)
+        return held[1]

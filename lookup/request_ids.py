@@ -1,19 +1,19 @@
 """Every request has an id, which its answer, its log lines and its problems carry."""
 
+import os
 import re
-import uuid
 from typing import Final
 
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 __all__ = ["REQUEST_ID", "RequestIds", "request_id_of"]
 
 REQUEST_ID: Final = "X-Request-ID"
 
-_ACCEPTED: Final = re.compile(r"[A-Za-z0-9._~:/+=-]{1,128}")
+_ACCEPTED: Final = re.compile(rb"[A-Za-z0-9._~:/+=-]{1,128}")
 _STATE: Final = "request_id"
+_HEADER: Final = REQUEST_ID.lower().encode()
 
 
 class RequestIds:
@@ -26,14 +26,16 @@ class RequestIds:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        given = Headers(scope=scope).get(REQUEST_ID, "")
-        request_id = given if _ACCEPTED.fullmatch(given) else uuid.uuid4().hex
+        given = next((value for name, value in scope["headers"] if name == _HEADER), b"")
+        request_id = given.decode() if _ACCEPTED.fullmatch(given) else os.urandom(16).hex()
         # In place: whoever answers for a bug stands outside of this and sees the same scope.
         scope.setdefault("state", {})[_STATE] = request_id
+        header = (_HEADER, request_id.encode())
 
         async def with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message)[REQUEST_ID] = request_id
+                others = [one for one in message.get("headers", ()) if one[0].lower() != _HEADER]
+                message["headers"] = [*others, header]
             await send(message)
 
         with structlog.contextvars.bound_contextvars(request_id=request_id):

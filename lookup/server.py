@@ -8,21 +8,21 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any, Final, cast
 
-import h11
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from lookup.errors import PortInUse
 from lookup.problems import PROBLEM_MEDIA_TYPE
 from schemas.views import Problem
 
-__all__ = ["Serving", "serve"]
+__all__ = ["Impatient", "Serving", "configured", "listen", "serve", "url_of"]
 
 _GRACE_S: Final = 5
 _BACKLOG: Final = 2048
 _PATIENCE_S: Final = 10.0
+_LONGEST_HEAD_BYTES: Final = 65_536
 
 
 class _Server(uvicorn.Server):
@@ -33,17 +33,21 @@ class _Server(uvicorn.Server):
         yield
 
 
-_NO_REQUEST: Final = Problem(
+_REFUSAL: Final = Problem(
     type="about:blank",
     title="Bad Request",
     status=400,
     detail="this is no HTTP request, or one with a head that is too large",
     instance="",
 ).model_dump_json()
+_NO_REQUEST: Final = (
+    f"HTTP/1.1 400 Bad Request\r\ncontent-type: {PROBLEM_MEDIA_TYPE}\r\n"
+    f"content-length: {len(_REFUSAL)}\r\nconnection: close\r\n\r\n{_REFUSAL}"
+).encode()
 
 
-class _Impatient(H11Protocol):
-    """Ends connections whose next request does not come, or comes by drops.
+class Impatient(HttpToolsProtocol):
+    """Ends connections whose next request does not come, comes by drops, or has no end.
 
     uvicorn's own timeout is for connections that are silent between two requests; one byte
     ends it. Bodies have a limit of their own (`lookup.edge`).
@@ -64,6 +68,8 @@ class _Impatient(H11Protocol):
         super().__init__(config, server_state, app_state, _loop)
         self._patience_s = patience_s
         self._giving_up: asyncio.TimerHandle | None = None
+        # Of a head that has begun and not ended; None between heads.
+        self._head_bytes: int | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # uvicorn narrows it so
         super().connection_made(transport)
@@ -71,17 +77,25 @@ class _Impatient(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
+        if self._head_bytes is not None:
+            # The parser would take a head of any length.
+            self._head_bytes += len(data)
+            if self._head_bytes > _LONGEST_HEAD_BYTES and not self.transport.is_closing():
+                self.send_400_response("")
         self._watch()
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._head_bytes = 0
+
+    def on_headers_complete(self) -> None:
+        self._head_bytes = None
+        super().on_headers_complete()
 
     def send_400_response(self, msg: str) -> None:
         """What cannot be parsed is answered as everything else that is wrong."""
         del msg
-        head = h11.Response(
-            status_code=400,
-            headers=[("content-type", PROBLEM_MEDIA_TYPE), ("connection", "close")],
-        )
-        for event in (head, h11.Data(data=_NO_REQUEST.encode()), h11.EndOfMessage()):
-            self.transport.write(self.conn.send(event))
+        self.transport.write(_NO_REQUEST)
         self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -128,8 +142,7 @@ class Serving:
 
     @property
     def url(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"http://{host}:{self.port}"
+        return url_of(self.host, self.port)
 
     async def stop(self) -> None:
         """Accept nothing more, finish what is under way within 5 s, and return."""
@@ -140,6 +153,30 @@ class Serving:
         """Return when the server has stopped; raises what it died of."""
         # Shielded: a cancelled waiter must not take the server along.
         await asyncio.shield(self._task)
+
+
+def configured(
+    app: ASGIApp | str, *, patience_s: float = _PATIENCE_S, processes: int | None = None
+) -> uvicorn.Config:
+    """How uvicorn serves an app: with our patience, without logs of its own.
+
+    Args:
+        app: Or where a process finds a function that makes it, which then is told by ASGI's
+            lifespan when to start and to end.
+        processes: Which serve it; None for an app in this one.
+    """
+    return uvicorn.Config(
+        app,
+        factory=isinstance(app, str),
+        lifespan="on" if isinstance(app, str) else "off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        http=cast("type[asyncio.Protocol]", partial(Impatient, patience_s=patience_s)),
+        ws="none",
+        timeout_graceful_shutdown=_GRACE_S,
+        workers=processes,
+    )
 
 
 async def serve(
@@ -161,18 +198,8 @@ async def serve(
         PortInUse: another program listens there.
         OSError: the address cannot be bound for another reason.
     """
-    listener = _bind(host, port)
-    config = uvicorn.Config(
-        app,
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        http=cast("type[asyncio.Protocol]", partial(_Impatient, patience_s=patience_s)),
-        ws="none",
-        timeout_graceful_shutdown=_GRACE_S,
-    )
-    server = _Server(config)
+    listener = listen(host, port)
+    server = _Server(configured(app, patience_s=patience_s))
     task = asyncio.create_task(server.serve(sockets=[listener]), name="lookup-http")
     while not server.started:
         if task.done():
@@ -182,7 +209,17 @@ async def serve(
     return Serving(server, task, host=host, port=listener.getsockname()[1])
 
 
-def _bind(host: str, port: int) -> socket.socket:
+def url_of(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket.
+
+    Raises:
+        PortInUse: another program listens there.
+        OSError: the address cannot be bound for another reason.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # With the protocol named, asyncio turns Nagle's algorithm off for each
     # connection; without, every answer waits 40 ms for the client's delayed ACK.

@@ -29,6 +29,8 @@ from lookup.paging import page_of_personas
 from lookup.persons import Persons
 from lookup.preferences import PreferencePairs
 from lookup.problems import answer_with_problems
+from lookup.profile_json import profiles_body
+from lookup.profile_lane import ProfileLane
 from lookup.queries import Lookup
 from lookup.request_ids import RequestIds
 from lookup.routes_documents import document_routes
@@ -53,6 +55,8 @@ __all__ = ["BatchRequest", "RankRequest", "ScoreRequest", "create_app"]
 
 _LONGEST_TEXT: Final = 10_000
 _BODY_WITHIN_S: Final = 20.0
+# A profile takes longer to pack than to send.
+_WORTH_PACKING_BYTES: Final = 16_384
 
 
 class _Request(BaseModel):
@@ -117,9 +121,12 @@ async def _profile(
 ) -> Response:
     """What is known about one user, and how sure that is. An unknown user is no error."""
     await seen.of(user_id)
-    view = await lookup.profile(tenant, user_id)
-    _metrics_of(request).count_answer(view)
-    return conditional(request, view.model_dump_json().encode())
+    answer = await lookup.profile_answer(tenant, user_id)
+    _metrics_of(request).count_answer(answer)
+    return conditional(request.headers.get("if-none-match"), answer.body)
+
+
+_PROFILE: Final = _questions.routes[-1]
 
 
 @_questions.post("/profiles:batchGet", response_model=ProfilesView)
@@ -128,10 +135,10 @@ async def _profiles(
 ) -> Response:
     """Several users, in the order asked."""
     await seen.of(*asked.user_ids)
-    view = await lookup.profiles(tenant, asked.user_ids)
-    for one in view.profiles:
+    answers = await lookup.profile_answers(tenant, asked.user_ids)
+    for one in answers:
         _metrics_of(request).count_answer(one)
-    return _json(view)
+    return Response(profiles_body(answers), media_type="application/json")
 
 
 @_questions.post("/rank", response_model=RankingView)
@@ -311,13 +318,17 @@ def create_app(
                 erasures=erasures,
             )
         )
-    # The last one added is the first to see a request.
+    # The last one added is the first to see a request. Profiles are answered before what only
+    # bodies and long answers need.
+    app.add_middleware(GZipMiddleware, minimum_size=_WORTH_PACKING_BYTES, compresslevel=5)
+    app.add_middleware(BodyLimit, larger={EVENTS_PATH: MAX_EVENTS_BYTES}, within_s=body_within_s)
+    app.add_middleware(
+        ProfileLane, versions=app.state.versions, route=_PROFILE, counted=metrics.count_answer
+    )
     if access is not None:
         app.add_middleware(Guard, access=access)
     app.add_middleware(Measured, metrics=metrics)
     app.add_middleware(RawPath)
-    app.add_middleware(BodyLimit, larger={EVENTS_PATH: MAX_EVENTS_BYTES}, within_s=body_within_s)
-    app.add_middleware(GZipMiddleware, minimum_size=1_024, compresslevel=5)
     app.add_middleware(RequestIds)
     answer_with_problems(app)
     describe(app, keyed=access is not None and access.keyed)

@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 import structlog
 
+from lookup.gathered import GatheredReads
 from lookup.items import ItemReader
 from lookup.stored import stored_profile, text_projection
 from profiles.entries import TEXT
@@ -57,7 +58,7 @@ class UserReader:
         data_policy: DataPolicy = ANYTHING_GOES,
     ) -> None:
         self._users = users
-        self._cache = cache
+        self._cache = GatheredReads(cache)
         self._items = items
         self._policy = policy
         self._data = data_policy
@@ -69,7 +70,26 @@ class UserReader:
             StoreUnavailable: the cache lacks a user and the store does not answer.
         """
         keys = [user_key(tenant, user_id) for user_id in user_ids]
-        found = await self._cached(keys)
+        return await self.of(keys, await self.views(keys))
+
+    async def views(self, keys: Sequence[bytes]) -> list[bytes | None]:
+        """As they lie in the cache, in the order asked; none at all if it does not answer."""
+        try:
+            return await self._cache.get(keys)
+        except StoreUnavailable:
+            # The store holds the same and more, only slower.
+            _log.warning("the profile cache does not answer")
+            return [None] * len(keys)
+
+    async def of(
+        self, keys: Sequence[bytes], views: Sequence[bytes | None]
+    ) -> list[CachedProfile | None]:
+        """From their views, where there are any that can be read; the rest from the store.
+
+        Raises:
+            StoreUnavailable: a user has no view and the store does not answer.
+        """
+        found = _decoded(keys, views)
         missing = list(dict.fromkeys(key for key in keys if key not in found))
         for record in await self._users.read(missing) if missing else ():
             if record is not None and record.version > 0 and not record.vacant:
@@ -105,7 +125,8 @@ class UserReader:
         if record is None or record.version == 0 or record.vacant:
             return None
         usual = kinds is None or frozenset(kinds) == self._data.ranked
-        cached = (await self._cached([key])).get(key) if usual else None
+        view = (await self.views([key]))[0] if usual else None
+        cached = _decoded([key], [view]).get(key)
         if cached is None or cached.version < record.version:
             cached = await self._computed(record, kinds)
         state = self._permitted(record, kinds)
@@ -123,23 +144,6 @@ class UserReader:
         vector = text_projection(person.state, items, self._policy).vector
         return vector if vector.any() else None
 
-    async def _cached(self, keys: Sequence[bytes]) -> dict[bytes, CachedProfile]:
-        try:
-            bodies = await self._cache.get(keys)
-        except StoreUnavailable:
-            # The store holds the same and more, only slower.
-            _log.warning("the profile cache does not answer")
-            return {}
-        found: dict[bytes, CachedProfile] = {}
-        for key, body in zip(keys, bodies, strict=True):
-            if body is None:
-                continue
-            try:
-                found[key] = decode_profile(body)
-            except SnapshotFormatError:
-                _log.warning("a cached profile has another format", user=key.hex())
-        return found
-
     def _permitted(self, record: UserRecord, kinds: Collection[DataType] | None) -> UserState:
         return permitted(decode_state(record.state), self._data.ranked if kinds is None else kinds)
 
@@ -154,6 +158,18 @@ class UserReader:
         # Which items are described decides about the evidence, so all are needed.
         items = (await self._items.read(_seen(state))).complete()
         return stored_profile(record, state, items, self._policy)
+
+
+def _decoded(keys: Sequence[bytes], views: Sequence[bytes | None]) -> dict[bytes, CachedProfile]:
+    found: dict[bytes, CachedProfile] = {}
+    for key, view in zip(keys, views, strict=True):
+        if view is None:
+            continue
+        try:
+            found[key] = decode_profile(view)
+        except SnapshotFormatError:
+            _log.warning("a cached profile has another format", user=key.hex())
+    return found
 
 
 def vector_of(profile: CachedProfile) -> Vector | None:

@@ -29,6 +29,10 @@ _MINUTES: Final = {
 }
 _SECONDS: Final = {f"{second:02}": second * SECOND_MS for second in range(60)}
 _TAILS: Final = {"Z": 0} | {f".{ms:03}Z": ms for ms in range(1000)}
+# The other way round, for answers, which hold dozens of instants.
+_MINUTE_TEXTS: Final = tuple(_MINUTES)
+_SECOND_TEXTS: Final = tuple(_SECONDS)
+_TAIL_TEXTS: Final = tuple(tail for tail in _TAILS if tail != "Z")
 
 
 def instant_ms(occurred_at: str | float) -> int | None:
@@ -68,8 +72,10 @@ def rfc3339(instant: int) -> str:
     """
     if not 0 <= instant < _END_S * SECOND_MS:
         raise ValueError(f"{instant} ms is not between the years 1970 and 9999")
-    moment = dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(milliseconds=instant)
-    return moment.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+    minutes, ms = divmod(instant, MINUTE_MS)
+    day, minute = divmod(minutes, 1_440)
+    second, ms = divmod(ms, SECOND_MS)
+    return f"{_date(day)}{_MINUTE_TEXTS[minute]}{_SECOND_TEXTS[second]}{_TAIL_TEXTS[ms]}"
 
 
 def _rfc3339_ms(text: str) -> int | None:
@@ -91,6 +97,11 @@ def _rfc3339_ms(text: str) -> int | None:
         return local
     offset = int(offset_hour) * HOUR_MS + int(offset_minute) * MINUTE_MS
     return local - offset if sign == "+" else local + offset
+
+
+@lru_cache(maxsize=4096)
+def _date(day: int) -> str:
+    return dt.date.fromordinal(_EPOCH + day).isoformat()
 
 
 @lru_cache(maxsize=4096)

@@ -1,6 +1,5 @@
 """FastAPI with one route: the bytes of one GET."""
 
-import asyncio
 import sys
 
 from fastapi import FastAPI
@@ -8,6 +7,7 @@ from redis.asyncio import Redis
 from starlette.responses import Response
 
 from benchmarks.lookups import REFERENCE
+from lookup.loops import run
 from lookup.server import serve
 
 
@@ -27,4 +27,4 @@ async def main(redis_url: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1]))
+    run(main(sys.argv[1]))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 from lookup_world import Clock
 
-from lookup.remembered import Reading, Remembered
+from lookup.remembered import Reading, Remembered, Unchanged
 from profiles.ports import StoreUnavailable
 
 pytestmark = pytest.mark.anyio
@@ -89,3 +89,27 @@ async def test_the_least_recently_read_leaves_first() -> None:
     await remembered.read(["e"])
     await remembered.read(["a"])
     assert shelf.asked == [["a", "b"], ["c", "d", "e"], ["a"]]
+
+
+async def test_a_caller_may_be_content_with_what_is_older() -> None:
+    shelf, clock = Shelf(), Clock()
+    remembered = remembering(shelf, clock)
+    await remembered.read(["a", "absent"])
+    clock.now_s = 5.0
+
+    def lasts_s(reading: Reading[str]) -> float:
+        return 2.0 if reading.value is None else 10.0
+
+    assert (await remembered.read(["a", "absent", "a"], lasts_s=lasts_s))["a"] == Reading("a1")
+    assert shelf.asked == [["a", "absent"], ["absent"]]
+
+
+def test_equal_bytes_are_the_same_object_while_they_are_held() -> None:
+    unchanged = Unchanged[str, list[bytes]](lambda body: [body], most=2)
+    first = unchanged.of("a", b"1")
+    assert unchanged.of("a", b"1") is first
+    second = unchanged.of("a", b"2")
+    assert (first, second) == ([b"1"], [b"2"])
+    unchanged.of("b", b"1")
+    unchanged.of("c", b"1")
+    assert unchanged.of("a", b"2") is not second

@@ -63,6 +63,24 @@ async def test_what_is_no_http_is_told_so(serving: Serving, said: bytes) -> None
     assert await still_answers(serving)
 
 
+async def test_a_head_without_end_is_refused_before_it_is_given_up(empty_world: World) -> None:
+    serving = await serve(Publishing(empty_world).app(), port=0, patience_s=600.0)
+    reader, writer = await asyncio.open_connection(serving.host, serving.port)
+    writer.write(b"GET /livez HTTP/1.1\r\n")
+    for number in range(70):
+        writer.write(b"X-%d: " % number + b"x" * 1_000 + b"\r\n")
+        await asyncio.sleep(0)
+    try:
+        assert (await until_closed(reader)).startswith(b"HTTP/1.1 400 ")
+    except ConnectionError:
+        # What was still under way when the connection ended may cost the sender the answer.
+        pass
+    finally:
+        writer.close()
+    assert await still_answers(serving)
+    await serving.stop()
+
+
 async def test_a_head_by_drops_is_given_up(serving: Serving) -> None:
     reader, writer = await asyncio.open_connection(serving.host, serving.port)
     started_s = time.monotonic()
