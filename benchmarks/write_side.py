@@ -14,8 +14,11 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
+
+from redis.asyncio import Redis
 
 from benchmarks.load import Load
 from local.directory import DataDirectory
@@ -31,6 +34,7 @@ from streams.knowledge import Knowledge
 from streams.learners import LearnerSpec, initial_space
 from streams.memory import MemoryConsumer, MemorySender
 from streams.partitions import partition_of
+from streams.worker import rare_collections
 from streams.workshop import InlineWorkshop
 
 _PARTITIONS: Final = 4
@@ -39,20 +43,35 @@ _FETCHED: Final = 2_000
 _FLUSHED: Final = 8_000
 
 
+@dataclass(slots=True)
 class Spent:
-    """Processor seconds by step."""
+    """Processor seconds by step: of the event loop's thread, of Qdrant's, and of Redis."""
 
-    def __init__(self) -> None:
-        self.seconds: defaultdict[str, float] = defaultdict(float)
+    loop: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
+    threads: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
+    redis: float = 0.0
 
     @contextmanager
     def on(self, step: str) -> Iterator[None]:
         """Add what is spent inside."""
-        start = time.process_time()
+        process, thread = time.process_time(), time.thread_time()
         try:
             yield
         finally:
-            self.seconds[step] += time.process_time() - start
+            own = time.thread_time() - thread
+            self.loop[step] += own
+            self.threads[step] += time.process_time() - process - own
+
+    def report(self, events: int) -> str:
+        """A table in µs per event."""
+        rows = [(step, self.loop[step], self.threads[step]) for step in self.loop]
+        total = ("all", sum(self.loop.values()), sum(self.threads.values()))
+        lines = [
+            f"{step:8}{loop / events * 1e6:8.1f}{threads / events * 1e6:8.1f}"
+            for step, loop, threads in (*rows, total)
+        ]
+        redis = f"{'redis':8}{self.redis / events * 1e6:8.1f}"
+        return "\n".join(["µs/event    loop threads", *lines, redis])
 
 
 async def measured(redis_url: str, directory: Path, load: Load, *, profile: bool) -> None:
@@ -104,17 +123,24 @@ async def measured(redis_url: str, directory: Path, load: Load, *, profile: bool
     await _describe_items(duties, consumer, sender, knowledge)
     await duties.maintain()
     spent, profiler = Spent(), cProfile.Profile()
+    plain = Redis.from_url(redis_url)
+    before = await _redis_seconds(plain)
     with profiler if profile else nullcontext():
         await _drain(duties, consumer, sender, spent)
+    spent.redis = await _redis_seconds(plain) - before
+    await plain.aclose()
     await live.close()
     await profiles.close()
-    for step, seconds in spent.seconds.items():
-        print(f"{step:8}{seconds / load.events * 1e6:8.1f} µs per event")
     writes = duties.profiles.counts["writes"]
-    print(f"all     {sum(spent.seconds.values()) / load.events * 1e6:8.1f} µs per event")
+    print(spent.report(load.events))
     print(f"{writes / load.events:.2f} writes of a user per event")
     if profile:
         pstats.Stats(profiler).sort_stats("tottime").print_stats(40)
+
+
+async def _redis_seconds(redis: Redis) -> float:
+    used = await redis.info("cpu")
+    return float(used["used_cpu_sys"]) + float(used["used_cpu_user"])
 
 
 async def _describe_items(
@@ -168,6 +194,7 @@ def main() -> None:
     parser.add_argument("events", nargs="?", type=int, default=20_000)
     parser.add_argument("--profile", action="store_true", help="list the costliest functions")
     asked = parser.parse_args()
+    rare_collections()
     with tempfile.TemporaryDirectory(prefix="strata-bench-") as directory:
         place = Path(directory)
         with DataDirectory.lock(place / "stack") as owned, RedisServer(owned) as redis:

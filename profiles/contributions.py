@@ -3,26 +3,40 @@
 Every aggregate is Σ over users of `contribution(view)`, in integers: exact under
 any order, removable (erasing a user subtracts what they added) and rebuildable
 by sweeping the stored users. `change` gives the difference of two views without
-building both whole. A statistic is one function that lists its counters.
+building both whole. A statistic about items is counted from the entries that a change
+names (`profiles.counting`), every other one by a function here that lists its counters.
 """
 
 import json
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from profiles.entries import ENTRY, TEXT, Entries, concatenated
+from profiles.counting import (
+    BESIDE,
+    DISLIKED,
+    DISLIKER,
+    ERA_HALF_LIVES,
+    LIKED,
+    LIKER,
+    MARKED,
+    TREND_WINDOWS,
+    Sum,
+    TrendWindow,
+    era_of,
+)
+from profiles.entries import EMPTY, ENTRY, TEXT, Entries, concatenated
 from profiles.evidence import Evidence
 from profiles.policy import Policy
 from profiles.ports import Vector
 from profiles.projection import interests
-from profiles.state import AttributeValue, UserState, decode_state, encode_state
-from schemas.updates import Contribution, Counts, WholeUser
+from profiles.state import AttributeValue, DataType, UserState, decode_state, encode_state
+from schemas.updates import Change, Contribution, Counts, WholeUser
 
 __all__ = [
     "ERA_HALF_LIVES",
@@ -38,46 +52,20 @@ __all__ = [
     "fixed_point",
     "is_settled",
     "size_in",
+    "spelled_out",
     "unpacked",
     "view_of",
     "view_of_whole",
     "views_of",
+    "whole_of",
     "whole_user",
 ]
 
 MEAN_SCALE: Final = 1 << 24
-# An era of 32 half-lives in fixed point with 10 fractional bits: an entry is worth
-# 2^10 … 2^42, so a million of the largest still fit a signed 64-bit counter.
-ERA_HALF_LIVES: Final = 32
-_FRACTION_BITS: Final = 10
 _LONGEST_VALUE_BYTES: Final = 256
 
 
 FixedVector = npt.NDArray[np.int32]
-
-
-@dataclass(frozen=True, slots=True)
-class TrendWindow:
-    """A trend compares the last `window_s` with the `window_s` before it.
-
-    Attributes:
-        bucket_s: Resolution of the event-time buckets.
-    """
-
-    name: str
-    window_s: int
-    bucket_s: int
-
-    @property
-    def series(self) -> str:
-        return f"trend-{self.name}"
-
-
-TREND_WINDOWS: Final = (
-    TrendWindow("1h", 3_600, 300),
-    TrendWindow("24h", 86_400, 3_600),
-    TrendWindow("7d", 604_800, 21_600),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +87,8 @@ class UserView:
 
     @property
     def has_direction(self) -> bool:
-        return bool(self.mean.any())
+        # Of bytes, as NumPy's own takes ten times as long for so few.
+        return bool(self.mean.tobytes().lstrip(b"\0"))
 
 
 def fixed_point(vector: Vector) -> FixedVector:
@@ -145,7 +134,13 @@ def views_of(
     means = fixed_point(vectors)
     return [
         # Copies: a user in memory must not keep everybody who was written along.
-        UserView(state, liked.copy(), disliked.copy(), mean.copy(), space)
+        UserView(
+            state,
+            liked.copy(),
+            disliked.copy() if len(disliked) else EMPTY,
+            mean.copy(),
+            space,
+        )
         for state, liked, disliked, mean in zip(states, positive, negative, means, strict=True)
     ]
 
@@ -172,62 +167,50 @@ def unpacked(mean: bytes, *, dimension: int) -> FixedVector:
     return np.frombuffer(mean, "<i4").astype(np.int32)
 
 
-def contribution(view: UserView, policy: Policy) -> Contribution:
+def whole_of(view: UserView) -> Change:
     """All that a user adds to the counters."""
     counts: Counts = {}
-    _count_presence(counts, view, +1)
+    _count_presence(counts, None, view)
     _count_totals(counts, view)
     _count_attributes(counts, view, +1, unless={})
-    _count_items(counts, "positive", view.positive, +1)
-    _count_items(counts, "negative", view.negative, +1)
-    _count_people(counts, "likers", view.positive[:0], view.positive, touched=(view.positive,))
-    _count_people(counts, "dislikers", view.negative[:0], view.negative, touched=(view.negative,))
-    _count_times(counts, view.positive, policy, +1)
-    _count_pairs(counts, view.positive, policy.co_occurrence_window, +1, first=0)
-    return Contribution(_without_zeros(counts), _packed(view.mean))
+    entries = _marked(view.positive, 0, LIKED) + _marked(view.negative, 0, DISLIKED)
+    entries += _people_between(view.positive[:0], view.positive, view.positive, LIKER)
+    entries += _people_between(view.negative[:0], view.negative, view.negative, DISLIKER)
+    return Change(_without_zeros(counts), _packed(view.mean), entries)
 
 
-def change(before: UserView, after: UserView, policy: Policy) -> Contribution:
-    """`contribution(after)` - `contribution(before)`; cheap when only the ends differ."""
+def change(before: UserView, after: UserView, policy: Policy) -> Change:
+    """`whole_of(after)` - `whole_of(before)`; cheap when only the ends differ."""
     counts: Counts = {}
     _count_totals(counts, after, since=before)
-    _count_attributes(counts, before, -1, unless=after.state.attributes)
-    _count_attributes(counts, after, +1, unless=before.state.attributes)
-    _count_presence(counts, before, -1)
-    _count_presence(counts, after, +1)
+    if before.state.attributes or after.state.attributes:
+        _count_attributes(counts, before, -1, unless=after.state.attributes)
+        _count_attributes(counts, after, +1, unless=before.state.attributes)
+    _count_presence(counts, before, after)
+    entries = _liked_between(before.positive, after.positive, policy.co_occurrence_window)
+    entries += _disliked_between(before.negative, after.negative)
+    mean = after.mean - before.mean
+    return Change(_without_zeros(counts), _packed(mean), entries)
 
-    overlap = _overlap(before.positive, after.positive)
-    end = overlap.head + overlap.length
-    added = after.positive[overlap.length :]
-    _count_items(counts, "positive", added, +1)
-    _count_times(counts, added, policy, +1)
-    touched = [added]
-    if overlap.head or end < len(before.positive):
-        removed = concatenated((before.positive[: overlap.head], before.positive[end:]))
-        touched.append(removed)
-        _count_items(counts, "positive", removed, -1)
-        _count_times(counts, removed, policy, -1)
-    _count_people(counts, "likers", before.positive, after.positive, touched=touched)
-    window = policy.co_occurrence_window
-    _count_first_pairs(counts, before.positive, window, overlap)
-    _count_pairs(counts, before.positive, window, -1, first=end)
-    _count_pairs(counts, after.positive, window, +1, first=overlap.length)
 
-    unliked = _overlap(before.negative, after.negative)
-    dropped = before.negative[: unliked.head]
-    replaced = before.negative[unliked.head + unliked.length :]
-    fresh = after.negative[unliked.length :]
-    _count_items(counts, "negative", dropped, -1)
-    _count_items(counts, "negative", replaced, -1)
-    _count_items(counts, "negative", fresh, +1)
-    _count_people(
-        counts,
-        "dislikers",
-        before.negative,
-        after.negative,
-        touched=(dropped, replaced, fresh),
-    )
-    return Contribution(_without_zeros(counts), _packed(after.mean - before.mean))
+def contribution(view: UserView, policy: Policy) -> Contribution:
+    """`whole_of`, counter by counter."""
+    return spelled_out(whole_of(view), policy)
+
+
+def spelled_out(part: Change, policy: Policy) -> Contribution:
+    """Every counter that a change adds to, without zeros."""
+    everything = Sum(policy, max(1, len(part.mean) // 4))
+    everything.add("", ("",), part)
+    counts: Counts = {
+        (table.series, table.part): counters
+        for table, counters in everything.increments().items()
+        if table.series != "mean"
+    }
+    for columns in everything.item_counters():
+        for table, counters in columns.tables():
+            counts[table.series, table.part] = counters
+    return Contribution(counts, part.mean)
 
 
 TIMED_SERIES: Final = ("popularity", *(window.series for window in TREND_WINDOWS))
@@ -241,7 +224,7 @@ def bucket_floor(series: str, watermark_ms: int, policy: Policy) -> int | None:
     been kept since its first entry: what is left is exact.
     """
     if series == "popularity":
-        return _era(watermark_ms, policy) - 1
+        return era_of(watermark_ms, policy) - 1
     for window in TREND_WINDOWS:
         if series == window.series:
             oldest_s = watermark_ms // 1000 - 2 * window.window_s
@@ -264,15 +247,22 @@ def _without_zeros(counts: Counts) -> Counts:
 
 
 def _packed(mean: FixedVector) -> bytes:
-    return mean.astype("<i4").tobytes() if mean.any() else b""
+    packed = mean.astype("<i4", copy=False).tobytes()
+    return packed if packed.lstrip(b"\0") else b""
 
 
-def _count_presence(counts: Counts, view: UserView, sign: int) -> None:
-    if view.state.version and not view.state.is_vacant:
-        _add(counts, "size", "", b"users", sign)
-    if view.has_direction:
-        _add(counts, "size", "", b"directed", sign)
-        _add(counts, "size", "", size_in(view.space), sign)
+def _count_presence(counts: Counts, before: UserView | None, after: UserView) -> None:
+    gone, here = _presence(before) if before is not None else (), _presence(after)
+    if gone != here:
+        for counter in gone:
+            _add(counts, "size", "", counter, -1)
+        for counter in here:
+            _add(counts, "size", "", counter, +1)
+
+
+def _presence(view: UserView) -> tuple[bytes, ...]:
+    counted = (b"users",) if view.state.version and not view.state.is_vacant else ()
+    return (*counted, b"directed", size_in(view.space)) if view.has_direction else counted
 
 
 def _count_totals(counts: Counts, view: UserView, *, since: UserView | None = None) -> None:
@@ -282,15 +272,20 @@ def _count_totals(counts: Counts, view: UserView, *, since: UserView | None = No
         for action, count in by_action.items():
             more = count - earlier.get(action, 0)
             if more:
-                _add(counts, "events", "", f"{kind.value}/{action}".encode(), more)
+                _add(counts, "events", "", _total(kind, action), more)
             if count and not earlier.get(action, 0):
-                _add(counts, "doers", "", f"{kind.value}/{action}".encode(), 1)
+                _add(counts, "doers", "", _total(kind, action), 1)
     for kind, by_action in known.items():
         later = view.state.totals.get(kind, {})
         for action, count in by_action.items():
             if action not in later:
-                _add(counts, "events", "", f"{kind.value}/{action}".encode(), -count)
-                _add(counts, "doers", "", f"{kind.value}/{action}".encode(), -1)
+                _add(counts, "events", "", _total(kind, action), -count)
+                _add(counts, "doers", "", _total(kind, action), -1)
+
+
+@lru_cache(maxsize=1 << 12)
+def _total(kind: DataType, action: str) -> bytes:
+    return f"{kind.value}/{action}".encode()
 
 
 def _count_attributes(
@@ -304,49 +299,6 @@ def _count_attributes(
         # Texts are not a distribution, and would fill the tables.
         if len(value) <= _LONGEST_VALUE_BYTES:
             _add(counts, "attribute", name, value, sign)
-
-
-def _item_fields(rows: Entries) -> Iterator[bytes]:
-    packed = rows["item"].astype("<u8").tobytes()
-    return (packed[start : start + 8] for start in range(0, len(packed), 8))
-
-
-def _count_items(counts: Counts, series: str, rows: Entries, sign: int) -> None:
-    for field in _item_fields(rows):
-        _add(counts, series, "", field, sign)
-
-
-def _count_people(
-    counts: Counts, series: str, before: Entries, after: Entries, *, touched: Sequence[Entries]
-) -> None:
-    """Count the user once for each item, however many entries are about it.
-
-    Args:
-        touched: Rows of all items of which entries came or went.
-    """
-    items = {item for rows in touched for item in rows["item"].tolist()}
-    if not items:
-        return
-    had, has = before["item"], after["item"]
-    for item in items:
-        step = int((has == item).any()) - int((had == item).any())
-        if step:
-            _add(counts, series, "", item.to_bytes(8, "little"), step)
-
-
-def _era(time_ms: int, policy: Policy) -> int:
-    return math.floor(time_ms / (1000.0 * policy.popularity_half_life_s * ERA_HALF_LIVES))
-
-
-def _count_times(counts: Counts, rows: Entries, policy: Policy, sign: int) -> None:
-    for field, time_ms in zip(_item_fields(rows), rows["time_ms"].tolist(), strict=True):
-        era = _era(time_ms, policy)
-        half_lives = time_ms / (1000.0 * policy.popularity_half_life_s) - era * ERA_HALF_LIVES
-        worth = round(2.0 ** (_FRACTION_BITS + half_lives))
-        _add(counts, "popularity", str(era), field, sign * worth)
-        for window in TREND_WINDOWS:
-            bucket = time_ms // 1000 // window.bucket_s
-            _add(counts, window.series, str(bucket), field, sign)
 
 
 @dataclass(frozen=True, slots=True)
@@ -380,28 +332,59 @@ def _overlap(before: Entries, after: Entries) -> _Overlap:
     return _Overlap(head, int(differs[0]) if len(differs) else longest)
 
 
-def _count_pairs(counts: Counts, rows: Entries, window: int, sign: int, *, first: int) -> None:
-    """Pairs at most `window` apart whose later entry is at `first` or after it."""
-    start = max(0, first - window)
-    fields = list(_item_fields(rows[start:]))
-    for j in range(first - start, len(fields)):
-        for i in range(max(0, j - window), j):
-            _count_pair(counts, fields[i], fields[j], sign)
+def _liked_between(before: Entries, after: Entries, window: int) -> bytes:
+    """Runs of what went from the beginning, what came, and what went from the end."""
+    stayed = _overlap(before, after)
+    end = stayed.head + stayed.length
+    came = after[max(0, stayed.length - window) :]
+    found = _marked(came, min(window, stayed.length), LIKED)
+    touched = after[stayed.length :]
+    if stayed.head:
+        # Backwards, so that what went follows what stays, as it does in every run.
+        went = before[: min(stayed.head + window, end)][::-1]
+        found = _marked(went, len(went) - stayed.head, -LIKED) + found
+    if end < len(before):
+        found += _marked(before[max(0, end - window) :], min(window, end), -LIKED)
+    if stayed.head or end < len(before):
+        touched = concatenated((touched, before[: stayed.head], before[end:]))
+    return found + _people_between(before, after, touched, LIKER)
 
 
-def _count_first_pairs(counts: Counts, rows: Entries, window: int, stayed: _Overlap) -> None:
-    """Take back pairs whose later entry is before the overlap's end and whose earlier left."""
-    if not stayed.head:
-        return
-    fields = list(_item_fields(rows))
-    for j in range(1, min(stayed.head + window, stayed.head + stayed.length)):
-        for i in range(max(0, j - window), min(j, stayed.head)):
-            _count_pair(counts, fields[i], fields[j], -1)
+def _disliked_between(before: Entries, after: Entries) -> bytes:
+    if not len(before) and not len(after):
+        return b""
+    stayed = _overlap(before, after)
+    first, last = before[: stayed.head], before[stayed.head + stayed.length :]
+    came = after[stayed.length :]
+    entries = _marked(first, 0, -DISLIKED) + _marked(last, 0, -DISLIKED)
+    touched = concatenated((first, last, came))
+    return entries + _marked(came, 0, DISLIKED) + _people_between(before, after, touched, DISLIKER)
 
 
-def _count_pair(counts: Counts, one: bytes, other: bytes, sign: int) -> None:
-    if one == other:
-        return
-    for item, beside in ((one, other), (other, one)):
-        table = counts.setdefault(("co-occurrence", item.hex()), {})
-        table[beside] = table.get(beside, 0) + sign
+def _people_between(before: Entries, after: Entries, touched: Entries, mark: int) -> bytes:
+    """The user once for each item that they had nothing about, or have nothing about any more.
+
+    Args:
+        touched: Entries that came or went.
+    """
+    if not len(touched):
+        return b""
+    had, has = before["item"], after["item"]
+    steps = {
+        item: int((has == item).any()) - (int((had == item).any()) if len(had) else 0)
+        for item in set(touched["item"].tolist())
+    }
+    told = [(item, 0, step * mark) for item, step in steps.items() if step]
+    return np.array(told, MARKED).tobytes() if told else b""
+
+
+def _marked(rows: Entries, beside: int, mark: int) -> bytes:
+    """A run that counts all rows but the first `beside`; nothing if that leaves none."""
+    if len(rows) <= beside:
+        return b""
+    run = np.empty(len(rows), MARKED)
+    run["item"] = rows["item"]
+    run["time_ms"] = rows["time_ms"]
+    run["mark"] = mark
+    run["mark"][:beside] = BESIDE
+    return run.tobytes()

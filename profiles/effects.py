@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import assert_never
 
+from msgspec import Struct
+
 from profiles.choices.textkeys import text_key
 from profiles.entries import SUPERSEDES, TEXT, entry
 from profiles.ids import action_code, event_hash, item_key
@@ -32,8 +34,7 @@ UserEvent = (
 _STRONGEST = 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class Remember:
+class Remember(Struct, frozen=True, gc=False):
     """Add the event's entries to a set and count it once."""
 
     kind: DataType
@@ -104,16 +105,7 @@ def effects_of(event: UserEvent, policy: Policy) -> tuple[Effect, ...]:
 
     match event:
         case events.Interaction():
-            rule = policy.rule(event.action)
-            row = entry(
-                time_ms=time_ms,
-                event=identity,
-                item=item_key(event.tenant, event.item_id),
-                weight=rule.weigh(event.value),
-                action=action_code(event.action),
-                flags=SUPERSEDES if rule.supersedes else 0,
-            )
-            return (Remember(DataType.INTERACTIONS, event.action, (row,)),)
+            return (_act(event, policy, identity),)
         case events.Preference():
             return (_choice(event, policy, time_ms, identity),)
         case events.Document():
@@ -138,6 +130,19 @@ def effects_of(event: UserEvent, policy: Policy) -> tuple[Effect, ...]:
             return (remember(DataType.CONTROLS, "same-as", other),)
         case _:
             assert_never(event)
+
+
+def _act(event: events.Interaction, policy: Policy, identity: int) -> Remember:
+    rule = policy.rule(event.action)
+    row = entry(
+        time_ms=event.occurred_at_ms,
+        event=identity,
+        item=item_key(event.tenant, event.item_id),
+        weight=rule.weigh(event.value),
+        action=action_code(event.action),
+        flags=SUPERSEDES if rule.supersedes else 0,
+    )
+    return Remember(DataType.INTERACTIONS, event.action, (row,))
 
 
 def _choice(event: events.Preference, policy: Policy, time_ms: int, identity: int) -> Remember:

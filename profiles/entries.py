@@ -6,6 +6,7 @@ idempotent, so that late, shuffled, repeated and replayed events end in the same
 set (state-based CRDT; Shapiro et al. 2011, "Conflict-free Replicated Data Types").
 """
 
+import struct
 from collections.abc import Iterable
 from typing import Final
 
@@ -26,6 +27,7 @@ __all__ = [
     "entry",
     "join",
     "live_mask",
+    "packed_entry",
 ]
 
 SUPERSEDES: Final = 1  # replaces the effect of earlier superseding entries on its item
@@ -43,6 +45,9 @@ ENTRY: Final = np.dtype(
         ("flags", "u1"),
     ]
 )
+
+packed_entry: Final = struct.Struct("<qIQfHB").pack
+"""Bytes of an `ENTRY` from its fields."""
 
 _TINY: Final = float(np.finfo(np.float32).tiny)
 

@@ -5,14 +5,15 @@ aggregator; `join` of the sets is the merger.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, assert_never
 
 import numpy as np
+from msgspec import Struct
 
 from profiles.effects import Effect, Forget, Remember, Say, State
-from profiles.entries import EMPTY, ENTRY, Entries, after, contains, join
+from profiles.entries import EMPTY, ENTRY, Entries, after, contains, join, packed_entry
 from profiles.ids import action_code
 from profiles.policy import Policy
 from profiles.state import AttributeValue, DataType, UserState
@@ -27,9 +28,11 @@ MOST_ATTRIBUTES: Final = 256
 """Attributes that a user keeps: the latest by (event time, event-id hash, name)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sourced:
-    """One event's effects and where it came from."""
+class Sourced(Struct, frozen=True, gc=False):
+    """One event's effects and where it came from.
+
+    One per event, and a struct is made in a fifth of the time of a frozen dataclass.
+    """
 
     topic: str
     offset: int
@@ -63,9 +66,12 @@ def fold(state: UserState, batch: Iterable[Sourced], policy: Policy) -> Folded:
     meets its first copy among the latest K entries, or comes at an offset that
     was folded before. The version is the caller's to raise.
     """
+    events = [*batch]
+    if (appended := _appended(state, events, policy)) is not None:
+        return appended
     draft = _Draft(state, policy)
     counted = redelivered = repeated = 0
-    for sourced in batch:
+    for sourced in events:
         if sourced.offset <= draft.positions.get(sourced.topic, -1):
             redelivered += 1
             continue
@@ -82,6 +88,53 @@ def forgetting(state: UserState, forgets: Iterable[Forget], policy: Policy) -> U
     draft = _Draft(state, policy)
     draft.absorb(forgets)
     return draft.finish()
+
+
+def _appended(state: UserState, events: Sequence[Sourced], policy: Policy) -> Folded | None:
+    """What `fold` gives where every event adds one entry behind all others of one set.
+
+    That is nearly always so, and needs neither a search nor a sort. None where it is not.
+    """
+    if not events or type(first := events[0].effects[0]) is not Remember:
+        return None
+    kind, topic = first.kind, events[0].topic
+    held = state.sets.get(kind, EMPTY)
+    offset = state.positions.get(topic, -1)
+    newest = (-1, -1)
+    if len(held):
+        last = held[-1]
+        newest = (int(last["time_ms"]), int(last["event"]))
+    by_action = dict(state.totals.get(kind, {}))
+    packed = [held.tobytes()]
+    if first.rows[0][0] <= state.forget_before.get(kind, -1):
+        return None
+    for sourced in events:
+        (effect, *others) = sourced.effects
+        if others or type(effect) is not Remember or effect.kind is not kind:
+            return None
+        (row, *more) = effect.rows
+        if more or sourced.topic != topic or sourced.offset <= offset or row[:2] <= newest:
+            return None
+        counted = by_action.get(effect.action)
+        if counted is None:
+            if len(by_action) >= MOST_ACTIONS:
+                return None
+            counted = 0
+        by_action[effect.action] = counted + 1
+        offset, newest = sourced.offset, row[:2]
+        packed.append(packed_entry(*row))
+    rows = np.frombuffer(b"".join(packed), ENTRY)
+    appended = UserState(
+        sets={**state.sets, kind: rows[-policy.kept :]},
+        forget_before=state.forget_before,
+        totals={**state.totals, kind: by_action},
+        attributes=state.attributes,
+        consents=state.consents,
+        positions={**state.positions, topic: offset},
+        version=state.version,
+        persona=state.persona,
+    )
+    return Folded(appended, len(events), 0, 0)
 
 
 class _Draft:

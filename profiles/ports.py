@@ -5,8 +5,8 @@ passes. All writes are durable when the call returns. Every method may raise
 `StoreUnavailable`, which callers retry; nothing else is retried.
 """
 
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import NewType, Protocol
 
 import numpy as np
@@ -19,6 +19,7 @@ __all__ = [
     "ControlStore",
     "CounterTable",
     "Fenced",
+    "ItemCounters",
     "ItemRecord",
     "ItemStore",
     "PersonaDocument",
@@ -346,6 +347,50 @@ Increments = dict[CounterTable, dict[bytes, int]]
 
 
 @dataclass(frozen=True, slots=True)
+class ItemCounters:
+    """Counters of items in the tables of one series, those of the first table first.
+
+    Attributes:
+        tenant, scope, series: As of `CounterTable`.
+        parts: Of the tables, each once.
+        sizes: Counters of each table, ≥ 1.
+        items: By key, shape (sum of sizes,), each once in its table.
+        counts: Likewise; none is 0.
+    """
+
+    tenant: str
+    scope: str
+    series: str
+    parts: Sequence[str]
+    sizes: Sequence[int]
+    items: npt.NDArray[np.uint64]
+    counts: npt.NDArray[np.int64]
+
+    def tables(self) -> Iterator[tuple[CounterTable, dict[bytes, int]]]:
+        """The tables one by one; a field is an item's key in 8 bytes, little-endian."""
+        packed = self.items.astype("<u8").tobytes()
+        start = 0
+        for part, size in zip(self.parts, self.sizes, strict=True):
+            end = start + size
+            fields = (packed[8 * at : 8 * at + 8] for at in range(start, end))
+            counts = self.counts[start:end].tolist()
+            table = CounterTable(self.tenant, self.scope, self.series, part)
+            yield table, dict(zip(fields, counts, strict=True))
+            start = end
+
+    def only(self, kept: Sequence[bool]) -> "ItemCounters":
+        """Without the tables for which `kept` is False."""
+        rows = np.repeat(np.asarray(kept, np.bool_), self.sizes)
+        return replace(
+            self,
+            parts=[part for part, keep in zip(self.parts, kept, strict=True) if keep],
+            sizes=[size for size, keep in zip(self.sizes, kept, strict=True) if keep],
+            items=self.items[rows],
+            counts=self.counts[rows],
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Applied:
     """What a partition of the aggregates holds of the users asked for.
 
@@ -372,9 +417,10 @@ class AggregateStore(Protocol):
         expected: Mapping[bytes, int],
         versions: Mapping[bytes, int],
         increments: Increments,
+        items: Sequence[ItemCounters] = (),
         watermarks_ms: Mapping[str, int],
     ) -> bool:
-        """Add `increments` and set the users' `versions`, all or nothing.
+        """Add `increments` and `items` and set the users' `versions`, all or nothing.
 
         Nothing happens, and False is returned, when the stored epoch differs,
         when any user's applied version is not as `expected`, or when a newer

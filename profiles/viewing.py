@@ -53,7 +53,7 @@ def cached_view(
         vector=projection.vector.astype("<f4").tobytes() if projection.vector.any() else b"",
         interests=interests,
         totals={
-            f"{kind.value}/{action}": count
+            kind + "/" + action: count
             for kind, by_action in state.totals.items()
             for action, count in by_action.items()
         },

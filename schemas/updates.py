@@ -11,7 +11,9 @@ from typing import Final
 import msgspec
 
 __all__ = [
+    "Change",
     "Contribution",
+    "Counts",
     "ProfileUpdate",
     "UpdateFormatError",
     "WholeUser",
@@ -24,8 +26,23 @@ __all__ = [
 Counts = dict[tuple[str, str], dict[bytes, int]]
 
 
+class Change(msgspec.Struct, frozen=True, array_like=True):
+    """A user's part in the counters, or a difference of two parts, before it is spelled out.
+
+    Attributes:
+        counts: Of the series that are not about items.
+        mean: As in `Contribution`.
+        entries: Entries that came and went, of which all counters of items follow;
+            rows of `profiles.counting.MARKED`.
+    """
+
+    counts: Counts
+    mean: bytes = b""
+    entries: bytes = b""
+
+
 class Contribution(msgspec.Struct, frozen=True, array_like=True):
-    """A user's part in the counters, or a difference of two parts.
+    """A user's part in the counters, or a difference of two parts, counter by counter.
 
     Attributes:
         mean: int32 little-endian fixed-point components of the user's vector,
@@ -73,7 +90,7 @@ class ProfileUpdate(msgspec.Struct, frozen=True, array_like=True):
     watermark_ms: int
     persona_before: str | None
     persona_after: str | None
-    change: Contribution
+    change: Change
     left: WholeUser | None = None
     joined: WholeUser | None = None
     declared_before: tuple[str, ...] = ()
@@ -106,7 +123,7 @@ class UpdateFormatError(ValueError):
     """The record is not a profile update of the format that this code reads."""
 
 
-FORMAT: Final = b"\x01"
+FORMAT: Final = b"\x02"
 
 _encoder = msgspec.msgpack.Encoder()
 
@@ -125,7 +142,7 @@ def decode_update(encoded: bytes) -> ProfileUpdate:
         UpdateFormatError: anything else.
     """
     if encoded[:1] != FORMAT:
-        raise UpdateFormatError("not a profile update of format 1")
+        raise UpdateFormatError("not a profile update of format 2")
     try:
         return _decoder.decode(memoryview(encoded)[1:])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

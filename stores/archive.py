@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 _NAME: Final = b"strata backup "
-_FORMAT: Final = 1
+_FORMAT: Final = 2
 _LONGEST_NAME: Final = 64
 _LARGEST_FRAME: Final = 1 << 30
 _LENGTH: Final = struct.Struct(">I")

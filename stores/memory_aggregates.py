@@ -2,8 +2,17 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
-from profiles.ports import AggregateStore, Applied, CounterTable, Fenced, Increments, Token
+from profiles.ports import (
+    AggregateStore,
+    Applied,
+    CounterTable,
+    Fenced,
+    Increments,
+    ItemCounters,
+    Token,
+)
 from stores.increments import require_exact
 
 __all__ = ["MemoryAggregateStore"]
@@ -52,9 +61,10 @@ class MemoryAggregateStore(AggregateStore):
         expected: Mapping[bytes, int],
         versions: Mapping[bytes, int],
         increments: Increments,
+        items: Sequence[ItemCounters] = (),
         watermarks_ms: Mapping[str, int],
     ) -> bool:
-        require_exact(increments)
+        require_exact(increments, items)
         held = self._at(partition)
         if held.epoch != epoch or held.token > token:
             return False
@@ -63,7 +73,8 @@ class MemoryAggregateStore(AggregateStore):
         held.token = token
         held.versions.update(versions)
         held.versions = {user: version for user, version in held.versions.items() if version}
-        for table, fields in increments.items():
+        told = chain(increments.items(), chain.from_iterable(one.tables() for one in items))
+        for table, fields in told:
             counters = held.tables.setdefault(table, {})
             for name, increment in fields.items():
                 counters[name] = counters.get(name, 0) + increment

@@ -2,12 +2,29 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import msgspec
+import numpy as np
 
-from profiles.ports import AggregateStore, Applied, CounterTable, Fenced, Increments, Token
+from profiles.ports import (
+    AggregateStore,
+    Applied,
+    CounterTable,
+    Fenced,
+    Increments,
+    ItemCounters,
+    Token,
+)
 from stores.increments import require_exact
-from stores.redis_connection import Argument, Command, RedisConnection, Reply, script_command
+from stores.redis_connection import (
+    Argument,
+    Command,
+    RedisConnection,
+    Reply,
+    packed_text,
+    script_command,
+)
 from stores.redis_scripts import APPLY, BEGIN_BUILD, DROP, FINISH_BUILD, TRIM
 
 __all__ = ["RedisAggregateStore"]
@@ -83,19 +100,28 @@ class RedisAggregateStore(AggregateStore):
         expected: Mapping[bytes, int],
         versions: Mapping[bytes, int],
         increments: Increments,
+        items: Sequence[ItemCounters] = (),
         watermarks_ms: Mapping[str, int],
     ) -> bool:
         """See the port."""
-        require_exact(increments)
+        require_exact(increments, items)
         keys = self._keys(partition)
         packed = _encoder.encode(
             (
                 _flat(expected),
                 _flat(versions),
                 [
-                    part
-                    for table, fields in increments.items()
-                    for part in (table.series, _text(_name(table)), _flat(fields))
+                    *(
+                        part
+                        for table, fields in increments.items()
+                        for part in (
+                            table.series,
+                            [packed_text(_name(table))],
+                            [len(fields)],
+                            _flat(fields),
+                        )
+                    ),
+                    *(part for columns in items for part in _group(columns)),
                 ],
                 _flat(watermarks_ms),
             )
@@ -224,19 +250,31 @@ def _flat(numbers: Mapping[bytes, int] | Mapping[str, int]) -> list[msgspec.Raw 
     """Names and numbers in turn."""
     flat: list[msgspec.Raw | int] = []
     for name, number in numbers.items():
-        flat.append(_text(name if isinstance(name, bytes) else name.encode()))
+        flat.append(packed_text(name if isinstance(name, bytes) else name.encode()))
         flat.append(number)
     return flat
 
 
-def _text(name: bytes) -> msgspec.Raw:
-    """Bytes as MessagePack's str: Redis's Lua library knows no bin type, and asks for no UTF-8."""
-    size = len(name)
-    if size < 1 << 5:
-        return msgspec.Raw(bytes((0xA0 | size,)) + name)
-    if size < 1 << 8:
-        return msgspec.Raw(bytes((0xD9, size)) + name)
-    return msgspec.Raw(b"\xdb" + size.to_bytes(4, "big") + name)
+# A counter of an item as MessagePack: the 8 bytes of a str, and an int64.
+_COUNTER: Final = np.dtype(
+    [("str8", "u1"), ("item", "<u8"), ("int64", "u1"), ("count", ">i8")], align=False
+)
+_STR8: Final = 0xA8
+_INT64: Final = 0xD3
+
+
+def _group(columns: ItemCounters) -> tuple[str, list[msgspec.Raw], Sequence[int], msgspec.Raw]:
+    """Series, names of tables, counters of each, and the counters, packed without a loop."""
+    counters = np.empty(len(columns.items), _COUNTER)
+    counters["str8"], counters["int64"] = _STR8, _INT64
+    counters["item"], counters["count"] = columns.items, columns.counts
+    size = (2 * len(counters)).to_bytes(4, "big")
+    # As `_name`, with the part left to be added: its length and it.
+    start = b"\x94" + b"".join(
+        map(_encoder.encode, (columns.tenant, columns.scope, columns.series))
+    )
+    names = [packed_text(start + _encoder.encode(part)) for part in columns.parts]
+    return columns.series, names, columns.sizes, msgspec.Raw(b"\xdd" + size + counters.tobytes())
 
 
 def _members(reply: Reply) -> list[bytes]:

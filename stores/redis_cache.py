@@ -4,14 +4,27 @@ from collections.abc import Mapping, Sequence
 from itertools import count
 from typing import Final
 
+import msgspec
+
 from profiles.ports import ProfileCache
 from stores.points import batches
-from stores.redis_connection import Command, RedisConnection, scanned, script_command
-from stores.redis_scripts import PUT_VIEW, SEAL
+from stores.redis_connection import (
+    Argument,
+    Command,
+    RedisConnection,
+    packed_text,
+    scanned,
+    script_command,
+)
+from stores.redis_scripts import PUT_VIEWS, SEAL
 
 __all__ = ["RedisProfileCache"]
 
 _SCANNED: Final = 1_000
+_AT_ONCE: Final = 256
+"""Views per call of the script: others wait for less than a millisecond."""
+
+_encoder = msgspec.msgpack.Encoder()
 
 
 class RedisProfileCache(ProfileCache):
@@ -37,19 +50,23 @@ class RedisProfileCache(ProfileCache):
         *,
         seals: Mapping[int, tuple[int, int]] | None = None,
     ) -> None:
-        parts = batches(views) or [[]] * bool(seals)
+        parts = batches(views, _AT_ONCE) or [[]] * bool(seals)
         for number, part in zip(count(1), parts, strict=False):
-            commands = [
-                script_command(
-                    PUT_VIEW,
-                    keys=[self._key(key)],
-                    arguments=[version.to_bytes(8, "big") + (view or b""), self._ttl_s],
-                )
-                for key, version, view in part
-            ]
+            commands: list[Command] = []
+            if part:
+                keys = [self._key(part[0][0])]
+                arguments: list[Argument] = [self._ttl_s, self._packed(part)]
+                commands.append(script_command(PUT_VIEWS, keys=keys, arguments=arguments))
             for partition, (before, after) in (seals or {}).items():
                 commands.append(self._raised(partition, before, after, number, len(parts)))
-            await self._connection.run_in_order((PUT_VIEW, SEAL), commands)
+            await self._connection.run_in_order((PUT_VIEWS, SEAL), commands)
+
+    def _packed(self, views: Sequence[tuple[bytes, int, bytes | None]]) -> bytes:
+        flat: list[msgspec.Raw] = []
+        for key, version, view in views:
+            flat.append(packed_text(self._key(key)))
+            flat.append(packed_text(version.to_bytes(8, "big") + (view or b"")))
+        return _encoder.encode(flat)
 
     def _raised(self, partition: int, before: int, after: int, number: int, steps: int) -> Command:
         """One step of `steps` from one seal to another; the last arrives there."""

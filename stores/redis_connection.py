@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from hashlib import sha1
 from typing import Final
 
+import msgspec
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -25,7 +26,16 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from profiles.ports import StoreUnavailable
 from stores.errors import StoreFull
 
-__all__ = ["Argument", "Command", "RedisConnection", "Reply", "Script", "scanned", "script_command"]
+__all__ = [
+    "Argument",
+    "Command",
+    "RedisConnection",
+    "Reply",
+    "Script",
+    "packed_text",
+    "scanned",
+    "script_command",
+]
 
 Argument = bytes | str | int
 Command = tuple[Argument, ...]
@@ -61,6 +71,16 @@ def scanned(reply: Reply | tuple[int, list[bytes]]) -> tuple[int, list[bytes]]:
     if not isinstance(cursor, bytes | int) or not isinstance(keys, list):
         raise TypeError("SCAN answers with a cursor and keys")
     return int(cursor), [key for key in keys if isinstance(key, bytes)]
+
+
+def packed_text(content: bytes) -> msgspec.Raw:
+    """Bytes as MessagePack's str: Redis's Lua library knows no bin type, and asks for no UTF-8."""
+    size = len(content)
+    if size < 1 << 5:
+        return msgspec.Raw(bytes((0xA0 | size,)) + content)
+    if size < 1 << 8:
+        return msgspec.Raw(bytes((0xD9, size)) + content)
+    return msgspec.Raw(b"\xdb" + size.to_bytes(4, "big") + content)
 
 
 class RedisConnection:

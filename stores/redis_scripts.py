@@ -6,16 +6,21 @@ first write, and that first write is one that a full Redis (maxmemory) refuses.
 
 from stores.redis_connection import Script
 
-__all__ = ["APPLY", "BEGIN_BUILD", "DROP", "FINISH_BUILD", "PUT_VIEW", "SEAL", "TRIM"]
+__all__ = ["APPLY", "BEGIN_BUILD", "DROP", "FINISH_BUILD", "PUT_VIEWS", "SEAL", "TRIM"]
 
 # A stored view is its version in 8 big-endian bytes, which compare like the
-# numbers, and the view. A version alone takes away what is older.
-PUT_VIEW = Script("""
-local held = redis.call('GETRANGE', KEYS[1], 0, 7)
-if #ARGV[1] == 8 then
-  if held < ARGV[1] then redis.call('UNLINK', KEYS[1]) end
-elseif held == '' or held < string.sub(ARGV[1], 1, 8) then
-  redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
+# numbers, and the view. A version alone takes away what is older. KEYS: the first of the
+# keys; ARGV: seconds to live, and a MessagePack array of keys and values in turn.
+PUT_VIEWS = Script("""
+local given = cmsgpack.unpack(ARGV[2])
+for i = 1, #given, 2 do
+  local key, view = given[i], given[i + 1]
+  local held = redis.call('GETRANGE', key, 0, 7)
+  if #view == 8 then
+    if held < view then redis.call('UNLINK', key) end
+  elseif held == '' or held < string.sub(view, 1, 8) then
+    redis.call('SET', key, view, 'EX', ARGV[1])
+  end
 end
 """)
 
@@ -42,9 +47,9 @@ local stale = seen and tonumber(seen) > tonumber(ARGV[1])
 #
 # KEYS: meta, versions, series, watermarks; ARGV: token, epoch, prefix of tables,
 # prefix of series, and a MessagePack array of four arrays: users and expected
-# versions; users and new versions; per table its series, name, and an array of
-# fields and increments; tenants and watermarks. Packed, because Redis takes 2^20
-# arguments at most. Lua's numbers are exact up to 2^53.
+# versions; users and new versions; per group of tables their series, names, counts of
+# fields, and all their fields and increments; tenants and watermarks. Packed, because
+# Redis takes 2^20 arguments at most. Lua's numbers are exact up to 2^53, beyond which Redis adds.
 APPLY = Script(
     _FENCE
     + """
@@ -61,22 +66,49 @@ for i = 1, #versions, 2 do
     redis.call('HSET', KEYS[2], versions[i], versions[i + 1])
   end
 end
-for i = 1, #tables, 3 do
-  local series, name, fields = tables[i], tables[i + 1], tables[i + 2]
-  local key = ARGV[3] .. name
-  local emptied = false
-  for f = 1, #fields, 2 do
-    if redis.call('HINCRBY', key, fields[f], fields[f + 1]) == 0 then
-      redis.call('HDEL', key, fields[f])
-      emptied = true
+for i = 1, #tables, 4 do
+  local series, names, sizes, fields = tables[i], tables[i + 1], tables[i + 2], tables[i + 3]
+  local f, added = 1, {}
+  for t = 1, #names do
+    local key = ARGV[3] .. names[t]
+    local emptied = false
+    local last = f + 2 * sizes[t] - 2
+    while f <= last do
+      -- One command for many fields, not one for each: that is what the log on disk is written in.
+      local upto = math.min(last, f + 998)
+      local asked, kept, gone = {}, {}, {}
+      for i = f, upto, 2 do asked[#asked + 1] = fields[i] end
+      local held = redis.call('HMGET', key, unpack(asked))
+      for i = 1, #asked do
+        local before, more = tonumber(held[i] or 0), fields[f + 2 * i - 1]
+        local sum = before + more
+        if sum == 0 then
+          gone[#gone + 1] = asked[i]
+        elseif math.abs(before) < 2^52 and math.abs(sum) < 2^52 then
+          kept[#kept + 1] = asked[i]
+          kept[#kept + 1] = string.format('%.0f', sum)
+        else
+          redis.call('HINCRBY', key, asked[i], string.format('%.0f', more))
+        end
+      end
+      if #kept > 0 then redis.call('HSET', key, unpack(kept)) end
+      if #gone > 0 then
+        redis.call('HDEL', key, unpack(gone))
+        emptied = true
+      end
+      f = upto + 2
+    end
+    if emptied and redis.call('EXISTS', key) == 0 then
+      redis.call('SREM', ARGV[4] .. series, names[t])
+    else
+      added[#added + 1] = names[t]
     end
   end
-  if emptied and redis.call('EXISTS', key) == 0 then
-    redis.call('SREM', ARGV[4] .. series, name)
-  else
-    redis.call('SADD', ARGV[4] .. series, name)
-    redis.call('SADD', KEYS[3], series)
+  -- Lua passes some thousands of arguments at most.
+  for a = 1, #added, 1000 do
+    redis.call('SADD', ARGV[4] .. series, unpack(added, a, math.min(a + 999, #added)))
   end
+  if #added > 0 then redis.call('SADD', KEYS[3], series) end
 end
 for i = 1, #watermarks, 2 do
   local held = redis.call('HGET', KEYS[4], watermarks[i])

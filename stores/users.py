@@ -6,9 +6,11 @@ vector is read back bit for bit.
 """
 
 import math
+from base64 import b64decode, b64encode
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 from uuid import UUID
 
 import msgspec
@@ -18,12 +20,12 @@ from profiles.ids import draw_of, user_key
 from profiles.ports import ScoredUser, StoreUnavailable, Token, UserRecord, UserStore, Vector
 from stores.errors import StoreMismatch
 from stores.points import (
-    Above,
-    AtMost,
     Collection,
+    Differs,
     Equals,
     Except,
     Index,
+    Payload,
     Point,
     PointId,
     Points,
@@ -34,7 +36,20 @@ from stores.points import (
     vector_of,
 )
 
-__all__ = ["PointUserStore", "user_collection"]
+__all__ = ["PointUserStore", "outbox_in", "user_collection", "with_state"]
+
+
+def outbox_in(payload: Payload) -> bytes:
+    """The update that a user's payload holds."""
+    return _unpacked(msgspec.convert(payload, _Fields)).outbox
+
+
+def with_state(payload: Payload, changed: Callable[[bytes], bytes]) -> Payload:
+    """A user's payload with another encoded state; a stub stays as it is."""
+    body = _unpacked(msgspec.convert(payload, _Fields))
+    if not body.state:
+        return payload
+    return {**payload, "body": _packed(msgspec.structs.replace(body, state=changed(body.state)))}
 
 
 def user_collection(dimension: int) -> Collection:
@@ -44,12 +59,9 @@ def user_collection(dimension: int) -> Collection:
         indexes={
             "tenant": Index.TENANT,
             "partition": Index.INTEGER,
-            "persona": Index.KEYWORD,
-            "waiting": Index.INTEGER,
             "token": Index.INTEGER,
-            "mass": Index.FLOAT,
-            "space": Index.INTEGER,
-            "draw": Index.INTEGER,
+            "found_in": Index.INTEGER,
+            "waiting": Index.INTEGER,
             "vacant": Index.INTEGER,
         },
     )
@@ -59,35 +71,62 @@ class _Claim(msgspec.Struct, frozen=True):
     """The part of a user's payload that claiming looks at.
 
     Attributes:
-        claimed_from: Token before the claim under `token`; `token` once written.
+        claimed_from: Token before the claim under `token`; None once written.
     """
 
     partition: int
     token: int
-    claimed_from: int
     version: int
+    claimed_from: int | None = None
+
+    @property
+    def before(self) -> Token:
+        """The token before this one's claim."""
+        return Token(self.token if self.claimed_from is None else self.claimed_from)
 
 
-class _Fields(_Claim, frozen=True, kw_only=True):
-    """A user's payload; bytes travel as base64, a boolean as 0 or 1 (see `Equals`).
+class _Fields(_Claim, frozen=True, kw_only=True, omit_defaults=True):
+    """A user's payload: what is asked by, and `_Body` in one piece.
 
-    What was stored before `space` and `draw` were reads as 0; filters on them pass it
-    over until its next write.
+    Every field costs a microsecond or two to hand over, and its index as much again, so
+    a field that says nothing is left out (a boolean is 1 or absent).
+
+    Attributes:
+        found_in: The item space of those who can be similar to somebody: of mass > 0.
+        body: Encoded `_Body` as base64, as a payload is JSON.
     """
 
     tenant: str
+    body: str
+    found_in: int | None = None
+    waiting: int | None = None
+    vacant: int | None = None
+
+
+class _Body(msgspec.Struct, frozen=True, array_like=True):
+    """What nobody asks by."""
+
     user_id: str
     state: bytes = b""
     outbox: bytes = b""
     persona: str | None = None
-    waiting: int = 0
     mass: float = 0.0
     space: int = 0
-    draw: int = 0
-    vacant: int = 0
 
 
 _CLAIM_FIELDS = _Claim.__struct_fields__
+_SET: Final = 1
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(_Body)
+
+
+def _packed(body: _Body) -> str:
+    return b64encode(_encoder.encode(body)).decode("ascii")
+
+
+def _unpacked(fields: _Fields) -> _Body:
+    return _decoder.decode(b64decode(fields.body))
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,34 +225,46 @@ class PointUserStore(UserStore):
         where: Where = (
             *(() if partition is None else (Equals("partition", partition),)),
             *(() if tenant is None else (Equals("tenant", tenant),)),
-            *(() if waiting is None else (Equals("waiting", int(waiting)),)),
-            *(() if vacant is None else (Equals("vacant", int(vacant)),)),
-            *(() if draw_below is None else (AtMost("draw", draw_below - 1),)),
+            *(() if waiting is None else (_is_set("waiting", waiting),)),
+            *(() if vacant is None else (_is_set("vacant", vacant),)),
         )
-        async for stored in self._pages(where, page=page, vectors=True):
+        async for stored in self._pages(where, draw_below=draw_below, page=page, vectors=True):
             yield [_record(point) for point in stored]
 
     async def versions(
         self, *, tenant: str, draw_below: int | None = None, page: int = 4_096
     ) -> AsyncIterator[list[tuple[bytes, int]]]:
-        where: Where = (
-            Equals("tenant", tenant),
-            *(() if draw_below is None else (AtMost("draw", draw_below - 1),)),
+        pages = self._pages(
+            (Equals("tenant", tenant),),
+            draw_below=draw_below,
+            page=page,
+            vectors=False,
+            fields=("version",),
         )
-        async for stored in self._pages(where, page=page, vectors=False, fields=("version",)):
+        async for stored in pages:
             yield [
-                (UUID(str(point.id)).bytes, msgspec.convert(point.payload["version"], int))
-                for point in stored
+                (_key_of(point), msgspec.convert(point.payload["version"], int)) for point in stored
             ]
 
     async def _pages(
-        self, where: Where, *, page: int, vectors: bool, fields: tuple[str, ...] | None = None
+        self,
+        where: Where,
+        *,
+        draw_below: int | None,
+        page: int,
+        vectors: bool,
+        fields: tuple[str, ...] | None = None,
     ) -> AsyncIterator[list[Stored]]:
         start: PointId | None = None
         while True:
             stored, start = await self._points.scroll(
                 where, start=start, limit=page, vectors=vectors, fields=fields
             )
+            if draw_below is not None and stored:
+                # Points come in the order of their keys, which is that of draws.
+                within = [one for one in stored if draw_of(_key_of(one)) < draw_below]
+                start = start if len(within) == len(stored) else None
+                stored = within
             if stored:
                 yield stored
             if start is None:
@@ -233,8 +284,7 @@ class PointUserStore(UserStore):
         direction = vector / length if length > 0 else vector
         where: Where = (
             Equals("tenant", tenant),
-            Equals("space", space),
-            Above("mass", 0.0),
+            Equals("found_in", space),
             *(() if exclude is None else (Except((_point_id(exclude),)),)),
         )
         hits = await self._points.search(direction, where=where, limit=limit)
@@ -256,7 +306,7 @@ class PointUserStore(UserStore):
     async def _insert_stubs(self, names: Iterable[tuple[str, str]], *, claimant: _Claimant) -> None:
         zeros = np.zeros(self._points.dimension, np.float32)
         stubs = [
-            Point(_point_id(user_key(*name)), zeros, msgspec.to_builtins(_stub(name, claimant)))
+            Point(_point_id(user_key(*name)), zeros, _payload(_stub(name, claimant)))
             for name in names
         ]
         if stubs:
@@ -300,8 +350,8 @@ class PointUserStore(UserStore):
             if point is None:
                 raise StoreUnavailable(f"user {key.hex()} was deleted while being claimed")
             fields = msgspec.convert(point.payload, _Fields)
-            before = fields.claimed_from if fields.token == claimant.token else fields.token
-            records[key] = replace(_record(point), token=Token(before))
+            before = fields.before if fields.token == claimant.token else Token(fields.token)
+            records[key] = replace(_record(point), token=before)
         return records
 
 
@@ -317,12 +367,10 @@ def _stub(name: tuple[str, str], claimant: _Claimant) -> _Fields:
     tenant, user_id = name
     return _Fields(
         tenant=tenant,
-        user_id=user_id,
         partition=claimant.partition,
         token=claimant.token,
-        claimed_from=claimant.token,
         version=0,
-        draw=draw_of(user_key(tenant, user_id)),
+        body=_packed(_Body(user_id)),
     )
 
 
@@ -335,7 +383,7 @@ def _stub_record(
         tenant=tenant,
         user_id=user_id,
         partition=claim.partition,
-        token=Token(claim.claimed_from if claim.token == token else claim.token),
+        token=claim.before if claim.token == token else Token(claim.token),
         version=0,
         state=b"",
         outbox=b"",
@@ -349,40 +397,51 @@ def _stub_record(
 def _point(record: UserRecord) -> Point:
     if not math.isfinite(record.mass):
         raise ValueError(f"the mass of user {record.key.hex()} is not finite")
+    body = _Body(
+        record.user_id, record.state, record.outbox, record.persona, record.mass, record.space
+    )
     fields = _Fields(
         tenant=record.tenant,
-        user_id=record.user_id,
         partition=record.partition,
         token=record.token,
-        claimed_from=record.token,
         version=record.version,
-        state=record.state,
-        outbox=record.outbox,
-        persona=record.persona,
-        waiting=int(record.waiting),
-        mass=record.mass,
-        space=record.space,
-        draw=draw_of(record.key),
-        vacant=int(record.vacant),
+        found_in=record.space if record.mass > 0.0 else None,
+        waiting=_SET if record.waiting else None,
+        vacant=_SET if record.vacant else None,
+        body=_packed(body),
     )
-    return Point(_point_id(record.key), record.vector, msgspec.to_builtins(fields))
+    return Point(_point_id(record.key), record.vector, _payload(fields))
+
+
+def _payload(fields: _Fields) -> Payload:
+    payload: Payload = msgspec.to_builtins(fields)
+    return payload
+
+
+def _is_set(field: str, wanted: bool) -> Equals | Differs:  # noqa: FBT001 - it is what is compared
+    return Equals(field, _SET) if wanted else Differs(field, _SET)
+
+
+def _key_of(point: Stored) -> bytes:
+    return UUID(str(point.id)).bytes
 
 
 def _record(point: Stored) -> UserRecord:
     fields = msgspec.convert(point.payload, _Fields)
+    body = _unpacked(fields)
     return UserRecord(
-        key=UUID(str(point.id)).bytes,
+        key=_key_of(point),
         tenant=fields.tenant,
-        user_id=fields.user_id,
+        user_id=body.user_id,
         partition=fields.partition,
         token=Token(fields.token),
         version=fields.version,
-        state=fields.state,
-        outbox=fields.outbox,
+        state=body.state,
+        outbox=body.outbox,
         vector=vector_of(point),
-        persona=fields.persona,
-        waiting=bool(fields.waiting),
-        mass=fields.mass,
-        space=fields.space,
-        vacant=bool(fields.vacant),
+        persona=body.persona,
+        waiting=fields.waiting == _SET,
+        mass=body.mass,
+        space=body.space,
+        vacant=fields.vacant == _SET,
     )

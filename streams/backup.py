@@ -22,6 +22,7 @@ from stores.archive import ArchivedModels, ArchivedPoint, ArchiveWriter, Frame, 
 from stores.blobs import get_blob
 from stores.connect import ProfileStores
 from stores.points import Except, Payload, PointId, Points
+from stores.users import with_state
 from streams.ownership import BOOKMARK
 from streams.shelf import Shelf
 
@@ -173,8 +174,10 @@ def _adapted(collection: str, payload: Payload, positions_hold: bool) -> Payload
             return {**payload, "token": _ahead(payload), "nonce": "", "positions": kept}
         case "personas":
             return {**payload, "token": _ahead(payload)}
-        case "users" | "erasures" if not positions_hold and "state" in payload:
-            return {**payload, "state": _without_positions(payload["state"])}
+        case "users" if not positions_hold:
+            return with_state(payload, _without_positions)
+        case "erasures" if not positions_hold and "state" in payload:
+            return {**payload, "state": _in_base64(payload["state"])}
         case _:
             return payload
 
@@ -186,10 +189,13 @@ def _ahead(payload: Payload) -> int:
     return token + _TOKENS_AHEAD
 
 
-def _without_positions(encoded: object) -> str:
+def _in_base64(encoded: object) -> str:
     if not isinstance(encoded, str):
         raise TypeError("a stored state is text in base64")
     if not encoded:
         return encoded
-    state = decode_state(base64.b64decode(encoded, validate=True))
-    return base64.b64encode(encode_state(replace(state, positions={}))).decode()
+    return base64.b64encode(_without_positions(base64.b64decode(encoded, validate=True))).decode()
+
+
+def _without_positions(encoded: bytes) -> bytes:
+    return encode_state(replace(decode_state(encoded), positions={}))

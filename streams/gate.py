@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Final
 
+from msgspec import Struct
+
 from profiles.vocabulary import ANY_ATTRIBUTES, Vocabulary
 from schemas import decoded as events
 from schemas import topics
@@ -26,8 +28,7 @@ LETTER_BYTES: Final = 256 * 1024
 FORWARDED_HEADER: Final = "strata-forwarded-from"
 
 
-@dataclass(frozen=True, slots=True)
-class Passed:
+class Passed(Struct, frozen=True, gc=False):
     """An event and the offset and broker time (ms) of its record."""
 
     offset: int

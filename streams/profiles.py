@@ -348,17 +348,21 @@ class ProfileEngine:
 
     def _note_items(self, event: UserEvent) -> None:
         """Remember ids of items that no description has named, to store them by name."""
-        match event:
-            case events.Interaction(tenant=tenant, item_id=item_id):
-                mentioned = [item_id]
-            case events.Preference(tenant=tenant, chosen=chosen, rejected=rejected):
-                mentioned = [side.item_id for side in (chosen, rejected) if side.item_id]
-            case _:
-                return
-        for item_id in mentioned:
-            key = item_key(tenant, item_id)
-            if key not in self._named and key not in self._catalogue:
-                self._unnamed[key] = (tenant, item_id)
+        if type(event) is events.Interaction:
+            self._note_item(event.tenant, event.item_id)
+        elif isinstance(event, events.Preference):
+            for side in (event.chosen, event.rejected):
+                if side.item_id:
+                    self._note_item(event.tenant, side.item_id)
+
+    def _note_item(self, tenant: str, item_id: str) -> None:
+        key = item_key(tenant, item_id)
+        if key in self._named:
+            return
+        if key in self._catalogue:
+            self._named.add(key)
+        else:
+            self._unnamed[key] = (tenant, item_id)
 
     async def _load(self, names: Mapping[bytes, tuple[str, str]], partition: int) -> None:
         """Bring users into memory, claimed under this worker's token."""

@@ -7,20 +7,18 @@ from dataclasses import replace
 from functools import partial
 from typing import Final
 
-import numpy as np
-import numpy.typing as npt
 import structlog
 
 from profiles.catalogue import ItemCatalogue
 from profiles.contributions import (
     TIMED_SERIES,
     bucket_floor,
-    contribution,
     fixed_point,
-    unpacked,
     view_of,
     view_of_whole,
+    whole_of,
 )
+from profiles.counting import Sum
 from profiles.declared import NOTHING_DECLARED, DeclaredPersonas
 from profiles.policy import Policy
 from profiles.ports import (
@@ -28,6 +26,7 @@ from profiles.ports import (
     CounterTable,
     Fenced,
     Increments,
+    ItemCounters,
     ProfileCache,
     Token,
     UserRecord,
@@ -40,7 +39,6 @@ from profiles.state import UserState, decode_state
 from profiles.viewing import cached_view
 from schemas.snapshots import encode_profile
 from schemas.updates import (
-    Contribution,
     ProfileUpdate,
     UpdateFormatError,
     decode_update,
@@ -57,7 +55,7 @@ _log = structlog.get_logger(__name__)
 
 _CHUNK: Final = 512
 _ATTEMPTS: Final = 5
-_LARGEST_STEP: Final = 50_000  # counters, about 50 ms of the store's time
+_LARGEST_STEP: Final = 60_000  # bytes of entries times scopes: some 50 ms of the store's time
 # Series whose tables grow with what users mention; the largest counters are kept.
 BOUNDED: Final[Mapping[str, int]] = {
     "co-occurrence": 500,
@@ -163,7 +161,7 @@ class StatisticsEngine:
         elif partition not in self._built:
             # Its last owner may have died before it dropped what had left its window.
             watermarks = await until_available(partial(self._aggregates.watermarks_ms, partition))
-            await self._bound(partition, {}, watermarks)
+            await self._bound(partition, {}, (), watermarks)
             self._built[partition] = wanted
         return wanted
 
@@ -263,10 +261,10 @@ class StatisticsEngine:
         watermarks = await until_available(partial(self._aggregates.watermarks_ms, partition))
         for update in fresh:
             watermarks[update.tenant] = max(watermarks.get(update.tenant, 0), update.watermark_ms)
-        adding = _Adding(self._catalogue.dimension)
+        adding = Sum(self._policy, self._catalogue.dimension)
         for update in fresh:
             self._add_update(adding, update)
-        increments = adding.increments()
+        increments, items = adding.increments(), adding.item_counters()
         left = {
             update.key for update in fresh if update.last and update.version == versions[update.key]
         }
@@ -280,14 +278,15 @@ class StatisticsEngine:
                 expected={key: expected[key] for key in changed},
                 # Of users of whom nothing is counted, nothing is known.
                 versions={key: 0 if key in left else version for key, version in changed.items()},
-                increments=self._kept(increments, watermarks),
+                increments=increments,
+                items=self._kept(items, watermarks),
                 watermarks_ms=watermarks,
             )
         )
         if done:
             self._counted[partition] = versions[_COUNTED]
             self.counts["applied"] += len(fresh)
-            await self._bound(partition, increments, watermarks)
+            await self._bound(partition, increments, items, watermarks)
         return done
 
     async def _fresh(
@@ -315,28 +314,29 @@ class StatisticsEngine:
                 raise _Gap
         return fresh
 
-    def _add_update(self, adding: "_Adding", update: ProfileUpdate) -> None:
+    def _add_update(self, adding: Sum, update: ProfileUpdate) -> None:
         before, after = update.scopes_before, update.scopes_after
-        for scope in before & after:
-            adding.add(update.tenant, scope, update.change)
+        adding.add(update.tenant, before & after, update.change)
         for scopes, user, sign in (
             (before - after, update.left, -1),
             (after - before, update.joined, 1),
         ):
-            if user is None:
-                continue
-            view = view_of_whole(user, dimension=self._catalogue.dimension)
-            whole = contribution(view, self._policy)
-            for scope in scopes:
-                adding.add(update.tenant, scope, whole, sign=sign)
+            if user is not None:
+                view = view_of_whole(user, dimension=self._catalogue.dimension)
+                adding.add(update.tenant, scopes, whole_of(view), sign=sign)
 
-    def _kept(self, increments: Increments, watermarks: Mapping[str, int]) -> Increments:
-        """Increments without those of time buckets that have left the window."""
-        return {
-            table: counters
-            for table, counters in increments.items()
-            if not self._is_past(table, watermarks[table.tenant])
-        }
+    def _kept(
+        self, items: Sequence[ItemCounters], watermarks: Mapping[str, int]
+    ) -> list[ItemCounters]:
+        """Counters without those of time buckets that have left the window."""
+        kept: list[ItemCounters] = []
+        for columns in items:
+            floor = bucket_floor(columns.series, watermarks[columns.tenant], self._policy)
+            if floor is None:
+                kept.append(columns)
+            elif any(within := [int(part) >= floor for part in columns.parts]):
+                kept.append(columns.only(within))
+        return kept
 
     async def _has_left(self, update: ProfileUpdate) -> bool:
         """Whether an update of which no version is counted is one of a user who is gone.
@@ -351,7 +351,11 @@ class StatisticsEngine:
         return floor is not None and int(table.part) < floor
 
     async def _bound(
-        self, partition: int, increments: Increments, watermarks: Mapping[str, int]
+        self,
+        partition: int,
+        increments: Increments,
+        items: Sequence[ItemCounters],
+        watermarks: Mapping[str, int],
     ) -> None:
         """Drop buckets that left their window, and trim tables that grew."""
         for tenant, watermark_ms in watermarks.items():
@@ -372,14 +376,13 @@ class StatisticsEngine:
                 if left:
                     await until_available(partial(self._aggregates.drop, partition, left))
                 self._floors[partition, tenant] = floors
-        for table, counters in increments.items():
-            keep = BOUNDED.get(table.series)
-            if keep is None:
-                continue
-            self._grown[partition, table] += len(counters)
-            if self._grown[partition, table] > _TRIM_FACTOR * keep:
+        for table, grown in _sizes(increments, items):
+            keep = BOUNDED[table.series]
+            known = self._grown[partition, table] + grown
+            if known > _TRIM_FACTOR * keep:
                 await until_available(partial(self._aggregates.trim, partition, table, keep=keep))
-                self._grown[partition, table] = keep
+                known = keep
+            self._grown[partition, table] = known
 
     async def _rebuild(self, partition: int, token: Token, epoch: int) -> None:
         """Sum over the stored users afresh; readers see the partition as stale meanwhile."""
@@ -401,7 +404,7 @@ class StatisticsEngine:
         for remembered in [key for key in self._floors if key[0] == partition]:
             del self._floors[remembered]
         watermarks = await until_available(partial(self._aggregates.watermarks_ms, partition))
-        await self._bound(partition, {}, watermarks)
+        await self._bound(partition, {}, (), watermarks)
         await self._mark_counted(partition, token, epoch)
         await until_available(
             partial(self._aggregates.finish_build, partition, token=token, epoch=epoch)
@@ -431,16 +434,15 @@ class StatisticsEngine:
     async def _sum(
         self, partition: int, token: Token, epoch: int, records: Sequence[UserRecord]
     ) -> None:
-        adding = _Adding(self._catalogue.dimension)
+        adding = Sum(self._policy, self._catalogue.dimension)
         watermarks: dict[str, int] = {}
         views: list[tuple[bytes, int, bytes | None]] = []
         for record in records:
             state = decode_state(record.state)
             known = counted(state, self._data.counted)
             view = view_of(known, fixed_point(record.vector), record.space)
-            whole = contribution(view, self._policy)
-            for scope in scopes_of(record.persona, self._declared.of_state(known)):
-                adding.add(record.tenant, scope, whole)
+            scopes = scopes_of(record.persona, self._declared.of_state(known))
+            adding.add(record.tenant, scopes, whole_of(view))
             # In the space it was stored in, which the catalogue may have left already.
             shown = permitted(state, self._data.ranked)
             projection = replace(
@@ -470,6 +472,7 @@ class StatisticsEngine:
                 expected=dict.fromkeys(versions, 0),
                 versions=versions,
                 increments=adding.increments(),
+                items=adding.item_counters(),
                 watermarks_ms=watermarks,
             )
         )
@@ -482,7 +485,7 @@ def _groups(updates: Sequence[ProfileUpdate]) -> Iterator[list[ProfileUpdate]]:
     size = 0
     for update in updates:
         group.append(update)
-        size += sum(map(len, update.change.counts.values())) * len(update.scopes_after)
+        size += len(update.change.entries) * len(update.scopes_after)
         # A persona change brings whole users, whose counters are not counted yet.
         size += sum(
             len(user.state) * len(scopes)
@@ -499,6 +502,20 @@ def _groups(updates: Sequence[ProfileUpdate]) -> Iterator[list[ProfileUpdate]]:
         yield group
 
 
+def _sizes(
+    increments: Increments, items: Sequence[ItemCounters]
+) -> Iterator[tuple[CounterTable, int]]:
+    """Counters added to each table of a bounded series."""
+    for table, counters in increments.items():
+        if table.series in BOUNDED:
+            yield table, len(counters)
+    for columns in items:
+        if columns.series in BOUNDED:
+            names = columns.tenant, columns.scope, columns.series
+            for part, size in zip(columns.parts, columns.sizes, strict=True):
+                yield CounterTable(*names, part), size
+
+
 def _newest_ms(state: UserState) -> int:
     return max((int(rows["time_ms"][-1]) for rows in state.sets.values() if len(rows)), default=0)
 
@@ -508,32 +525,3 @@ def _read(value: bytes | None, batch: RecordBatch, offset: int) -> ProfileUpdate
         return decode_update(value or b"")
     except UpdateFormatError as error:
         raise UnreadableUpdate(f"{batch.topic}/{batch.partition}@{offset}: {error}") from error
-
-
-class _Adding:
-    """Contributions being added up."""
-
-    def __init__(self, dimension: int) -> None:
-        self._dimension = dimension
-        self._counts: dict[CounterTable, dict[bytes, int]] = {}
-        self._means: dict[tuple[str, str], npt.NDArray[np.int64]] = {}
-
-    def add(self, tenant: str, scope: str, part: Contribution, *, sign: int = 1) -> None:
-        for (series, name), counters in part.counts.items():
-            table = self._counts.setdefault(CounterTable(tenant, scope, series, name), {})
-            for counter, count in counters.items():
-                table[counter] = table.get(counter, 0) + sign * count
-        if part.mean:
-            mean = self._means.get((tenant, scope))
-            if mean is None:
-                mean = self._means[tenant, scope] = np.zeros(self._dimension, np.int64)
-            mean += sign * unpacked(part.mean, dimension=self._dimension)
-
-    def increments(self) -> Increments:
-        added = dict(self._counts)
-        for (tenant, scope), mean in self._means.items():
-            added[CounterTable(tenant, scope, "mean")] = {
-                index.to_bytes(2, "little"): int(mean[index])
-                for index in np.flatnonzero(mean).tolist()
-            }
-        return added

@@ -7,6 +7,8 @@ own, so that a version that is being built changes nothing that others see.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from msgspec import structs
+
 from schemas import topics
 from streams.emitter import Outgoing, Sender
 from streams.topics import TopicSpec, specs
@@ -86,5 +88,9 @@ class VersionSender:
         """As `Sender.send`."""
         named = [(self._names.name_of(record.topic), record) for record in records]
         await self._sender.send(
-            [replace(record, topic=topic) for topic, record in named if topic is not None]
+            [
+                record if topic == record.topic else structs.replace(record, topic=topic)
+                for topic, record in named
+                if topic is not None
+            ]
         )

@@ -35,10 +35,20 @@ from streams.watchdog import Watchdog
 from streams.watching import NOT_WATCHED, Figures, Watch
 from streams.workshop import ChildWorkshop
 
-__all__ = ["Crashed", "Stalled", "Stores", "Worker", "WorkerOptions"]
+__all__ = ["Crashed", "Stalled", "Stores", "Worker", "WorkerOptions", "rare_collections"]
 
 _MAINTENANCE_S: Final = 1.0
 _COLLECTED: Final = (50_000, 20, 100)
+
+
+def rare_collections() -> None:
+    """Look for cycles of references rarely.
+
+    Folds make many objects and no cycles: counting references frees them, and looking for
+    cycles as often as Python does by default took an eighth of the worker's time.
+    """
+    gc.set_threshold(*_COLLECTED)
+
 
 # Added up, with what `closed_within` waits after giving up, less than 12 s.
 _GROUP_S: Final = 5.0
@@ -160,9 +170,7 @@ class Worker:
             Whatever made the worker fail; nothing of the failed work is committed.
         """
         options = self._options
-        # Folds make many objects and no cycles: counting references frees them, and looking for
-        # cycles as often as Python does by default took an eighth of the worker's time.
-        gc.set_threshold(*_COLLECTED)
+        rare_collections()
         await ensure_topics(
             options.bootstrap,
             partitions=options.partitions,

@@ -138,7 +138,7 @@ def prepare(
     projections = project_all(evidence, catalogue)
     vectors = np.stack([projection.vector for projection in projections])
     states = [
-        replace(held.state, version=held.record.version + 1, persona=persona)
+        held.state.as_version(held.record.version + 1, persona)
         for held, persona in zip(several, centroids.assign(vectors), strict=True)
     ]
     parts = zip(
@@ -167,7 +167,7 @@ def _prepare_in_parts(
     places = project_all(placed, catalogue)
     vectors = np.stack([place.vector for place in places])
     states = [
-        replace(held.state, version=held.record.version + 1, persona=persona)
+        held.state.as_version(held.record.version + 1, persona)
         for held, persona in zip(several, centroids.assign(vectors), strict=True)
     ]
     known = [counted(state, data_policy.counted) for state in states]

@@ -5,7 +5,7 @@ to be folded before the data that was published after them (`streams.consents_fi
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from profiles.effects import Effect, Forget, Remember, Say
@@ -57,7 +57,7 @@ def fold_governed(
             done = _more(done, run, policy)
             run = []
             effects = (*sourced.effects, *_following(done.state, sourced.effects, data))
-            done = _more(done, [replace(sourced, effects=effects)], policy)
+            done = _more(done, [Sourced(sourced.topic, sourced.offset, effects)], policy)
         elif _is_refused(done.state, sourced.effects, data):
             refused += 1
         else:

@@ -44,7 +44,7 @@ from schemas.snapshots import (
 )
 from schemas.topics import INTERACTIONS
 from schemas.updates import (
-    Contribution,
+    Change,
     ProfileUpdate,
     UpdateFormatError,
     WholeUser,
@@ -108,7 +108,7 @@ _UPDATE: Final = ProfileUpdate(
     5,
     None,
     "p1",
-    Contribution({("events", ""): {b"\xff\x00": -3}}, b"abcd"),
+    Change({("events", ""): {b"\xff\x00": -3}}, b"abcd"),
     None,
     WholeUser(b"state", b"mean"),
 )

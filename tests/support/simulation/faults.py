@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import pytest
 
-from profiles.fold import Folded, fold
+from profiles.privacy.consenting import Governed, fold_governed
 from streams import profiles, sweeping
 from streams.delivery import Delivery
 from streams.duties import Duties
@@ -45,10 +45,10 @@ def nobody_looks_who_owns_a_partition(patch: pytest.MonkeyPatch) -> None:
 
 
 def positions_are_not_kept(patch: pytest.MonkeyPatch) -> None:
-    def forgetful(state: Any, batch: Any, policy: Any) -> Folded:
-        return fold(replace(state, positions={}), batch, policy)
+    def forgetful(state: Any, batch: Any, policy: Any, data: Any) -> Governed:
+        return fold_governed(replace(state, positions={}), batch, policy, data)
 
-    patch.setattr(profiles, "fold", forgetful)
+    patch.setattr(profiles, "fold_governed", forgetful)
 
 
 def what_a_dead_owner_left_is_not_sent_on(patch: pytest.MonkeyPatch) -> None:

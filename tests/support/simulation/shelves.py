@@ -18,7 +18,7 @@ from stores.memory_cache import MemoryProfileCache
 from stores.passages import PointPassageStore, passage_collection
 from stores.personas import PERSONA_COLLECTION, PointPersonaStore
 from stores.points import Collection, Point
-from stores.users import PointUserStore, user_collection
+from stores.users import PointUserStore, outbox_in, user_collection
 from streams.learners import LearnerSpec
 
 __all__ = ["LEARNER", "Shelves", "nothing"]
@@ -36,11 +36,11 @@ class _Outboxes(MemoryPoints):
 
     def __init__(self, collection: Collection) -> None:
         super().__init__(collection)
-        self.ever: set[object] = set()
+        self.ever: set[bytes] = set()
 
     def _put(self, points: Sequence[Point]) -> None:
         super()._put(points)
-        self.ever.update(point.payload["outbox"] for point in points)
+        self.ever.update(outbox_in(point.payload) for point in points)
 
 
 @dataclass
@@ -109,8 +109,8 @@ class Shelves:
         )
 
     @property
-    def outboxes(self) -> set[object]:
-        """Every update that was ever stored beside its user, as it is encoded there."""
+    def outboxes(self) -> set[bytes]:
+        """Every update that was ever stored beside its user."""
         users = self.points["users"]
         return users.ever if isinstance(users, _Outboxes) else set()
 

@@ -1,6 +1,5 @@
 """What must hold all the time, and what must be there in the end."""
 
-import base64
 import json
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
@@ -60,10 +59,9 @@ class Watch:
 
     def sending(self, who: str, record: Outgoing) -> None:
         """No update is sent of a write that never was."""
-        if record.topic == topics.PROFILE_UPDATES:
-            outbox = base64.b64encode(record.value or b"").decode()
-            if outbox not in self._shelves.outboxes:
-                self._complain(f"{who} sends an update of {record.key!r} that was never stored")
+        stored = self._shelves.outboxes
+        if record.topic == topics.PROFILE_UPDATES and record.value not in stored:
+            self._complain(f"{who} sends an update of {record.key!r} that was never stored")
 
 
 def at_once(work: Coroutine[Any, Any, T]) -> T:

@@ -30,14 +30,16 @@ from profiles.contributions import (
     change,
     contribution,
     fixed_point,
+    spelled_out,
     unpacked,
     view_of,
     view_of_whole,
     whole_user,
 )
+from profiles.counting import MARKED, Sum
 from profiles.policy import DEFAULT_POLICY, Policy
 from profiles.state import EMPTY_STATE, decode_state, encode_state
-from schemas.updates import Contribution
+from schemas.updates import Change, Contribution
 
 CRAMPED = Policy(kept=4, co_occurrence_window=2)
 NARROW = Policy(co_occurrence_window=1)
@@ -61,7 +63,8 @@ def difference(after: UserView, before: UserView, policy: Policy) -> Contributio
 
 
 def assert_change_is_the_difference(before: UserView, after: UserView, policy: Policy) -> None:
-    found, expected = change(before, after, policy), difference(after, before, policy)
+    found = spelled_out(change(before, after, policy), policy)
+    expected = difference(after, before, policy)
     said = first_ten(compare(expected.counts, found.counts))
     assert not said, said
     assert found.mean == expected.mean
@@ -100,7 +103,7 @@ def test_a_change_over_the_whole_of_time_is_the_difference(
 @given(histories(says=busy), policies)
 def test_nothing_changes_from_a_state_to_itself(events: list[EventDict], policy: Policy) -> None:
     view = seen(folded(events, policy), policy)
-    assert change(view, view, policy) == Contribution({}, b"")
+    assert change(view, view, policy) == Change({})
 
 
 @given(
@@ -120,7 +123,7 @@ def test_changes_along_any_path_add_up_to_the_oracles_population(
             state = folded(batch, DEFAULT_POLICY, state=state, first=100 * number)
             state = decode_state(encode_state(replace(state, version=number)))
             after = seen(state, DEFAULT_POLICY)
-            changes.append(change(before, after, DEFAULT_POLICY))
+            changes.append(spelled_out(change(before, after, DEFAULT_POLICY), DEFAULT_POLICY))
             before = after
     total = sum_of(changes)
     users = [
@@ -209,7 +212,8 @@ def test_pruning_on_the_way_leaves_what_pruning_at_the_end_leaves(
     for number, batch in enumerate(pieces(events, cuts)):
         before = state
         state = folded(batch, policy, state=state, first=100 * number)
-        kept = sum_of([kept, change(seen(before, policy), seen(state, policy), policy)])
+        came = change(seen(before, policy), seen(state, policy), policy)
+        kept = sum_of([kept, spelled_out(came, policy)])
         watermark_ms = max([watermark_ms, *(round(1000 * e["occurred_at"]) for e in batch)])
         kept = _pruned(kept, watermark_ms, policy)
     at_once = contribution(seen(state, policy), policy)
@@ -247,6 +251,36 @@ def test_a_change_costs_what_changed_not_what_is_kept() -> None:
     after = folded(likes[-1:], policy, state=before, first=1000)
     zeros = np.zeros(DIMENSION, np.int32)
     found = change(view_of(before, zeros), view_of(after, zeros), policy)
-    touched = sum(len(table) for table in found.counts.values())
-    # one item in, one out: ten pairs each, both ways; four timed counters each; likers; one total
-    assert touched <= 2 * (2 * 10 + 4 + 1 + 1) + 1
+    # one item in, one out, the ten that each stands beside, and the user as its liker
+    assert len(found.entries) <= 2 * (1 + 10 + 1) * MARKED.itemsize
+    assert found.counts == {("events", ""): {b"interactions/like": 1}}
+
+
+@given(
+    st.lists(st.tuples(histories(says=busy), histories(says=busy), st.sampled_from([1, -1]))),
+    policies,
+)
+def test_changes_of_many_users_at_once_are_the_sum_of_each_ones(
+    everyone: list[tuple[list[EventDict], list[EventDict], int]], policy: Policy
+) -> None:
+    together, apart = Sum(policy, DIMENSION), []
+    for events, more, sign in everyone:
+        state = folded(events, policy)
+        after = seen(folded(more, policy, state=state, first=100), policy)
+        one = change(seen(state, policy), after, policy)
+        together.add("t", ["", "p"], one, sign=sign)
+        told = spelled_out(one, policy)
+        apart.append(told if sign > 0 else minus(told))
+    found: dict[str, dict[tuple[str, str], dict[bytes, int]]] = {"": {}, "p": {}}
+    for table, counters in together.increments().items():
+        found[table.scope][table.series, table.part] = counters
+    for columns in together.item_counters():
+        for table, counters in columns.tables():
+            assert table.tenant == "t"
+            found[table.scope][table.series, table.part] = counters
+    expected = sum_of(apart)
+    mean = unpacked(expected.mean, dimension=DIMENSION).tolist()
+    components = {place.to_bytes(2, "little"): one for place, one in enumerate(mean) if one}
+    for counts in found.values():
+        assert counts.pop(("mean", ""), {}) == components
+        assert counts == expected.counts

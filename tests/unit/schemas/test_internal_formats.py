@@ -27,7 +27,7 @@ from schemas.snapshots import (
     statistics_name,
 )
 from schemas.updates import (
-    Contribution,
+    Change,
     ProfileUpdate,
     UpdateFormatError,
     WholeUser,
@@ -43,7 +43,7 @@ UPDATE = ProfileUpdate(
     watermark_ms=5,
     persona_before=None,
     persona_after="p1",
-    change=Contribution({("events", ""): {b"\xff\x00": -3}, ("trend-1h", "7"): {b"x": 1}}, b"abcd"),
+    change=Change({("events", ""): {b"\xff\x00": -3}, ("size", ""): {b"x": 1}}, b"abcd", b"rows"),
     left=None,
     joined=WholeUser(b"state", b"mean"),
 )
@@ -123,7 +123,7 @@ def test_anything_cut_or_foreign_is_refused(
         with pytest.raises(refusal):
             decode(encoded[:cut])
     with pytest.raises(refusal):
-        decode(b"\x02" + encoded[1:])
+        decode(b"\x7f" + encoded[1:])
     with pytest.raises(refusal):
         decode(b"{}")
 

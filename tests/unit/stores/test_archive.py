@@ -95,7 +95,7 @@ def test_a_changed_byte_is_refused(
     path = written(tmp_path_factory.mktemp("damaged") / "backup")
     damaged = bytearray(path.read_bytes())
     # After the magic, flags, time and system bytes of gzip's header, of which some mean nothing.
-    at = data.draw(st.integers(len(b"strata backup 1\n") + 10, len(damaged) - 1))
+    at = data.draw(st.integers(len(b"strata backup 2\n") + 10, len(damaged) - 1))
     damaged[at] ^= data.draw(st.integers(1, 255))
     path.write_bytes(damaged)
     with pytest.raises(UnusableArchive):
@@ -107,10 +107,10 @@ def test_a_changed_byte_is_refused(
     [
         (b"", "is no backup of Strata"),
         (b"PK\x03\x04 something else\n", "is no backup of Strata"),
-        (b"strata backup 2\n" + gzip.compress(b"", mtime=0), "format 2, and .* reads format 1"),
-        (b"strata backup 1\n", "is cut off"),
-        (b"strata backup 1\nno gzip at all", "is damaged"),
-        (b"strata backup 1\n" + gzip.compress(b"\xff\xff\xff\xff", mtime=0), "is damaged"),
+        (b"strata backup 1\n" + gzip.compress(b"", mtime=0), "format 1, and .* reads format 2"),
+        (b"strata backup 2\n", "is cut off"),
+        (b"strata backup 2\nno gzip at all", "is damaged"),
+        (b"strata backup 2\n" + gzip.compress(b"\xff\xff\xff\xff", mtime=0), "is damaged"),
     ],
 )
 def test_what_is_no_backup_is_named_as_such(tmp_path: Path, content: bytes, said: str) -> None:
@@ -126,7 +126,7 @@ def test_an_end_of_another_archive_is_refused(tmp_path: Path) -> None:
     written(first)
     with ArchiveWriter(second, HEAD) as writer:
         writer.write(Page(collection="users", points=[POINT]))
-    line = b"strata backup 1\n"
+    line = b"strata backup 2\n"
     opened = [gzip.decompress(path.read_bytes().removeprefix(line)) for path in (first, second)]
     mixed = tmp_path / "mixed"
     mixed.write_bytes(line + gzip.compress(opened[0][:-60] + opened[1][-60:]))
