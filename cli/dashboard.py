@@ -4,7 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -15,7 +15,9 @@ from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 
 from cli.composition import Addresses
+from cli.dashboard_versions import HostedVersions
 from cli.errors import CommandFailed, WrongUse
+from cli.hosting import Hosting
 from cli.kafka_access import consumer_opened
 from cli.letters import Letter as KeptLetter
 from cli.letters import NoLettersYet, Position, find_letter, parse_position, read_letters
@@ -48,8 +50,13 @@ _PATIENCE_S: Final = 10.0
 
 
 @asynccontextmanager
-async def dashboard_opened(settings: Settings, addresses: Addresses) -> AsyncIterator[Dashboard]:
+async def dashboard_opened(
+    settings: Settings, addresses: Addresses, *, hosting: Hosting | None = None
+) -> AsyncIterator[Dashboard]:
     """What pages are made of. Without a Kafka among the addresses, some say that there is none.
+
+    Args:
+        hosting: Follows versions; without it there are none to show.
 
     Raises:
         CommandFailed: Kafka is named and cannot be reached.
@@ -62,9 +69,19 @@ async def dashboard_opened(settings: Settings, addresses: Addresses) -> AsyncIte
     if not bootstrap:
         yield dashboard
         return
-    async with consumer_opened(bootstrap) as one, consumer_opened(bootstrap) as other:
+    async with AsyncExitStack() as opened:
+        one = await opened.enter_async_context(consumer_opened(bootstrap))
+        other = await opened.enter_async_context(consumer_opened(bootstrap))
+        versions = (
+            None
+            if hosting is None
+            else await opened.enter_async_context(
+                HostedVersions.opened(hosting, settings, addresses)
+            )
+        )
         yield replace(
             dashboard,
+            versions=versions,
             flow=KafkaFlow(one, partitions=settings.partitions),
             letters=KafkaLetters(bootstrap, partitions=settings.partitions),
             past=KafkaPersonas(other),

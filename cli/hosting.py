@@ -16,7 +16,7 @@ from typing import Final
 
 import structlog
 
-from cli.comparing import Compared, Comparison, compare_versions
+from cli.comparing import Compared, compare_versions
 from cli.composition import (
     Addresses,
     OpenStores,
@@ -34,6 +34,7 @@ from cli.settings import Settings
 from cli.versions import declarations_of, settings_of
 from cli.working import worker_draining
 from lookup.answering import Answering, Documents, VersionChoice
+from lookup.dashboard.comparison import Comparison
 from lookup.own_writes import OwnWrites
 from lookup.persons import Persons
 from lookup.queries import Lookup
@@ -114,6 +115,11 @@ class Hosting(VersionChoice):
     def names(self) -> list[str]:
         """Of the versions that are open here; "" is the first one."""
         return sorted(self._hosted)
+
+    @property
+    def versions(self) -> OpenVersions:
+        """The document that is followed; stays its opener's to close."""
+        return self._versions
 
     def has_loaded(self, model: str, embedder: Embedder) -> None:
         """A model that versions may share."""

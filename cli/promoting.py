@@ -5,8 +5,6 @@ import time
 from pathlib import Path
 from typing import Final
 
-from msgspec.structs import replace
-
 from cli.control import ask
 from cli.errors import CommandFailed
 from cli.logs import configure_quiet
@@ -14,17 +12,16 @@ from cli.progress import replay_progress, waiting_progress
 from cli.replaying import versions_of
 from cli.running import find_running
 from cli.settings import Settings, load_settings
+from cli.switching import put_back, put_in_force
 from cli.terminal import cell, stderr, stdout
-from cli.versions import Site, range_of, settings_of, site_opened
+from cli.versions import Site, settings_of, site_opened
 from stores.connect import (
     drop_profile_stores,
     open_redis,
     open_versions,
-    show_current_version,
 )
-from stores.versions import Version, Versions, VersionStore, changed
+from stores.versions import Version, VersionStore, changed
 from streams.offsets import KafkaView, kafka_opened
-from streams.replay import progress_of
 from streams.topics import remove_topics
 from streams.version_topics import version_topics
 
@@ -52,33 +49,26 @@ async def promoted(name: str, *, lag: int) -> None:
         versions_of(site) as versions,
         kafka_opened(site.addresses.kafka_bootstrap) as kafka,
     ):
-        version = (await versions.read()).promotable(name)
-        group = settings_of(site.settings, version).consumer_group
-        if not version.kept:
-            if await kafka.members(group):
-                raise CommandFailed(
-                    f"{name} is still being built by another process: promote it when "
-                    f"`strata replay --into {name}` has ended"
-                )
-            await changed(versions, lambda now: _kept(now, name))
-        await _followed(site)
-        await _caught_up(version, kafka, group=group, lag=lag)
-        now = await changed(versions, lambda now: now.promoted(name))
-        await show_current_version(
-            site.addresses.qdrant_url,
-            base=site.settings.namespace,
-            namespace=version.namespace,
-        )
+        with replay_progress(stderr()) as bars:
+            task = bars.add_task(f"{name} catches up", total=None)
+            now = await put_in_force(
+                name,
+                settings=site.settings,
+                qdrant_url=site.addresses.qdrant_url,
+                versions=versions,
+                kafka=kafka,
+                lag=lag,
+                followed=lambda: _followed(site),
+                reached=lambda reached: bars.update(
+                    task, total=reached.total, completed=reached.done, behind=reached.behind
+                ),
+            )
         if site.is_shared:
             await asyncio.sleep(_SEEN_WITHIN_S)
     before = now.previous or site.settings.namespace
     stdout().print(
         cell(f"{name} is in force; `strata rollback` puts {before} in force again"), soft_wrap=True
     )
-
-
-def _kept(now: Versions, name: str) -> Versions:
-    return now.with_version(replace(now.promotable(name), kept=True))
 
 
 async def rolled_back() -> None:
@@ -93,9 +83,7 @@ async def rolled_back() -> None:
     namespace = _namespace(settings)
     opened = await open_versions(url, namespace=namespace)
     try:
-        now = await changed(opened.store, lambda now: now.rolled_back())
-        shown = now.known(now.current).namespace if now.current else namespace
-        await show_current_version(url, base=namespace, namespace=shown)
+        now = await put_back(opened.store, qdrant_url=url, namespace=namespace)
         if opened.shared:
             await asyncio.sleep(_SEEN_WITHIN_S)
     finally:
@@ -175,27 +163,6 @@ async def _followed(site: Site) -> None:
         with waiting_progress(stderr()) as progress:
             progress.add_task("waiting for the stack")
             await ask(Path(site.control), "versions", {}, progress=lambda *_: None)
-
-
-async def _caught_up(version: Version, kafka: KafkaView, *, group: str, lag: int) -> None:
-    names, reading = version_topics(version.name), range_of(version)
-    last, since_s = -1, time.monotonic()
-    with replay_progress(stderr()) as bars:
-        task = bars.add_task(f"{version.name} catches up", total=None)
-        while True:
-            at_work = await kafka.members(group)
-            now = await progress_of(kafka, group=group, reading=reading, names=names)
-            bars.update(task, total=now.total, completed=now.done, behind=now.behind)
-            if at_work and now.behind <= lag:
-                return
-            if now.done != last:
-                last, since_s = now.done, time.monotonic()
-            elif time.monotonic() - since_s > _PATIENCE_S:
-                raise CommandFailed(
-                    f"{version.name} is {now.behind:,} records behind and nothing moves: "
-                    "is a worker running?"
-                )
-            await asyncio.sleep(_POLL_S)
 
 
 def _say(step: str) -> None:

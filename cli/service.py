@@ -14,8 +14,9 @@ from cli.dashboard import dashboard_opened
 from cli.declarations import read_data_policy, read_personas
 from cli.erasure_key import erasure_secret
 from cli.errors import CommandFailed
+from cli.hosting import Hosting
 from cli.settings import Settings
-from lookup.answering import Answering, VersionChoice
+from lookup.answering import Answering
 from lookup.erasures import Erasures
 from lookup.ingest import Ingest
 from lookup.ingest_kafka import KafkaEventLog
@@ -34,7 +35,7 @@ async def service_opened(
     stores: OpenStores,
     answering: Answering,
     *,
-    versions: VersionChoice | None = None,
+    versions: Hosting | None = None,
     metrics: HttpMetrics | None = None,
 ) -> AsyncIterator[FastAPI]:
     """The app over what answers. Without a Kafka among the addresses it only reads.
@@ -73,7 +74,9 @@ async def service_opened(
                 declared=read_personas(settings),
                 data_policy=read_data_policy(settings),
             )
-        dashboard = await opened.enter_async_context(dashboard_opened(settings, addresses))
+        dashboard = await opened.enter_async_context(
+            dashboard_opened(settings, addresses, hosting=versions)
+        )
         yield create_app(
             answering.lookup,
             own_writes=answering.own_writes,

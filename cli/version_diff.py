@@ -5,7 +5,6 @@ from pathlib import Path
 import msgspec
 from rich.table import Table
 
-from cli.comparing import Comparison, Scores
 from cli.control import ask
 from cli.hosting import Hosting
 from cli.logs import configure_quiet
@@ -13,6 +12,7 @@ from cli.progress import counting_progress
 from cli.settings import load_settings
 from cli.terminal import cell, stderr, stdout
 from cli.versions import Site, site_opened
+from lookup.dashboard.comparison import Comparison, Scores
 from stores.connect import open_versions
 
 __all__ = ["compared"]

@@ -46,6 +46,7 @@ NAVIGATION: Final = (
     ("everybody", "/everybody", "Everybody"),
     ("cost", "/cost", "Precision & cost"),
     ("letters", "/dead-letters", "Dead letters"),
+    ("versions", "/versions", "Versions"),
 )
 
 
@@ -80,10 +81,14 @@ def asset(name: str) -> Response:
 
 
 class Pages:
-    """Renders templates; whatever is put into one is escaped."""
+    """Renders templates; whatever is put into one is escaped.
+
+    Attributes:
+        keyed: Requests carry keys, whose tenant it is then.
+    """
 
     def __init__(self, *, now_ms: Callable[[], int], keyed: bool) -> None:
-        self._keyed = keyed
+        self.keyed = keyed
         self._templates = Environment(
             loader=PackageLoader("lookup.dashboard"),
             autoescape=True,
@@ -100,7 +105,7 @@ class Pages:
 
         def address(path: str, **query: object) -> str:
             given = {name: value for name, value in query.items() if value is not None}
-            if tenant != DEFAULT_TENANT and not self._keyed:
+            if tenant != DEFAULT_TENANT and not self.keyed:
                 given["tenant"] = tenant
             spelled = urlencode({name: str(value) for name, value in given.items()}, safe="")
             return f"{path}?{spelled}" if spelled else path
@@ -122,7 +127,7 @@ class Pages:
             navigation=NAVIGATION,
             tenant=tenant,
             default_tenant=DEFAULT_TENANT,
-            keyed=self._keyed,
+            keyed=self.keyed,
             path=request.scope["path"],
             **values,
         )

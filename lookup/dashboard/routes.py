@@ -12,6 +12,7 @@ from lookup.dashboard.people import people_pages
 from lookup.dashboard.population import population_pages
 from lookup.dashboard.rendering import Pages, asset
 from lookup.dashboard.sources import Dashboard
+from lookup.dashboard.versions import version_pages
 from lookup.erasures import Erasures
 from lookup.ingest import Ingest
 
@@ -38,6 +39,7 @@ def dashboard_routes(
     mine_pages(routes, pages, dashboard, ingest=ingest, erasures=erasures)
     population_pages(routes, pages, dashboard)
     letter_pages(routes, pages, dashboard)
+    version_pages(routes, pages, dashboard)
 
     @routes.get("/assets/{name}")
     async def assets(name: str) -> Response:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 from uuid import uuid4
 
+from lookup.dashboard.comparison import Comparison
 from profiles.ports import Vector
 from schemas.persona_events import PersonaEvent
 
@@ -13,17 +14,26 @@ __all__ = [
     "FlowSource",
     "Letter",
     "LetterSource",
+    "NotDone",
     "NotSent",
     "PersonaPast",
     "PersonaSource",
     "PlacedPersonas",
     "Reached",
     "SourceUnavailable",
+    "Undertaking",
+    "VersionSource",
+    "VersionState",
+    "VersionsNow",
 ]
 
 
 class SourceUnavailable(ConnectionError):
     """What the page is about cannot be read just now; the message is for people."""
+
+
+class NotDone(ValueError):
+    """What was asked for makes no sense now; the message says why."""
 
 
 class NotSent(ValueError):
@@ -123,6 +133,94 @@ class PersonaSource(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VersionState:
+    """A version of all profiles, and how far it is.
+
+    Attributes:
+        name: "" for the one that was there before any other.
+        shown: What it is called.
+        previous: A rollback goes to it.
+        created_ms, embedding_model: None for the first one, which is as the settings say.
+        own_policy, own_personas: It was built with others than the settings'.
+        follows: It takes in what comes; else it is a picture of the past.
+        kept: The stack's own workers keep it up to date.
+        workers: At work on it now.
+        done, total: Records of events and items, from where it began.
+        behind: Records that it has not taken in.
+    """
+
+    name: str
+    shown: str
+    in_force: bool
+    previous: bool
+    created_ms: int | None = None
+    embedding_model: str | None = None
+    own_policy: bool = False
+    own_personas: bool = False
+    follows: bool = True
+    prepared: bool = True
+    kept: bool = True
+    dropping: bool = False
+    workers: int = 0
+    done: int = 0
+    total: int = 0
+    behind: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionsNow:
+    """All versions, the first one first, then by age."""
+
+    at_ms: int
+    versions: tuple[VersionState, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undertaking:
+    """What somebody has asked for on the page, and how far that is.
+
+    Attributes:
+        what: "compare" or "promote".
+        done, total: Of whatever is gone through; 0 until that is known.
+        failed: Why it came to nothing; None if it did not.
+    """
+
+    what: str
+    name: str
+    done: int = 0
+    total: int = 0
+    ended: bool = False
+    failed: str | None = None
+
+
+class VersionSource(Protocol):
+    async def now(self) -> VersionsNow:
+        """Raises SourceUnavailable, StoreUnavailable."""
+        ...
+
+    @property
+    def undertaking(self) -> Undertaking | None:
+        """The last one."""
+        ...
+
+    def comparison(self, name: str) -> Comparison | None:
+        """What the last comparison with what was in force said; None where there was none."""
+        ...
+
+    def compare(self, name: str) -> None:
+        """Begin. Raises NotDone: something else is under way."""
+        ...
+
+    def promote(self, name: str) -> None:
+        """Begin: it is put in force once it has caught up. Raises NotDone, as `compare`."""
+        ...
+
+    async def roll_back(self) -> str:
+        """Put in force what was before; its name. Raises NotDone, StoreUnavailable."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Dashboard:
     """What pages show beside the answers of the version in force; None for what is not there.
 
@@ -134,6 +232,7 @@ class Dashboard:
     flow: FlowSource | None = None
     letters: LetterSource | None = None
     past: PersonaSource | None = None
+    versions: VersionSource | None = None
     report: Callable[[], bytes | None] = lambda: None
     now_ms: Callable[[], int]
     new_id: Callable[[], str] = lambda: uuid4().hex

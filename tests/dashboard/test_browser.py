@@ -65,6 +65,7 @@ PAGES: Final = {
     "cost": "/cost",
     "letters": "/dead-letters",
     "letter": "/dead-letter?position=interactions/1/77",
+    "versions": "/versions",
     "failed": "/everybody?persona=p99",
 }
 

@@ -34,6 +34,8 @@ PAGES: Final = (
     f"/dead-letter?position={quote(HOSTILE, safe='')}",
     f"/everybody?persona={quote(HOSTILE, safe='')}",
     "/user?user_id=",
+    "/versions",
+    "/versions/part",
 )
 SAME_SITE: Final = {"Sec-Fetch-Site": "same-origin"}
 
@@ -186,6 +188,7 @@ async def test_an_empty_stack_has_pages_that_say_what_will_come() -> None:
             "/everybody": "No statistics yet",
             "/cost": "No report here yet",
             "/dead-letters": "No dead letters",
+            "/versions": "No other version",
             "/": "begins in two seconds",
         }.items():
             answer = await client.get(address)

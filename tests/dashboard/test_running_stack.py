@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
@@ -32,11 +33,25 @@ PAGES: Final = {
     "everybody": "/everybody",
     "cost": "/cost",
     "letters": "/dead-letters",
+    "versions": "/versions",
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A stack, and the command that talks to it."""
+
+    strata: Strata
+    url: str
+
+
 @pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def url(running: Running) -> str:
+    return running.url
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """`strata up` with a small bookshop, somebody hostile, and a record that is no event."""
     place = tmp_path_factory.mktemp("dashboard")
     environment = {
@@ -49,17 +64,18 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     strata = Strata([sys.executable, "-m", "cli.main"], environment, place)
     up = RunningUp.start(strata)
     try:
-        running = json.loads((place / "data" / "running.json").read_text())
+        stack = json.loads((place / "data" / "running.json").read_text())
         published = strata("publish", *map(str, _shop_files(place)), "--wait")
         assert published.returncode == 0, published.stderr
-        _publish_nonsense(strata, running["kafka_bootstrap"])
-        yield running["http_url"]
+        _publish_nonsense(strata, stack["kafka_bootstrap"])
+        yield Running(strata, stack["http_url"])
     finally:
         up.process.send_signal(signal.SIGTERM)
         try:
-            up.process.wait(timeout=30)
+            up.process.wait(timeout=60)
         except subprocess.TimeoutExpired:
             up.process.kill()
+            up.process.wait()
         psutil.wait_procs(up.children, timeout=20)
 
 
@@ -190,3 +206,34 @@ def test_a_dead_letter_is_corrected_sent_and_taken_in(browser: "Browser", url: s
     )[:1] == [] or explained[0]["item"]["item_id"] != "emma":
         assert time.monotonic() < deadline, (before, explained[:2])
         time.sleep(0.2)
+
+
+def test_a_version_is_compared_promoted_and_rolled_back_on_its_page(
+    browser: "Browser", running: Running, screenshots: Path
+) -> None:
+    policy = running.strata.directory / "fast.toml"
+    policy.write_text("half_rank = 1.0\n")
+    built = running.strata("replay", "--into", "fast", "--policy", str(policy))
+    assert built.returncode == 0, built.stderr
+    patience_ms = 120_000
+    with opened(browser, width=WIDTHS[0]) as page:
+        page.goto(f"{running.url}/versions")
+        fast = page.get_by_role("region", name="Version fast")
+        assert "Taken in" in fast.inner_text()
+        assert "nothing keeps it up to date yet" in fast.inner_text()
+        fast.get_by_role("button", name="Compare").click()
+        page.get_by_text("Compared.").wait_for(timeout=patience_ms)
+        assert "Users who differ" in fast.inner_text()
+        pictured(page, screenshots, f"versions-compared-{WIDTHS[0]}")
+        assert problems_of(page) == []
+        fast.get_by_role("button", name="Promote").click()
+        page.get_by_text("Promoted.").wait_for(timeout=patience_ms)
+        assert "in force" in fast.inner_text()
+        page.get_by_role("button", name="Roll back to live").click()
+        live = page.get_by_role("region", name="Version live")
+        live.get_by_text("in force", exact=True).wait_for(timeout=patience_ms)
+        assert "was in force before" in fast.inner_text()
+    with opened(browser, width=WIDTHS[1]) as page:
+        page.goto(f"{running.url}/versions")
+        pictured(page, screenshots, f"versions-{WIDTHS[1]}")
+        assert problems_of(page) == []

@@ -11,13 +11,18 @@ from lookup_world import CRIME, LIBRARY, NOON_MS, SEA, TOKEN, VERSE, World, like
 
 from lookup.access import Access
 from lookup.dashboard import Dashboard
+from lookup.dashboard.comparison import Comparison, Difference, Scores
 from lookup.dashboard.sources import (
     Letter,
+    NotDone,
     NotSent,
     PersonaPast,
     PlacedPersonas,
     Reached,
     SourceUnavailable,
+    Undertaking,
+    VersionsNow,
+    VersionState,
 )
 from lookup.own_writes import OwnWrites
 from lookup.persons import Persons
@@ -130,6 +135,146 @@ class PastInMemory:
         return self.past_of if tenant == "default" else PersonaPast((), ())
 
 
+@dataclass
+class VersionsInMemory:
+    """Versions as they are written here; with every look the one being built comes on.
+
+    Attributes:
+        asked: What somebody asked for: a word and a version.
+        refuses: Why nothing is done, if nothing is.
+    """
+
+    held: list[VersionState] = field(default_factory=list)
+    undertaking: Undertaking | None = None
+    comparisons: dict[str, Comparison] = field(default_factory=dict)
+    asked: list[tuple[str, str]] = field(default_factory=list)
+    refuses: str | None = None
+    looks: int = 0
+
+    async def now(self) -> VersionsNow:
+        self.looks += 1
+        come = min(self.looks * 1_000, 6_000)
+        return VersionsNow(
+            at_ms=NOON_MS + self.looks * 2_000,
+            versions=tuple(
+                replace(one, done=one.done + come, behind=one.behind - come)
+                if one.workers and not one.kept
+                else one
+                for one in self.held
+            ),
+        )
+
+    def comparison(self, name: str) -> Comparison | None:
+        return self.comparisons.get(name)
+
+    def compare(self, name: str) -> None:
+        self._note("compare", name)
+
+    def promote(self, name: str) -> None:
+        self._note("promote", name)
+
+    async def roll_back(self) -> str:
+        self._note("roll back", "")
+        return "live"
+
+    def _note(self, what: str, name: str) -> None:
+        if self.refuses is not None:
+            raise NotDone(self.refuses)
+        self.asked.append((what, name))
+        self.undertaking = Undertaking(what=what, name=name)
+
+
+ONLY_THE_FIRST: Final = (VersionState(name="", shown="live", in_force=True, previous=False),)
+SEVERAL_VERSIONS: Final = (
+    VersionState(name="", shown="live", in_force=False, previous=True),
+    VersionState(
+        name="fast",
+        shown="fast",
+        in_force=True,
+        previous=False,
+        created_ms=NOON_MS - 3_600_000,
+        embedding_model="all-MiniLM-L6-v2",
+        own_policy=True,
+        workers=1,
+        done=20_000,
+        total=20_000,
+    ),
+    VersionState(
+        name="slower",
+        shown="slower",
+        in_force=False,
+        previous=False,
+        created_ms=NOON_MS - 60_000,
+        embedding_model="hashing",
+        own_policy=True,
+        own_personas=True,
+        kept=False,
+        workers=1,
+        done=4_000,
+        total=20_000,
+        behind=16_000,
+    ),
+    VersionState(
+        name="ready",
+        shown="ready",
+        in_force=False,
+        previous=False,
+        created_ms=NOON_MS - 50_000,
+        embedding_model="hashing",
+        kept=False,
+        done=20_000,
+        total=20_000,
+        behind=1,
+    ),
+    VersionState(
+        name="spring",
+        shown="spring",
+        in_force=False,
+        previous=False,
+        created_ms=NOON_MS - 40_000,
+        embedding_model="hashing",
+        follows=False,
+        kept=False,
+        done=900,
+        total=900,
+    ),
+)
+
+
+def compared(tenant: str = "default") -> Comparison:
+    """Of "ready" with what is in force, with a user of somebody else's among those who differ."""
+    return Comparison(
+        names=("fast", "ready"),
+        users=122,
+        only_in=(1, 0),
+        facts=2,
+        weighed=100,
+        distances=(0.12, 0.4, 0.71),
+        largest=[
+            Difference(
+                tenant=tenant,
+                user_id=HOSTILE,
+                distance=0.71,
+                events=(3, 3),
+                effective_sample_size=(2.0, 2.5),
+            ),
+            Difference(
+                tenant="another",
+                user_id="somebody else's",
+                distance=0.6,
+                events=(3, 3),
+                effective_sample_size=(2.0, 2.5),
+            ),
+        ],
+        ranked=50,
+        overlap=7.5,
+        scores=(
+            [Scores(tenant=tenant, personas=3, users=122, silhouette=0.31, nats=0.2)],
+            [Scores(tenant=tenant, personas=4, users=122, silhouette=0.35, nats=None)],
+        ),
+    )
+
+
 def _unit(vector: tuple[float, ...]) -> Vector:
     found = np.array(vector, np.float32)
     unit: Vector = found / np.linalg.norm(found)
@@ -152,6 +297,7 @@ class Shown:
     stream: StreamInMemory = field(default_factory=StreamInMemory)
     letters: LettersInMemory = field(default_factory=LettersInMemory)
     past: PastInMemory = field(default_factory=PastInMemory)
+    versions: VersionsInMemory = field(default_factory=VersionsInMemory)
     report: bytes | None = None
 
     def dashboard(self) -> Dashboard:
@@ -159,6 +305,7 @@ class Shown:
             flow=self.stream,
             letters=self.letters,
             past=self.past,
+            versions=self.versions,
             report=lambda: self.report,
             now_ms=lambda: NOON_MS + self.stream.looks * 2_000 + 1_000,
         )
@@ -206,6 +353,8 @@ async def populated() -> Shown:
         letter("interactions/1/77", HOSTILE.encode(), detail=HOSTILE),
         letter("documents/0/5", b"\xff\xfe\x00", reason="not-utf-8"),
     ]
+    shown.versions.held = list(SEVERAL_VERSIONS)
+    shown.versions.comparisons["ready"] = compared()
     shown.past.past_of = PersonaPast(_fates(), _placed())
     return shown
 

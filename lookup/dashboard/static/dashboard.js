@@ -24,7 +24,7 @@ async function fill(target, address, signal) {
   if (!answer.ok) throw new Error(`status ${answer.status}`);
   const open = [...target.querySelectorAll("details")].map((one) => one.open);
   target.innerHTML = await answer.text();
-  target.querySelectorAll("details").forEach((one, place) => { one.open = open[place] ?? false; });
+  target.querySelectorAll("details").forEach((one, place) => { one.open = open[place] ?? one.open; });
 }
 
 // The live page asks every two seconds while somebody can see it, and stops when told to.
