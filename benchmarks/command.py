@@ -17,11 +17,19 @@ _PARTITIONS = 4
 
 
 def measured(
-    names: Sequence[str], load: Load, *, repeats: int, say: Callable[[str], None]
+    names: Sequence[str],
+    load: Load,
+    *,
+    repeats: int,
+    say: Callable[[str], None],
+    begun: Callable[[int], None] = lambda _: None,
 ) -> Report:
     """Measure by name, on a stack of its own in a temporary directory.
 
     A contender that fails costs its own figures only.
+
+    Args:
+        begun: Told before each measure, and in the end, how many are done.
     """
     figures: list[Figure] = []
     failures: dict[str, str] = {}
@@ -30,7 +38,8 @@ def measured(
         say("starting Kafka and Redis")
         with standing(Path(directory), partitions=_PARTITIONS) as ground:
             bench = Bench(ground, load, repeats, say)
-            for name in names:
+            for done, name in enumerate(names):
+                begun(done)
                 say(f"measuring {name}: {MEASURES[name].what}")
                 try:
                     figure = MEASURES[name].figure(name, bench)
@@ -40,6 +49,7 @@ def measured(
                     figures.append(figure)
                     # So that an hour's work is not lost to whatever comes next.
                     say(row(figure))
+            begun(len(names))
     return Report(
         machine=machine,
         events=load.events,

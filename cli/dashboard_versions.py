@@ -16,10 +16,10 @@ from aiokafka.errors import KafkaError
 from cli.composition import Addresses
 from cli.errors import CommandFailed
 from cli.failures import line_of, record_bug
-from cli.hosting import FIRST, Hosting
+from cli.hosting import Hosting
 from cli.settings import Settings
 from cli.switching import put_back, put_in_force
-from cli.versions import range_of, settings_of
+from cli.version_states import first_version, version_states
 from lookup.dashboard.comparison import Comparison
 from lookup.dashboard.sources import (
     NotDone,
@@ -27,13 +27,10 @@ from lookup.dashboard.sources import (
     Undertaking,
     VersionsNow,
     VersionSource,
-    VersionState,
 )
-from stores.versions import Version, VersionConflict, VersionRefused, Versions, VersionStore
+from stores.versions import VersionConflict, VersionRefused, VersionStore
 from streams.offsets import KafkaView, kafka_opened
-from streams.replay import Progress, progress_of
 from streams.topics import TopicsUnavailable
-from streams.version_topics import version_topics
 
 __all__ = ["HostedVersions"]
 
@@ -74,19 +71,14 @@ class HostedVersions(VersionSource):
 
     async def now(self) -> VersionsNow:
         document = await self._document.read()
-        others = sorted(document.others.values(), key=lambda one: (one.created_ms, one.name))
-        first = VersionState(
-            name=FIRST,
-            shown=self._settings.namespace,
-            in_force=document.current == FIRST,
-            previous=document.previous == FIRST,
-        )
-        states = [first]
-        if others:
+        if not document.others:
+            # Nothing that Kafka would have to be asked about.
+            states = [first_version(document, self._settings)]
+        else:
             try:
                 async with asyncio.timeout(_PATIENCE_S), self._asking:
                     kafka = await self._connected()
-                    states += [await self._state(document, one, kafka) for one in others]
+                    states = await version_states(document, kafka, settings=self._settings)
             except (KafkaError, TopicsUnavailable, TimeoutError) as error:
                 raise SourceUnavailable(_KAFKA_AWAY) from error
         return VersionsNow(at_ms=time.time_ns() // 1_000_000, versions=tuple(states))
@@ -129,35 +121,6 @@ class HostedVersions(VersionSource):
                 kafka_opened(self._addresses.kafka_bootstrap)
             )
         return self._kafka
-
-    async def _state(self, document: Versions, version: Version, kafka: KafkaView) -> VersionState:
-        group = settings_of(self._settings, version).consumer_group
-        reached = Progress(done=0, total=0, behind=0)
-        if version.prepared and not version.dropping:
-            reached = await progress_of(
-                kafka,
-                group=group,
-                reading=range_of(version),
-                names=version_topics(version.name),
-            )
-        return VersionState(
-            name=version.name,
-            shown=version.name,
-            in_force=document.current == version.name,
-            previous=document.previous == version.name,
-            created_ms=version.created_ms,
-            embedding_model=version.embedding_model,
-            own_policy=version.policy is not None,
-            own_personas=version.personas is not None,
-            follows=not version.ends,
-            prepared=version.prepared,
-            kept=version.kept,
-            dropping=version.dropping,
-            workers=await kafka.members(group),
-            done=reached.done,
-            total=reached.total,
-            behind=reached.behind,
-        )
 
     def _require_idle(self) -> None:
         if self._task is not None and not self._task.done():

@@ -37,12 +37,23 @@ def sending_progress(console: Console) -> Progress:
     )
 
 
+class _Rate(ProgressColumn):
+    """How many a second; below one, how long each takes."""
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        if not speed:
+            return Text("")
+        return Text(f"{speed:,.0f}/s" if speed >= 1 else f"{1 / speed:,.0f} s each")
+
+
 def counting_progress(console: Console) -> Progress:
-    """A bar with how many of all, and time left."""
+    """A bar with how many of all, rate and time left."""
     return Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=24),
         MofNCompleteColumn(),
+        _Rate(),
         TimeRemainingColumn(),
         console=console,
     )

@@ -52,15 +52,24 @@ def bench(
         ) from error
     import msgspec
 
+    from cli.progress import counting_progress
     from cli.terminal import stderr
 
     names = only or list(MEASURES)
     if unknown := [name for name in names if name not in MEASURES]:
         raise typer.BadParameter(f"no measure {unknown[0]!r}; there are: {', '.join(MEASURES)}")
     committed = msgspec.json.decode(against.read_bytes(), type=dict[str, float]) if against else {}
-    notes = stderr()
     load = Load(events=max(1_000, round(200_000 * scale)), users=users)
-    report = measured(names, load, repeats=repeats, say=notes.print)
+    with counting_progress(stderr()) as progress:
+        bar = progress.add_task("measuring", total=len(names))
+        report = measured(
+            names,
+            load,
+            repeats=repeats,
+            # Above the bar, and by it: two that write to one terminal would overwrite each other.
+            say=progress.console.print,
+            begun=lambda done: progress.update(bar, completed=done),
+        )
     typer.echo(msgspec.json.encode(report).decode() if json else table(report))
     worse = fallen(report, committed, tolerance=0.3)
     if worse or report.failures:

@@ -14,7 +14,15 @@ def register(app: typer.Typer) -> None:
     app.command()(erase)
 
 
-def export(user: User, *, tenant: Tenant = "default", url: Url = None) -> None:
+def export(
+    user: User,
+    *,
+    tenant: Tenant = None,
+    url: Url = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="One array of events instead of lines.")
+    ] = False,
+) -> None:
     """Everything that is kept of a user, as JSON lines that `strata publish` reads back."""
     import sys
 
@@ -22,7 +30,11 @@ def export(user: User, *, tenant: Tenant = "default", url: Url = None) -> None:
 
     with asked(url, tenant=tenant) as asker:
         lines = asker.get("users", user, "export")
-    sys.stdout.write(lines)
+    if json:
+        events = [line for line in lines.split("\n") if line]
+        sys.stdout.write(f"[{','.join(events)}]\n")
+    else:
+        sys.stdout.write(lines)
 
 
 def erase(
@@ -35,7 +47,7 @@ def erase(
     within_s: Annotated[
         float, typer.Option("--within", min=0, metavar="SECONDS", help="Longest wait.")
     ] = 300.0,
-    tenant: Tenant = "default",
+    tenant: Tenant = None,
     url: Url = None,
     json: AsJson = False,
 ) -> None:

@@ -126,6 +126,17 @@ def diff(
     run_until_stopped(compared(name, as_json=json))
 
 
+@_replay.command(name="list")
+def list_versions(
+    *, json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False
+) -> None:
+    """Show every version, which one is in force, and how far each is."""
+    from cli.processes import run_until_stopped
+    from cli.version_states import listed
+
+    run_until_stopped(listed(as_json=json))
+
+
 @_replay.command()
 def drop(name: Name) -> None:
     """Remove a version that is not in force, and all that is stored for it."""

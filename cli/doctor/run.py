@@ -17,6 +17,7 @@ from cli.doctor.kafka import examine_kafka
 from cli.doctor.lookup import examine_lookup, examine_qdrant
 from cli.doctor.machine import examine_machine
 from cli.doctor.redis import examine_redis
+from cli.doctor.spaces import examine_spaces
 from cli.errors import CommandFailed, NotRunning
 from cli.logs import configure_quiet
 from cli.running import find_running
@@ -65,6 +66,7 @@ async def _examine(settings: Settings) -> list[Finding]:
         qdrant_url = settings.qdrant_url or ""
     for examined in (
         examine_kafka(kafka_site(settings)),
+        examine_spaces(kafka_site(settings)),
         examine_redis(redis_site(settings), declaration=declaration_in_force(settings)),
         examine_qdrant(qdrant_url),
         examine_lookup(lookup_url(settings)),

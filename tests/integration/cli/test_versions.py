@@ -106,6 +106,13 @@ def test_no_batch_mixes_versions_while_one_is_promoted_and_rolled_back(
     assert built.returncode == 0, built.stderr
     assert "put it in force with `strata promote fast`" in built.stdout
 
+    listed = strata("replay", "list", "--json")
+    assert listed.returncode == 0, listed.stderr
+    first, other = json.loads(listed.stdout)
+    assert (first["shown"], first["in_force"]) == ("live", True)
+    assert (other["name"], other["own_policy"], other["workers"]) == ("fast", True, 0)
+    assert other["done"] > 0
+
     compared = strata("replay", "diff", "fast", "--json")
     assert compared.returncode == 0, compared.stderr
     difference = json.loads(compared.stdout)

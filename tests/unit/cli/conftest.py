@@ -13,9 +13,11 @@ from documents_world import documents_over
 from lookup_world import DIMENSION, LIBRARY, World, like
 
 from cli.main import run
+from lookup.persons import Persons
 from lookup.server import serve
 from lookup.service import create_app
 from profiles.personas import Label, Persona
+from profiles.policy import DEFAULT_POLICY
 from stores.memory import MemoryPoints
 from stores.passages import PointPassageStore, passage_collection
 
@@ -61,13 +63,13 @@ def lookup_url() -> Iterator[str]:
     async def serving() -> None:
         world = await _library()
         lookup = world.lookup()
-        documents = documents_over(
-            lookup,
-            users=world.users,
-            items=world.items,
-            passages=PointPassageStore(MemoryPoints(passage_collection(DIMENSION))),
+        passages = PointPassageStore(MemoryPoints(passage_collection(DIMENSION)))
+        documents = documents_over(lookup, users=world.users, items=world.items, passages=passages)
+        persons = Persons(
+            users=world.users, items=world.items, passages=passages, policy=DEFAULT_POLICY
         )
-        running = await serve(create_app(lookup, documents=documents), port=0)
+        app = create_app(lookup, documents=documents, persons=persons)
+        running = await serve(app, port=0)
         urls.append(running.url)
         ready.set()
         await asyncio.to_thread(stop.wait)

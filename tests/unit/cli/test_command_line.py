@@ -1,12 +1,15 @@
 import re
 import subprocess
 import sys
+from typing import Any, Final
 
 import pytest
+import typer
 from command_line import Command
 
 import cli.main
 from cli.errors import CommandFailed
+from cli.main import app
 from profiles.ports import StoreUnavailable
 
 HEAVY = {"torch", "numpy", "faust", "aiokafka", "fastapi", "pydantic", "redis", "sklearn", "httpx"}
@@ -145,3 +148,31 @@ def test_ctrl_c_is_exit_130(strata: Command, monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr(cli.main, "app", interrupted)
     assert strata("publish").code == 130
+
+
+DESIGNED: Final = (
+    *("init", "up", "demo", "worker", "serve", "publish", "profile", "rank", "context", "explain"),
+    *("personas", "statistics", "export", "erase", "export-preferences", "dead-letters", "replay"),
+    *("promote", "rollback", "backup", "restore", "evaluate", "report", "bench", "mcp", "doctor"),
+)
+READING: Final = (
+    *("profile", "rank", "context", "explain", "personas", "statistics", "export", "doctor"),
+    *("dead-letters list", "dead-letters show", "keys list", "replay list", "replay diff"),
+)
+
+
+def _command(words: str) -> Any:
+    found: Any = typer.main.get_command(app)
+    for word in words.split():
+        found = found.commands[word]
+    return found
+
+
+@pytest.mark.parametrize("name", DESIGNED)
+def test_every_command_of_the_interface_exists_and_explains_itself(name: str) -> None:
+    assert len((_command(name).help or "").split()) > 3
+
+
+@pytest.mark.parametrize("name", READING)
+def test_every_reading_command_can_be_read_by_programs(name: str) -> None:
+    assert "--json" in {option for param in _command(name).params for option in param.opts}

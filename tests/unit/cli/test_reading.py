@@ -10,6 +10,11 @@ from command_line import Command
     ("arguments", "path"),
     [
         (["profile", "ish/mael"], "/v1/profiles/ish%2Fmael"),
+        (["explain", "ish/mael"], "/v1/profiles/ish%2Fmael/explanation"),
+        (
+            ["explain", "ish/mael", "--half-life", "2", "--half-rank", "5", "--limit", "3"],
+            "/v1/profiles/ish%2Fmael/explanation?half_life_s=172800&half_rank=5&limit=3",
+        ),
         (["personas"], "/v1/personas"),
         (["personas", "p1"], "/v1/personas/p1"),
         (["statistics"], "/v1/statistics"),
@@ -78,6 +83,27 @@ def test_an_unknown_user_is_answered_and_it_says_so(lookup_url: str, strata: Com
     assert outcome.code == 0
     assert "nothing is known about this user" in outcome.out
     assert "popular with everybody: Lupin, Moby" in outcome.out
+
+
+def test_an_explanation_names_events_what_they_are_worth_and_what_they_moved(
+    lookup_url: str, strata: Command
+) -> None:
+    shown = strata("explain", "ish/mael", "--half-life", "2", "--url", lookup_url)
+    assert shown.code == 0
+    assert "2 d, and 10 later events; in force: 30 d and 10 events" in shown.out
+    assert re.search(r"Moby\s+like\s+\+1\.00\s+\+1\.00\s+█+", shown.out)
+    assert re.search(r"Typee\s+\+0\.\d\d\s+Moby \+0\.\d\d", shown.out)
+    unknown = strata("explain", "nobody", "--url", lookup_url)
+    assert (unknown.code, "nothing is known" in unknown.out) == (0, True)
+
+
+def test_an_export_is_lines_or_one_array(lookup_url: str, strata: Command) -> None:
+    lines = strata("export", "ish/mael", "--url", lookup_url)
+    array = strata("export", "ish/mael", "--json", "--url", lookup_url)
+    assert (lines.code, array.code) == (0, 0)
+    events = [json.loads(line) for line in lines.out.splitlines()]
+    assert events
+    assert json.loads(array.out) == events
 
 
 def test_another_tenant_knows_nothing_of_it(lookup_url: str, strata: Command) -> None:
