@@ -93,6 +93,15 @@ def story(path: Path) -> Path:
     return path
 
 
+def assert_listed(strata: Strata) -> None:
+    listed = strata("replay", "list", "--json")
+    assert listed.returncode == 0, listed.stderr
+    first, other = json.loads(listed.stdout)
+    assert (first["shown"], first["in_force"]) == ("live", True)
+    assert (other["name"], other["own_policy"], other["workers"]) == ("fast", True, 0)
+    assert other["done"] > 0
+
+
 def test_no_batch_mixes_versions_while_one_is_promoted_and_rolled_back(
     strata: Strata, up: Callable[[], RunningUp], tmp_path: Path
 ) -> None:
@@ -106,13 +115,7 @@ def test_no_batch_mixes_versions_while_one_is_promoted_and_rolled_back(
     assert built.returncode == 0, built.stderr
     assert "put it in force with `strata promote fast`" in built.stdout
 
-    listed = strata("replay", "list", "--json")
-    assert listed.returncode == 0, listed.stderr
-    first, other = json.loads(listed.stdout)
-    assert (first["shown"], first["in_force"]) == ("live", True)
-    assert (other["name"], other["own_policy"], other["workers"]) == ("fast", True, 0)
-    assert other["done"] > 0
-
+    assert_listed(strata)
     compared = strata("replay", "diff", "fast", "--json")
     assert compared.returncode == 0, compared.stderr
     difference = json.loads(compared.stdout)
