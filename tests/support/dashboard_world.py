@@ -135,6 +135,9 @@ class PastInMemory:
         return self.past_of if tenant == "default" else PersonaPast((), ())
 
 
+ONLY_THE_FIRST: Final = (VersionState(name="", shown="live", in_force=True, previous=False),)
+
+
 @dataclass
 class VersionsInMemory:
     """Versions as they are written here; with every look the one being built comes on.
@@ -144,7 +147,7 @@ class VersionsInMemory:
         refuses: Why nothing is done, if nothing is.
     """
 
-    held: list[VersionState] = field(default_factory=list)
+    held: list[VersionState] = field(default_factory=lambda: list(ONLY_THE_FIRST))
     undertaking: Undertaking | None = None
     comparisons: dict[str, Comparison] = field(default_factory=dict)
     asked: list[tuple[str, str]] = field(default_factory=list)
@@ -184,7 +187,6 @@ class VersionsInMemory:
         self.undertaking = Undertaking(what=what, name=name)
 
 
-ONLY_THE_FIRST: Final = (VersionState(name="", shown="live", in_force=True, previous=False),)
 SEVERAL_VERSIONS: Final = (
     VersionState(name="", shown="live", in_force=False, previous=True),
     VersionState(
