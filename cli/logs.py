@@ -8,6 +8,8 @@ import structlog
 from structlog.tracebacks import ExceptionDictTransformer
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from cli.tracing import span_ids
+
 __all__ = ["LogFormat", "LogLevel", "configure_logs", "configure_quiet"]
 
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -30,6 +32,7 @@ def configure_logs(
     shared: list[Processor] = [
         # What holds for all that a request causes, such as its id.
         structlog.contextvars.merge_contextvars,
+        span_ids,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _tracebacks(form),

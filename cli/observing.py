@@ -1,7 +1,9 @@
 """Who watches the workers of this process, and where what they count can be read."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Self
 
 from prometheus_client import CollectorRegistry, Gauge
 from starlette.applications import Starlette
@@ -10,12 +12,16 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from cli.settings import Settings
+from cli.tracing import tracing_from_environment
 from lookup.errors import PortInUse
 from lookup.metrics import HttpMetrics, exposed
 from lookup.server import serve
 from streams.metrics import WorkerMetrics
 from streams.replay import Progress
-from streams.watching import Watch
+from streams.watching import Watch, Watches
+
+if TYPE_CHECKING:
+    from lookup.tracing import RequestTracing
 
 __all__ = ["METRICS_PORT", "Observing", "ReplayMetrics", "metrics_served"]
 
@@ -26,17 +32,46 @@ METRICS_PORT = 8701
 class Observing:
     """Of one process.
 
+    Args:
+        service: Under which name it traces, if the environment wants it to; None never does.
+
     Attributes:
         http: What the lookup service counts; its registry holds the workers' figures too.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, service: str | None = None) -> None:
         self.http = HttpMetrics()
         self._workers = WorkerMetrics(self.http.registry)
+        self._tracing = None if service is None else tracing_from_environment(service)
 
     def watch(self, version: str) -> Watch:
         """Watches a worker of the version."""
-        return self._workers.watch(version)
+        counted = self._workers.watch(version)
+        if self._tracing is None:
+            return counted
+        from streams.tracing import TracingWatch  # noqa: PLC0415 - of the extra `tracing`
+
+        return Watches(counted, TracingWatch(self._tracing, group=version))
+
+    @property
+    def requests(self) -> "RequestTracing | None":
+        """Traces requests; None where nobody wants to know."""
+        if self._tracing is None:
+            return None
+        from lookup.tracing import RequestTracing  # noqa: PLC0415 - of the extra `tracing`
+
+        return RequestTracing(self._tracing)
+
+    async def close(self) -> None:
+        """Send what is left of the traces."""
+        if self._tracing is not None:
+            await asyncio.to_thread(self._tracing.shutdown)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
 
 
 class ReplayMetrics:

@@ -124,8 +124,10 @@ async def everything_running(
     embedder = await load_embedder(settings.embedding_model)
     addresses = servers.addresses
     worker_directory = servers.directory / "worker"
-    observing = Observing()
-    async with stores_opened(settings, addresses, dimension=embedder.dimension) as stores:
+    async with (
+        Observing(service="strata") as observing,
+        stores_opened(settings, addresses, dimension=embedder.dimension) as stores,
+    ):
         worker = compose_worker(
             settings,
             addresses,
@@ -153,7 +155,13 @@ async def everything_running(
                 observing=observing,
             ) as hosting,
             service_opened(
-                settings, addresses, stores, answering, versions=hosting, metrics=observing.http
+                settings,
+                addresses,
+                stores,
+                answering,
+                versions=hosting,
+                metrics=observing.http,
+                tracing=observing.requests,
             ) as app,
             control_opened(
                 {
@@ -261,10 +269,12 @@ async def run_worker(
         ready: Told where the worker's metrics can be read.
     """
     declarations = read_declarations(settings)
-    observing = Observing()
     embedder = await load_embedder(settings.embedding_model)
     with tempfile.TemporaryDirectory(prefix="strata-worker-") as directory:
-        async with stores_opened(settings, addresses, dimension=embedder.dimension) as stores:
+        async with (
+            Observing(service="strata-worker") as observing,
+            stores_opened(settings, addresses, dimension=embedder.dimension) as stores,
+        ):
             worker = compose_worker(
                 settings,
                 addresses,
@@ -302,9 +312,11 @@ async def run_lookup(
 ) -> None:
     """Serve lookups from servers until the service fails or this is cancelled."""
     declarations = read_declarations(settings)
-    observing = Observing()
     dimension = await vector_dimension(settings.embedding_model)
-    async with stores_opened(settings, addresses, dimension=dimension) as stores:
+    async with (
+        Observing(service="strata-lookup") as observing,
+        stores_opened(settings, addresses, dimension=dimension) as stores,
+    ):
         answering = await answering_over(
             settings,
             stores,
@@ -322,7 +334,13 @@ async def run_lookup(
                 observing=observing,
             ) as hosting,
             service_opened(
-                settings, addresses, stores, answering, versions=hosting, metrics=observing.http
+                settings,
+                addresses,
+                stores,
+                answering,
+                versions=hosting,
+                metrics=observing.http,
+                tracing=observing.requests,
             ) as app,
         ):
             await hosting.follow()

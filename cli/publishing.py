@@ -14,6 +14,7 @@ from aiokafka.errors import KafkaConnectionError, KafkaError
 from cli.errors import CommandFailed
 from cli.event_files import OutgoingEvent
 from cli.kafka_access import Offsets, admin_opened, committed_offsets, end_offsets
+from cli.tracing import carried_headers
 from schemas import topics
 from stores.kafka import client_options
 from streams.partitions import partition_of
@@ -39,6 +40,8 @@ class Publisher:
         self._producer = producer
         self._partitions = partitions
         self._in_flight: deque[asyncio.Future[Any]] = deque()
+        # One command, one span: all that it sends goes on from there.
+        self._carried = carried_headers()
         self.sent = 0
         self.next_offsets: Offsets = {}
 
@@ -82,7 +85,11 @@ class Publisher:
         place = partition_of(event.key, self._partitions)
         self._in_flight.append(
             await self._producer.send(
-                event.topic, event.value, key=event.key, partition=place, headers=list(headers)
+                event.topic,
+                event.value,
+                key=event.key,
+                partition=place,
+                headers=[*headers, *self._carried],
             )
         )
         self.sent += 1

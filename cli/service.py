@@ -4,6 +4,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING
 
 from aiokafka.errors import KafkaConnectionError
 from fastapi import FastAPI
@@ -19,11 +20,14 @@ from cli.settings import Settings
 from lookup.answering import Answering
 from lookup.erasures import Erasures
 from lookup.ingest import Ingest
-from lookup.ingest_kafka import KafkaEventLog
+from lookup.ingest_kafka import KafkaEventLog, not_traced
 from lookup.metrics import HttpMetrics
 from lookup.preferences import PreferencePairs
 from lookup.preferences_kafka import KafkaPreferenceLog
 from lookup.service import create_app
+
+if TYPE_CHECKING:
+    from lookup.tracing import RequestTracing
 
 __all__ = ["service_opened"]
 
@@ -37,6 +41,7 @@ async def service_opened(
     *,
     versions: Hosting | None = None,
     metrics: HttpMetrics | None = None,
+    tracing: "RequestTracing | None" = None,
 ) -> AsyncIterator[FastAPI]:
     """The app over what answers. Without a Kafka among the addresses it only reads.
 
@@ -44,6 +49,7 @@ async def service_opened(
         stores: Of the first version, whose Redis keeps the answers of publishing.
         versions: Chooses what answers each request; always `answering` without it.
         metrics: What is exposed at `/metrics`; of the service alone without it.
+        tracing: Traces requests and what they send.
 
     Raises:
         WrongUse, CommandFailed: see `cli.access`; or Kafka is named and cannot be reached.
@@ -53,7 +59,7 @@ async def service_opened(
         if addresses.kafka_bootstrap:
             answers, now_ms = stores.redis.answers, lambda: time.time_ns() // 1_000_000
             ingest = Ingest(
-                log=await _log_opened(opened, addresses.kafka_bootstrap),
+                log=await _log_opened(opened, addresses.kafka_bootstrap, tracing),
                 answers=answers,
                 partitions=settings.partitions,
                 now_ms=now_ms,
@@ -89,11 +95,15 @@ async def service_opened(
             versions=versions,
             erasures=erasures,
             metrics=metrics,
+            traced=None if tracing is None else tracing.around,
         )
 
 
-async def _log_opened(opened: AsyncExitStack, bootstrap: str) -> KafkaEventLog:
+async def _log_opened(
+    opened: AsyncExitStack, bootstrap: str, tracing: "RequestTracing | None"
+) -> KafkaEventLog:
+    sending = not_traced if tracing is None else tracing.sending
     try:
-        return await opened.enter_async_context(KafkaEventLog.opened(bootstrap))
+        return await opened.enter_async_context(KafkaEventLog.opened(bootstrap, sending=sending))
     except KafkaConnectionError as error:
         raise CommandFailed(f"Kafka at {bootstrap} cannot be reached") from error

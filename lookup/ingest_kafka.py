@@ -1,8 +1,8 @@
 """Events into Kafka: acknowledged by every in-sync replica, within a bounded time."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from typing import Final
 
 import structlog
@@ -14,31 +14,44 @@ from lookup.ingest import EventLog
 from lookup.ingest_checking import EventRecord
 from stores.kafka import client_options
 
-__all__ = ["KafkaEventLog"]
+__all__ = ["KafkaEventLog", "Sending", "not_traced"]
 
 _LARGEST_REQUEST_BYTES: Final = 8 << 20
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
+Sending = Callable[[Sequence[EventRecord]], AbstractContextManager[Sequence[tuple[str, bytes]]]]
+"""Around sending records; gives the headers that all of them carry."""
+
+
+def not_traced(
+    _records: Sequence[EventRecord],
+) -> AbstractContextManager[Sequence[tuple[str, bytes]]]:
+    """Nobody traces: records carry nothing."""
+    return nullcontext(())
+
+
 class KafkaEventLog(EventLog):
     """Partitions are chosen by the records: never by the client library."""
 
-    def __init__(self, producer: AIOKafkaProducer, *, timeout_s: float) -> None:
+    def __init__(self, producer: AIOKafkaProducer, *, timeout_s: float, sending: Sending) -> None:
         """Not for callers: use `opened`."""
         self._producer = producer
         self._timeout_s = timeout_s
+        self._sending = sending
 
     @classmethod
     @asynccontextmanager
     async def opened(
-        cls, bootstrap: str, *, timeout_s: float = 10.0
+        cls, bootstrap: str, *, timeout_s: float = 10.0, sending: Sending = not_traced
     ) -> AsyncIterator["KafkaEventLog"]:
         """Connect, and close at the end.
 
         Args:
             bootstrap: `host:port`, comma-separated.
             timeout_s: A request that is not acknowledged by then has failed.
+            sending: Told of every request.
 
         Raises:
             KafkaConnectionError: no broker answers.
@@ -54,16 +67,26 @@ class KafkaEventLog(EventLog):
         )
         try:
             await producer.start()
-            yield cls(producer, timeout_s=timeout_s)
+            yield cls(producer, timeout_s=timeout_s, sending=sending)
         finally:
             await producer.stop()
 
     async def append(self, records: Sequence[EventRecord]) -> list[int]:
+        with self._sending(records) as headers:
+            return await self._append(records, headers)
+
+    async def _append(
+        self, records: Sequence[EventRecord], headers: Sequence[tuple[str, bytes]]
+    ) -> list[int]:
         try:
             async with asyncio.timeout(self._timeout_s):
                 sent = [
                     await self._producer.send(
-                        record.topic, record.value, key=record.key, partition=record.partition
+                        record.topic,
+                        record.value,
+                        key=record.key,
+                        partition=record.partition,
+                        headers=list(headers),
                     )
                     for record in records
                 ]

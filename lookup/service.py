@@ -4,6 +4,7 @@ Every id in a path may be percent-encoded, and has to be where it holds `?`, `#`
 or `%`; a slash may stand as it is, unless a longer route begins with it.
 """
 
+from collections.abc import Callable
 from typing import Annotated, Any, Final, Self
 
 from fastapi import APIRouter, FastAPI, Query
@@ -11,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
+from starlette.types import ASGIApp
 
 from lookup.access import Access, Guard
 from lookup.answering import Answering, Documents, OneVersion, VersionChoice
@@ -261,6 +263,7 @@ def create_app(
     preferences: PreferencePairs | None = None,
     erasures: Erasures | None = None,
     metrics: HttpMetrics | None = None,
+    traced: Callable[[ASGIApp], ASGIApp] | None = None,
 ) -> FastAPI:
     """The HTTP service over `lookup`, which stays the caller's to close.
 
@@ -274,6 +277,7 @@ def create_app(
         dashboard: What the pages at `/` are made of; without it there are none.
         documents: Answers what users wrote; without them there are no routes for it.
         persons: Answers what people may ask of their own data; likewise.
+        traced: Puts whoever traces around every request.
         metrics: What is counted, and what is exposed at `/metrics` beside it.
         preferences: Gives pairs for training away; likewise.
         erasures: Takes requests to erase a user; likewise.
@@ -328,6 +332,8 @@ def create_app(
     if access is not None:
         app.add_middleware(Guard, access=access)
     app.add_middleware(Measured, metrics=metrics)
+    if traced is not None:
+        app.add_middleware(traced)
     app.add_middleware(RawPath)
     app.add_middleware(RequestIds)
     answer_with_problems(app)

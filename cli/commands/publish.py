@@ -41,5 +41,7 @@ def publish(
     import asyncio
 
     from cli.publish_files import publish_files
+    from cli.tracing import traced_from_environment
 
-    asyncio.run(publish_files(files, wait=wait, allow_invalid=allow_invalid))
+    with traced_from_environment("strata-cli", "publish"):
+        asyncio.run(publish_files(files, wait=wait, allow_invalid=allow_invalid))

@@ -12,6 +12,7 @@ import httpx
 import msgspec
 
 from strata_client import answers
+from strata_client._tracing import carried
 from strata_client.answers import Problem
 from strata_client.errors import (
     InvalidEvents,
@@ -80,7 +81,7 @@ class Call(Generic[T]):
     def all_headers(self) -> dict[str, str]:
         """Those of the call, and what its body is."""
         described = {} if self.body is None else {"Content-Type": "application/json"}
-        return {**described, **self.headers}
+        return {**described, **self.headers, **carried()}
 
 
 def answer_of(call: Call[T], response: httpx.Response) -> T:

@@ -13,6 +13,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from aiokafka.partitioner import murmur2
 
+from strata_client._tracing import carried
 from strata_client.errors import NotAcknowledged
 from strata_client.events import Record
 from strata_client.positions import Positions
@@ -110,12 +111,14 @@ class AsyncKafkaPublisher:
             topic: len(await producer.partitions_for(topic))
             for topic in {record.topic for record in records}
         }
+        headers = [(name, value.encode()) for name, value in carried().items()]
         sent = [
             await producer.send(
                 record.topic,
                 record.value,
                 key=record.key,
                 partition=partition_of(record.key, partitions[record.topic]),
+                headers=headers,
             )
             for record in records
         ]
