@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: alerts docs bench bench-small chaos soak simulate fuzz fuzz-http fuzz-decoders demo test check lint format types contracts doctests schemas clean erasure
+.PHONY: alerts audit docs bench bench-small chaos soak simulate fuzz fuzz-http fuzz-decoders demo test check lint format types contracts doctests schemas clean erasure
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Strata needs Python 3.11 or later")'
@@ -47,6 +47,14 @@ fuzz-http: $(VENV)/.dev
 
 fuzz-decoders: $(VENV)/.dev
 	$(FUZZING) decoders --inputs $(or $(INPUTS),1000000)
+	-$(PIP) install --quiet -c constraints.txt --only-binary :all: 'atheris>=3'
+	$(FUZZING) guided --inputs $(or $(INPUTS),1000000)
+
+# Says what it could find out: the data about vulnerabilities are not within everybody's reach.
+audit: $(VENV)/.dev
+	$(PYTHON) -m venv $(VENV)-audit
+	$(VENV)-audit/bin/python -m pip --disable-pip-version-check install --quiet 'pip-audit>=2.10'
+	$(BIN)/python deploy/audit.py $(VENV)-audit/bin/pip-audit
 
 # What Strata is compared with needs other versions of what it uses itself: an environment apart.
 $(VENV)-bench/.bench: pyproject.toml benchmarks/constraints.txt

@@ -62,6 +62,20 @@ def erasure_routes(erasures: Erasures) -> APIRouter:
     """The routes over `erasures`, which write: they are mounted only where there is a log."""
     routes = APIRouter(tags=["persons"])
 
+    async def not_this(user_id: PathId) -> Response:
+        # Whoever errs in the method must not have erased a user whose id ends like the route. An
+        # id that does is percent-encoded.
+        del user_id
+        raise HTTPException(405, "only GET is answered here", headers={"Allow": "GET"})
+
+    for longer in ("export", "similar"):
+        routes.add_api_route(
+            f"/v1/users/{{user_id:path}}/{longer}",
+            not_this,
+            methods=["DELETE"],
+            include_in_schema=False,
+        )
+
     @routes.delete(
         "/v1/users/{user_id:path}",
         status_code=202,

@@ -67,6 +67,7 @@ class Impatient(HttpToolsProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._patience_s = patience_s
+        self._refused = False
         self._giving_up: asyncio.TimerHandle | None = None
         # Of a head that has begun and not ended; None between heads.
         self._head_bytes: int | None = None
@@ -76,6 +77,8 @@ class Impatient(HttpToolsProtocol):
         self._watch()
 
     def data_received(self, data: bytes) -> None:
+        if self._refused:
+            return
         super().data_received(data)
         if self._head_bytes is not None:
             # The parser would take a head of any length.
@@ -96,7 +99,13 @@ class Impatient(HttpToolsProtocol):
         """What cannot be parsed is answered as everything else that is wrong."""
         del msg
         self.transport.write(_NO_REQUEST)
-        self.transport.close()
+        if self._is_answering():
+            self.transport.close()
+            return
+        # Closed at once, what has not been read would reset the connection, and the answer be lost.
+        self._refused = True
+        self.transport.write_eof()
+        self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)

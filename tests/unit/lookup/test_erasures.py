@@ -98,3 +98,21 @@ async def test_who_was_erased_and_not_yet_removed_is_unknown(publishing: Publish
     async with publishing.client() as client:
         profile = (await client.get("/v1/profiles/anna")).json()
     assert not profile["known"]
+
+
+@pytest.mark.parametrize("longer", ["export", "similar"])
+async def test_the_wrong_method_for_a_route_about_a_user_erases_nobody(
+    publishing: Publishing, longer: str
+) -> None:
+    async with publishing.client() as client:
+        refused = await client.delete(f"/v1/users/anna/{longer}")
+        assert refused.status_code == 405
+        assert refused.headers["allow"] == "GET"
+        assert publishing.log.records == []
+        # Who has such an id is named by it percent-encoded.
+        taken = await client.delete(f"/v1/users/anna%2F{longer}")
+    assert taken.status_code == 202
+    (record,) = publishing.log.records
+    event = decode(record.value, received_ms=NOON_MS)
+    assert isinstance(event, Erasure)
+    assert event.user_id == f"anna/{longer}"

@@ -51,7 +51,9 @@ async def test_a_head_that_does_not_end_is_given_up(serving: Serving, said: byte
 
 
 @pytest.mark.parametrize(
-    "said", [b"\x00\x01\r\n\r\n", b"GET / HTTP/1.1\r\nX: \x00\r\n\r\n", b"GET /" + b"x" * 100_000]
+    "said",
+    [b"\x00\x01\r\n\r\n", b"GET / HTTP/1.1\r\nX: \x00\r\n\r\n", b"GET /" + b"x" * 100_000],
+    ids=["bytes", "control", "long"],
 )
 async def test_what_is_no_http_is_told_so(serving: Serving, said: bytes) -> None:
     reader, writer = await asyncio.open_connection(serving.host, serving.port)
@@ -79,6 +81,17 @@ async def test_a_head_without_end_is_refused_before_it_is_given_up(empty_world: 
         writer.close()
     assert await still_answers(serving)
     await serving.stop()
+
+
+async def test_the_answer_arrives_although_more_was_sent_than_was_read(serving: Serving) -> None:
+    reader, writer = await asyncio.open_connection(serving.host, serving.port)
+    writer.write(b"GET /" + b"x" * 8_000_000)
+    head = await reader.readuntil(b"\r\n")
+    assert head.startswith(b"HTTP/1.1 400 ")
+    await writer.drain()
+    assert await until_closed(reader)
+    writer.close()
+    assert await still_answers(serving)
 
 
 async def test_a_head_by_drops_is_given_up(serving: Serving) -> None:
