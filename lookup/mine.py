@@ -113,8 +113,8 @@ def _lines(
                     ),
                 )
             return
-        case events.Consent():
-            # Shown with the kind of data that it is about.
+        case events.Consent() | events.Removal():
+            # Consents are shown with the kind of data; of what was removed nothing is left.
             return
         case _:
             assert_never(event)

@@ -44,8 +44,10 @@ def scope_of(method: str, path: str) -> Scope | None:
         return Scope.PUBLISH
     if method == "POST" and path in _FORMS:
         return _FORMS[path]
-    if reading and (path == "/mine" or path.startswith("/assets/")):
-        # The one page that a person is to see of themselves, and what it looks like.
+    if reading and path.startswith("/assets/"):
+        # What pages look like tells of nobody.
+        return None
+    if reading and path == "/mine":
         return Scope.READ
     if (method == "DELETE" and path.startswith("/v1/users/")) or (
         reading and path.startswith("/v1/erasures/")

@@ -16,8 +16,20 @@ from profiles.ids import action_code, event_hash, item_key
 from profiles.policy import Policy
 from profiles.state import AttributeValue, DataType, Scalar
 from schemas import decoded as events
+from schemas.instants import instant_ms
 
-__all__ = ["Effect", "Forget", "Remember", "Say", "State", "UserEvent", "effects_of", "kind_of"]
+__all__ = [
+    "Effect",
+    "Forget",
+    "Remember",
+    "Remove",
+    "Say",
+    "State",
+    "Unstate",
+    "UserEvent",
+    "effects_of",
+    "kind_of",
+]
 
 Row = tuple[int, int, int, float, int, int]
 
@@ -29,6 +41,7 @@ UserEvent = (
     | events.Consent
     | events.Erasure
     | events.Identity
+    | events.Removal
 )
 
 _STRONGEST = 5.0
@@ -67,7 +80,24 @@ class Forget:
     cutoff_ms: int
 
 
-Effect = Remember | State | Say | Forget
+@dataclass(frozen=True, slots=True)
+class Remove:
+    """The entries of one event, by its time and the hash of its id, have no place any more."""
+
+    kind: DataType
+    time_ms: int
+    event: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unstate:
+    """Values of an attribute stated at or before `cutoff_ms` have no place any more."""
+
+    name: str
+    cutoff_ms: int
+
+
+Effect = Remember | State | Say | Forget | Remove | Unstate
 
 
 def kind_of(event: UserEvent) -> DataType:
@@ -81,7 +111,7 @@ def kind_of(event: UserEvent) -> DataType:
             return DataType.DOCUMENTS
         case events.Attributes():
             return DataType.ATTRIBUTES
-        case events.Consent() | events.Erasure() | events.Identity():
+        case events.Consent() | events.Erasure() | events.Identity() | events.Removal():
             return DataType.CONTROLS
         case _:
             assert_never(event)
@@ -119,15 +149,16 @@ def effects_of(event: UserEvent, policy: Policy) -> tuple[Effect, ...]:
         case events.Consent():
             kind = DataType(event.data_type)
             said = Say(kind, AttributeValue(time_ms, identity, event.granted))
-            if event.granted:
-                return (remember(DataType.CONTROLS, "grant"), said)
-            return (remember(DataType.CONTROLS, "withdraw"), said, Forget((kind,), time_ms))
+            word = remember(DataType.CONTROLS, "grant" if event.granted else "withdraw")
+            return (word, said, *(() if event.granted else (Forget((kind,), time_ms),)))
         case events.Erasure():
             # Not even that it was asked for is remembered: nobody was here.
             return (Forget(tuple(DataType), time_ms),)
         case events.Identity():
             other = item_key(event.tenant, event.same_as)
             return (remember(DataType.CONTROLS, "same-as", other),)
+        case events.Removal():
+            return (_removal(event),)
         case _:
             assert_never(event)
 
@@ -143,6 +174,16 @@ def _act(event: events.Interaction, policy: Policy, identity: int) -> Remember:
         flags=SUPERSEDES if rule.supersedes else 0,
     )
     return Remember(DataType.INTERACTIONS, event.action, (row,))
+
+
+def _removal(event: events.Removal) -> Remove | Unstate:
+    """Not that it was removed is remembered, but what must not come back."""
+    if event.attribute is not None:
+        return Unstate(event.attribute, event.occurred_at_ms)
+    removed_ms = None if event.removed_at is None else instant_ms(event.removed_at)
+    if event.removed_id is None or removed_ms is None:
+        raise AssertionError("validation admits removals of one line only")
+    return Remove(DataType(event.data_type), removed_ms, event_hash(event.removed_id))
 
 
 def _choice(event: events.Preference, policy: Policy, time_ms: int, identity: int) -> Remember:

@@ -12,7 +12,7 @@ from typing import Final, assert_never
 import numpy as np
 from msgspec import Struct
 
-from profiles.effects import Effect, Forget, Remember, Say, State
+from profiles.effects import Effect, Forget, Remember, Remove, Say, State, Unstate
 from profiles.entries import EMPTY, ENTRY, Entries, after, contains, join, packed_entry
 from profiles.ids import action_code
 from profiles.policy import Policy
@@ -106,7 +106,7 @@ def _appended(state: UserState, events: Sequence[Sourced], policy: Policy) -> Fo
         newest = (int(last["time_ms"]), int(last["event"]))
     by_action = dict(state.totals.get(kind, {}))
     packed = [held.tobytes()]
-    if first.rows[0][0] <= state.forget_before.get(kind, -1):
+    if first.rows[0][0] <= state.forget_before.get(kind, -1) or state.removed.get(kind):
         return None
     for sourced in events:
         (effect, *others) = sourced.effects
@@ -133,6 +133,8 @@ def _appended(state: UserState, events: Sequence[Sourced], policy: Policy) -> Fo
         positions={**state.positions, topic: offset},
         version=state.version,
         persona=state.persona,
+        removed=state.removed,
+        unstated=state.unstated,
     )
     return Folded(appended, len(events), 0, 0)
 
@@ -146,11 +148,13 @@ class _Draft:
         "forget_before",
         "policy",
         "positions",
+        "removed",
         "rows",
         "seen",
         "sets",
         "state",
         "totals",
+        "unstated",
     )
 
     def __init__(self, state: UserState, policy: Policy) -> None:
@@ -162,6 +166,8 @@ class _Draft:
         self.attributes = dict(state.attributes)
         self.consents = dict(state.consents)
         self.positions = dict(state.positions)
+        self.removed = dict(state.removed)
+        self.unstated = dict(state.unstated)
         self.rows: dict[DataType, list[tuple[int, int, int, float, int, int]]] = {}
         self.seen: set[tuple[DataType, tuple[int, int, int, float, int, int]]] = set()
 
@@ -176,21 +182,30 @@ class _Draft:
                     for name, value in effect.values.items():
                         self._state(name, AttributeValue(effect.time_ms, effect.event, value))
                 case Say():
-                    if effect.said.time_ms <= self.forget_before.get(DataType.CONTROLS, -1):
-                        continue
-                    held = self.consents.get(effect.kind)
-                    if held is None or wins(effect.said, held):
-                        self.consents[effect.kind] = effect.said
+                    self._say(effect)
                 case Forget():
                     for kind in effect.kinds:
                         self._forget(kind, effect.cutoff_ms)
+                case Remove():
+                    self._remove(effect)
+                case Unstate():
+                    self._unstate(effect)
                 case _:
                     assert_never(effect)
         return fresh
 
+    def _say(self, effect: Say) -> None:
+        if effect.said.time_ms <= self.forget_before.get(DataType.CONTROLS, -1):
+            return
+        held = self.consents.get(effect.kind)
+        if held is None or wins(effect.said, held):
+            self.consents[effect.kind] = effect.said
+
     def _remember(self, effect: Remember) -> bool:
         kind, first = effect.kind, effect.rows[0]
         if first[0] <= self.forget_before.get(kind, -1):
+            return False
+        if first[:2] in self.removed.get(kind, ()):
             return False
         # A repeat is joined too: its further entries may differ from its first copy's.
         self.rows.setdefault(kind, []).extend(effect.rows)
@@ -214,9 +229,44 @@ class _Draft:
     def _state(self, name: str, stated: AttributeValue) -> None:
         if stated.time_ms <= self.forget_before.get(DataType.ATTRIBUTES, -1):
             return
+        if stated.time_ms <= self.unstated.get(name, -1):
+            return
         held = self.attributes.get(name)
         if held is None or wins(stated, held):
             self.attributes[name] = stated
+
+    def _remove(self, effect: Remove) -> None:
+        kind, gone = effect.kind, (effect.time_ms, effect.event)
+        if effect.time_ms <= self.forget_before.get(kind, -1):
+            return
+        self._settle(kind)
+        self.removed[kind] = self.removed.get(kind, frozenset()) | {gone}
+        held = self.sets.get(kind, EMPTY)
+        rows = (held["time_ms"] == effect.time_ms) & (held["event"] == effect.event)
+        if not rows.any():
+            return
+        left = held[~rows]
+        self.sets[kind] = left
+        by_action = self.totals[kind]
+        names = {action_code(name): name for name in by_action}
+        action = names.get(int(held["action"][rows][0]), "other")
+        by_action[action] = by_action.get(action, 1) - 1
+        self.totals[kind] = {name: count for name, count in by_action.items() if count > 0}
+        if not len(left):
+            del self.sets[kind]
+        if not self.totals[kind]:
+            del self.totals[kind]
+
+    def _unstate(self, effect: Unstate) -> None:
+        name = effect.name
+        if effect.cutoff_ms <= max(
+            self.forget_before.get(DataType.ATTRIBUTES, -1), self.unstated.get(name, -1)
+        ):
+            return
+        self.unstated[name] = effect.cutoff_ms
+        held = self.attributes.get(name)
+        if held is not None and held.time_ms <= effect.cutoff_ms:
+            del self.attributes[name]
 
     def _forget(self, kind: DataType, cutoff_ms: int) -> None:
         if cutoff_ms <= self.forget_before.get(kind, -1):
@@ -224,6 +274,9 @@ class _Draft:
         self.forget_before[kind] = cutoff_ms
         self._settle(kind)
         counted = self.totals.pop(kind, {})
+        self.removed[kind] = frozenset(
+            gone for gone in self.removed.get(kind, ()) if gone[0] > cutoff_ms
+        )
         left = after(self.sets.pop(kind, EMPTY), cutoff_ms)
         if len(left):
             self.sets[kind] = left
@@ -233,6 +286,9 @@ class _Draft:
                 name: stated
                 for name, stated in self.attributes.items()
                 if stated.time_ms > cutoff_ms
+            }
+            self.unstated = {
+                name: until for name, until in self.unstated.items() if until > cutoff_ms
             }
         if kind is DataType.CONTROLS:
             self.consents = {
@@ -251,6 +307,8 @@ class _Draft:
     def finish(self) -> UserState:
         for kind in list(self.rows):
             self._settle(kind)
+        for kind in [kind for kind, gone in self.removed.items() if gone]:
+            self._cut(kind)
         if len(self.attributes) > MOST_ATTRIBUTES:
             latest = sorted(
                 self.attributes.items(),
@@ -266,7 +324,34 @@ class _Draft:
             positions=self.positions,
             version=self.state.version,
             persona=self.state.persona,
+            removed={kind: gone for kind, gone in self.removed.items() if gone},
+            unstated=self._latest_unstated(),
         )
+
+    def _cut(self, kind: DataType) -> None:
+        """The latest K of entries and removed events together, so that no place is won back."""
+        held = self.sets.get(kind, EMPTY)
+        each = _ENTRIES_OF.get(kind, 1)
+        places = [*zip(held["time_ms"].tolist(), held["event"].tolist(), strict=True)]
+        places += [gone for gone in self.removed[kind] for _ in range(each)]
+        if len(places) <= self.policy.kept:
+            return
+        places.sort()
+        latest = places[-self.policy.kept :]
+        kept = sum(place not in self.removed[kind] for place in latest)
+        self.removed[kind] = self.removed[kind].intersection(latest)
+        if kept:
+            self.sets[kind] = held[-kept:]
+        else:
+            self.sets.pop(kind, None)
+
+    def _latest_unstated(self) -> dict[str, int]:
+        latest = sorted(self.unstated.items(), key=lambda named: (named[1], named[0]))
+        return dict(latest[-MOST_ATTRIBUTES:])
+
+
+_ENTRIES_OF: Final = {DataType.PREFERENCES: 2}
+"""Entries of one event, where there are more than one."""
 
 
 def _recount(rows: Entries, *, names: Iterable[str]) -> dict[str, int]:

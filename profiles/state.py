@@ -65,6 +65,9 @@ class UserState:
         totals: Events ever folded, per data type and action; ≥ 0.
         attributes: Stated values by name.
         consents: Last consent said per data type, as an `AttributeValue` of a bool.
+        removed: Events of which no entry has a place in the type's set, by time and hash; each
+            takes the place that its entries would have among the latest K.
+        unstated: Attribute → event time (ms) up to which no stated value has a place.
         positions: Last offset folded, per topic of the user's partition.
         version: Raised by each stored change; 0 for a user without one.
     """
@@ -77,6 +80,8 @@ class UserState:
     positions: Mapping[str, int] = field(default_factory=dict)
     version: int = 0
     persona: str | None = None
+    removed: Mapping[DataType, frozenset[tuple[int, int]]] = field(default_factory=dict)
+    unstated: Mapping[str, int] = field(default_factory=dict)
 
     def entries(self, kind: DataType) -> Entries:
         return self.sets.get(kind, EMPTY)
@@ -92,6 +97,8 @@ class UserState:
             self.positions,
             version,
             persona,
+            self.removed,
+            self.unstated,
         )
 
     @property
@@ -125,6 +132,8 @@ class _Encoded(msgspec.Struct, array_like=True, frozen=True):
     attributes: dict[str, tuple[int, int, Scalar]]
     consents: dict[DataType, tuple[int, int, bool]]
     positions: dict[str, int]
+    removed: dict[DataType, list[tuple[int, int]]] = {}
+    unstated: dict[str, int] = {}
 
 
 _encoder = msgspec.msgpack.Encoder(order="deterministic")
@@ -150,6 +159,8 @@ def encode_state(state: UserState) -> bytes:
                 for kind, said in state.consents.items()
             },
             positions=dict(state.positions),
+            removed={kind: sorted(gone) for kind, gone in state.removed.items() if gone},
+            unstated=dict(state.unstated),
         )
     )
 
@@ -179,4 +190,6 @@ def decode_state(encoded: bytes) -> UserState:
         positions=raw.positions,
         version=raw.version,
         persona=raw.persona,
+        removed={kind: frozenset(gone) for kind, gone in raw.removed.items()},
+        unstated=raw.unstated,
     )

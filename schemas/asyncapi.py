@@ -22,7 +22,7 @@ _INPUTS: Final[dict[str, str]] = {
     topics.PREFERENCES: "Which of two things a user chose.",
     topics.DOCUMENTS: "What users wrote.",
     topics.ATTRIBUTES: "What is static about users, and which ids are one user. Kept for ever.",
-    topics.CONSENTS: "Which kinds of data may be used. Kept for ever.",
+    topics.CONSENTS: "Which kinds of data may be used, and which lines are gone. Kept for ever.",
     topics.ERASURES: "Users who are to be forgotten. Kept for ever.",
     topics.ITEMS: "What is offered, or no longer. Compacted.",
 }

@@ -108,6 +108,21 @@ class Identity(_Decoded, frozen=True, gc=False, tag="identity"):
     same_as: str
 
 
+class Removal(_Decoded, frozen=True, gc=False, tag="removal"):
+    """One line is to be forgotten.
+
+    `attribute` is present for attributes, the others for every other kind of data;
+    `removed_at` is spelled as it came.
+    """
+
+    type: ClassVar[str] = "removal"
+    user_id: str
+    data_type: str
+    attribute: str | None = None
+    removed_id: str | None = None
+    removed_at: str | int | float | None = None
+
+
 FastEvent: TypeAlias = (
     Interaction
     | Preference
@@ -118,5 +133,6 @@ FastEvent: TypeAlias = (
     | Erasure
     | ItemRetired
     | Identity
+    | Removal
 )
 DATA_TYPES: Final = ("documents", "attributes", "interactions", "preferences")

@@ -237,6 +237,29 @@ class Identity(_Event):
         return self
 
 
+class Removal(_Event):
+    """One line is to be forgotten: an event of the user's, or what they stated of an attribute.
+
+    Of attributes `attribute` names which; every value stated up to `occurred_at` goes. Of other
+    kinds `removed_id` and `removed_at` are `event_id` and `occurred_at` of the event that goes.
+    """
+
+    type: Literal["removal"] = "removal"
+    user_id: Identifier
+    data_type: Literal["documents", "attributes", "interactions", "preferences"]
+    attribute: Text | None = None
+    removed_id: Identifier | None = None
+    removed_at: Instant | None = None
+
+    @model_validator(mode="after")
+    def _names_one_line(self) -> Self:
+        of_event = (self.removed_id is not None, self.removed_at is not None)
+        stated = self.data_type == "attributes"
+        if (self.attribute is not None) != stated or of_event != (not stated, not stated):
+            raise ValueError("names an attribute, or removed_id and removed_at of another kind")
+        return self
+
+
 Event: TypeAlias = (
     Interaction
     | Preference
@@ -247,6 +270,7 @@ Event: TypeAlias = (
     | Erasure
     | ItemRetired
     | Identity
+    | Removal
 )
 EVENT: Final[TypeAdapter[Event]] = TypeAdapter(Annotated[Event, Discriminator("type")])
 

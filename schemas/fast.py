@@ -25,6 +25,7 @@ from schemas.decoded import (
     Item,
     ItemRetired,
     Preference,
+    Removal,
 )
 from schemas.json_values import Json
 from schemas.limits import DEFAULT_LIMITS, Limits
@@ -49,6 +50,7 @@ __all__ = [
     "Preference",
     "Reason",
     "Rejection",
+    "Removal",
     "decode",
 ]
 

@@ -37,6 +37,8 @@ TOPIC_OF: Final[Mapping[str, str]] = MappingProxyType(
         # An alias is static about a person and must be kept for ever, as attributes are.
         "identity": ATTRIBUTES,
         "consent": CONSENTS,
+        # Must outlive what it removes, as withdrawals must.
+        "removal": CONSENTS,
         "erasure": ERASURES,
         "item": ITEMS,
         "item_retired": ITEMS,

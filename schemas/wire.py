@@ -181,6 +181,44 @@ class Identity(_Wire, gc=False, kw_only=True, tag="identity"):
         return decoded.Identity(tenant, self.event_id, at_ms, self.user_id, self.same_as)
 
 
+class Removal(_Wire, gc=False, kw_only=True, tag="removal"):
+    user_id: str
+    data_type: str
+    attribute: str | None = None
+    removed_id: str | None = None
+    removed_at: int | float | str | None = None
+
+    def settle(self, tenant: str, at_ms: int, limits: Limits) -> FastEvent | Rejection:
+        longest = limits.max_id_bytes
+        if not _fits(self.user_id, longest):
+            return _bad_id(longest, ("user_id", self.user_id))
+        if self.data_type not in DATA_TYPES:
+            return Rejection(Reason.INVALID_FIELD, f"data_type must be one of {DATA_TYPES}")
+        stated = self.data_type == "attributes"
+        of_event = (self.removed_id is not None, self.removed_at is not None)
+        if (self.attribute is not None) != stated or of_event != (not stated, not stated):
+            return Rejection(
+                Reason.INVALID_FIELD,
+                "a removal names an attribute, or removed_id and removed_at of another kind",
+            )
+        if self.removed_id is not None and not _fits(self.removed_id, longest):
+            return _bad_id(longest, ("removed_id", self.removed_id))
+        if self.removed_at is not None:
+            removed_ms = instant_ms(self.removed_at)
+            if removed_ms is None or removed_ms < 0:
+                return Rejection(Reason.INVALID_FIELD, "removed_at is no time that can have been")
+        return decoded.Removal(
+            tenant,
+            self.event_id,
+            at_ms,
+            self.user_id,
+            self.data_type,
+            self.attribute,
+            self.removed_id,
+            self.removed_at,
+        )
+
+
 WireEvent: TypeAlias = (
     Interaction
     | Preference
@@ -191,6 +229,7 @@ WireEvent: TypeAlias = (
     | Erasure
     | ItemRetired
     | Identity
+    | Removal
 )
 
 

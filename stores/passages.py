@@ -26,6 +26,7 @@ from profiles.documents.passages import (
     Rankings,
     ScoredPassage,
     Version,
+    is_live,
     passage_id,
 )
 from profiles.documents.words import SparseVector
@@ -143,6 +144,11 @@ class PointPassageStore(PassageStore):
 
     async def forget(self, tenant: str, user: bytes, *, through_ms: int) -> None:
         await self._points.delete((*_of_user(tenant, user), AtMost("time_ms", through_ms)))
+
+    async def prune(self, tenant: str, user: bytes, live: frozenset[tuple[int, int, int]]) -> None:
+        gone = [one.id for one in await self.written(tenant, user) if not is_live(one, live)]
+        if gone:
+            await self._points.delete_if(gone, _of_user(tenant, user))
 
     async def search(
         self,

@@ -180,7 +180,11 @@ class DocumentEngine:
         withdrawing = {one.user for one in due if one.document is None}
         for user, tenant in tenants.items():
             state = states[user]
-            full = len(state.entries(DataType.DOCUMENTS)) >= self._policy.kept
+            removed = state.removed.get(DataType.DOCUMENTS, frozenset())
+            if removed and user in withdrawing:
+                live = live_versions(state)
+                await until_available(partial(self._passages.prune, tenant, user, live))
+            full = len(state.entries(DataType.DOCUMENTS)) + len(removed) >= self._policy.kept
             cutoff = cutoff_ms(state, kept=self._policy.kept)
             if cutoff is not None and (full or user in withdrawing):
                 await self._forget(tenant, user, cutoff)
@@ -199,7 +203,7 @@ class DocumentEngine:
                     passages, whole = document_passages(event, user, cut=self._cut)
                     self.counts["cut short"] += not whole
                     drafts.append((passed.offset, event.tenant, user, passages))
-                case events.Consent() | events.Erasure() as event:
+                case events.Consent() | events.Erasure() | events.Removal() as event:
                     user = user_key(event.tenant, event.user_id)
                     drafts.append((passed.offset, event.tenant, user, ()))
                 case _:

@@ -151,6 +151,8 @@ def _said_by(form: Mapping[str, str], mine: MineView) -> dict[str, object]:
                 raise _NotChanged("only what you stated can be stated anew")
             value = _typed(form.get("value", ""), line.value)
             return {"type": "attributes", "attributes": {line.name: value}}
+        case "remove":
+            return _removal_of(_line(form.get("line", ""), mine))
         case "withdraw" | "grant" as word:
             kinds = {kind.data_type for kind in mine.kinds}
             if form.get("kind") not in kinds:
@@ -159,6 +161,18 @@ def _said_by(form: Mapping[str, str], mine: MineView) -> dict[str, object]:
             return {"type": "consent", "data_type": form["kind"], "granted": granted}
         case _:
             raise _NotChanged("nothing was asked for")
+
+
+def _removal_of(line: OwnLineView) -> dict[str, object]:
+    if line.name is not None:
+        return {"type": "removal", "data_type": "attributes", "attribute": line.name}
+    kind, removed_id, _ = line.id.split("/")
+    return {
+        "type": "removal",
+        "data_type": f"{kind}s",
+        "removed_id": removed_id,
+        "removed_at": line.at,
+    }
 
 
 def _line(name: str, mine: MineView) -> OwnLineView:

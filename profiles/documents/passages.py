@@ -152,6 +152,10 @@ class PassageStore(Protocol):
         """Delete a user's passages of event times up to and including `through_ms`."""
         ...
 
+    async def prune(self, tenant: str, user: bytes, live: frozenset[tuple[int, int, int]]) -> None:
+        """Delete a user's passages whose events are none of these, as of `live_versions`."""
+        ...
+
     async def search(
         self,
         tenant: str,
@@ -279,6 +283,7 @@ def cutoff_ms(state: UserState, *, kept: int) -> int | None:
     """
     forgotten = state.forget_before.get(DataType.DOCUMENTS, -1)
     rows = state.entries(DataType.DOCUMENTS)
-    pushed_out = int(rows["time_ms"][0]) - 1 if len(rows) >= kept else -1
+    places = len(rows) + len(state.removed.get(DataType.DOCUMENTS, ()))
+    pushed_out = int(rows["time_ms"][0]) - 1 if len(rows) and places >= kept else -1
     cutoff = max(forgotten, pushed_out)
     return cutoff if cutoff >= 0 else None

@@ -14,7 +14,7 @@ import numpy as np
 
 from profiles.documents.passages import Passage
 from profiles.entries import TEXT, Entries
-from profiles.ids import action_code, exported_event, exported_text, item_key
+from profiles.ids import action_code, event_hash, exported_event, exported_text, item_key
 from profiles.policy import ActionRule, Policy
 from profiles.state import DataType, UserState
 from schemas import events
@@ -23,7 +23,12 @@ from schemas.instants import rfc3339
 __all__ = ["ExportedEvent", "exported_events", "exported_items"]
 
 ExportedEvent: TypeAlias = (
-    events.Interaction | events.Preference | events.Document | events.Attributes | events.Consent
+    events.Interaction
+    | events.Preference
+    | events.Document
+    | events.Attributes
+    | events.Consent
+    | events.Removal
 )
 
 _CUT_OFF: Final = exported_text(0)
@@ -64,6 +69,7 @@ def exported_events(
         *export.documents(passages),
         *export.attributes(),
         *export.consents(),
+        *export.removals(),
     ]
     return sorted(found, key=lambda event: (event.occurred_at_ms, event.type, event.event_id))
 
@@ -174,6 +180,32 @@ class _Export:
                     "granted": bool(said.value),
                 }
             )
+
+    def removals(self) -> Iterator[events.Removal]:
+        """What must not come back. Of their own events nothing is kept."""
+        for kind, gone in self._state.removed.items():
+            for time_ms, event in sorted(gone):
+                yield self._removal(
+                    exported_event(event),
+                    time_ms,
+                    data_type=kind.value,
+                    removed_id=exported_event(event),
+                    removed_at=rfc3339(time_ms),
+                )
+        for name, until_ms in self._state.unstated.items():
+            own = exported_event(event_hash(name))
+            yield self._removal(own, until_ms, data_type="attributes", attribute=name)
+
+    def _removal(self, event_id: str, at_ms: int, **named: str) -> events.Removal:
+        return events.Removal.model_validate(
+            {
+                "event_id": event_id,
+                "occurred_at": rfc3339(at_ms),
+                "tenant": self._tenant,
+                "user_id": self._user_id,
+                **named,
+            }
+        )
 
 
 def _by_event(rows: Entries) -> Iterator[tuple[int, int, list[np.void]]]:

@@ -46,7 +46,7 @@ def opened(
         yield page
     finally:
         context.close()
-    assert complaints == []
+    assert complaints == [], complaints
 
 
 def problems_of(page: "Page") -> list[str]:

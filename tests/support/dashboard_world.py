@@ -33,7 +33,12 @@ from profiles.policy import DEFAULT_POLICY
 from profiles.ports import PersonaDocument, Vector
 from schemas import decoded as events
 from schemas.persona_events import PersonaEvent, PersonaFate
-from schemas.snapshots import SilencedGroup, SilencedReversal, SilencedSnapshot
+from schemas.snapshots import (
+    SilencedGroup,
+    SilencedReversal,
+    SilencedSnapshot,
+    released_personas_name,
+)
 from schemas.topics import INTERACTIONS, PREFERENCES
 from stores.control import CONTROL_COLLECTION, PointControlStore
 from stores.memory import MemoryPoints
@@ -367,6 +372,7 @@ async def _publish_personas(world: World) -> None:
         PersonaDocument("default", 3, TOKEN, encode_personas(body), CENTROIDS)
     )
     assert published
+    await world.aggregates.put_snapshot(released_personas_name("default"), encode_personas(body))
 
 
 async def _publish_statistics(world: World) -> None:

@@ -120,6 +120,19 @@ events: st.SearchStrategy[Members] = st.one_of(
         },
     ),
     _event("erasure", {"user_id": identifiers}),
+    _event(
+        "removal",
+        {"user_id": identifiers, "data_type": st.just("attributes"), "attribute": texts},
+    ),
+    _event(
+        "removal",
+        {
+            "user_id": identifiers,
+            "data_type": st.sampled_from(["documents", "interactions", "preferences"]),
+            "removed_id": identifiers,
+            "removed_at": instants,
+        },
+    ),
     _event("item_retired", {"item_id": identifiers}),
     _event("identity", {"user_id": identifiers, "same_as": identifiers}).filter(
         lambda members: members["user_id"] != members["same_as"]

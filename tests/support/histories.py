@@ -106,9 +106,10 @@ _forgetting: Final = st.one_of(
         st.booleans(),
     ),
 )
+_removals: Final = st.builds(lambda number: {"type": "removal", "of": number}, st.integers(0, 13))
 superseding: Final = _interactions(["rate", "vote"])
 remembered: Final = st.one_of(_interactions(_ACTIONS), superseding, _preferences, _others)
-anything: Final = st.one_of(remembered, remembered, remembered, _forgetting)
+anything: Final = st.one_of(remembered, remembered, remembered, _removals, _forgetting)
 
 
 @st.composite
@@ -122,9 +123,34 @@ def histories(
     """Events of the user "u", each with an id of its own, in no order of time."""
     drafts = draw(st.lists(st.tuples(says, at_ms), max_size=most))
     return [
-        said | {"event_id": f"e{number}", "occurred_at": rfc3339(at), "user_id": "u"}
+        _named(said, drafts)
+        | {"event_id": f"e{number}", "occurred_at": rfc3339(at), "user_id": "u"}
         for number, (said, at) in enumerate(drafts)
     ]
+
+
+_KIND_OF: Final = {
+    "interaction": "interactions",
+    "preference": "preferences",
+    "document": "documents",
+}
+
+
+def _named(said: EventDict, drafts: Sequence[tuple[EventDict, int]]) -> EventDict:
+    """A removal with what it removes: another of these events, or an attribute."""
+    if said["type"] != "removal":
+        return said
+    number = int(str(said["of"])) % len(drafts)
+    other, at_ms = drafts[number]
+    kind = _KIND_OF.get(str(other["type"]))
+    if kind is None:
+        return {"type": "removal", "data_type": "attributes", "attribute": "age"}
+    return {
+        "type": "removal",
+        "data_type": kind,
+        "removed_id": f"e{number}",
+        "removed_at": rfc3339(at_ms),
+    }
 
 
 def parsed(event: EventDict) -> UserEvent:

@@ -26,7 +26,7 @@ const MAX_EVENT_BYTES = 1_048_576;
 const MAX_BATCH_BYTES = 3 << 20;
 const AHEAD_MS = 86_400_000;
 const DATA_TYPES = ["documents", "attributes", "interactions", "preferences"];
-const NAMES = ["event_id", "user_id", "item_id", "document_id", "same_as", "action"];
+const NAMES = ["event_id", "user_id", "item_id", "document_id", "same_as", "action", "removed_id"];
 const REQUIRED: Readonly<Record<Event["type"], readonly string[]>> = {
   interaction: ["user_id", "item_id", "action"],
   preference: ["user_id", "chosen", "rejected"],
@@ -37,6 +37,7 @@ const REQUIRED: Readonly<Record<Event["type"], readonly string[]>> = {
   erasure: ["user_id"],
   item_retired: ["item_id"],
   identity: ["user_id", "same_as"],
+  removal: ["user_id", "data_type"],
 };
 const RFC3339 =
   /^(\d{4})-(\d{2})-(\d{2})[Tt]([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d+)?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)$/;
@@ -192,6 +193,21 @@ function requireMeaning(event: Event): void {
         throw new NotAnEvent("invalid-field", `data_type must be one of ${DATA_TYPES.join(", ")}`);
       }
       return;
+    case "removal": {
+      if (!DATA_TYPES.includes(event.data_type)) {
+        throw new NotAnEvent("invalid-field", `data_type must be one of ${DATA_TYPES.join(", ")}`);
+      }
+      const stated = event.data_type === "attributes";
+      const ofEvent = [event.removed_id, event.removed_at].map((one) => (one ?? null) !== null);
+      const named = (event.attribute ?? null) !== null;
+      if (named !== stated || ofEvent.some((given) => given === stated)) {
+        throw new NotAnEvent(
+          "invalid-field",
+          "a removal names an attribute, or removed_id and removed_at of another kind",
+        );
+      }
+      return;
+    }
     case "identity":
       if (event.user_id === event.same_as) {
         throw new NotAnEvent("invalid-field", "same_as must differ from user_id");

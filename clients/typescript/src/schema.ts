@@ -2224,7 +2224,55 @@ export interface components {
              */
             strength?: number | null;
         };
-        Event: components["schemas"]["Interaction"] | components["schemas"]["Preference"] | components["schemas"]["Document"] | components["schemas"]["Attributes"] | components["schemas"]["Item"] | components["schemas"]["Consent"] | components["schemas"]["Erasure"] | components["schemas"]["ItemRetired"] | components["schemas"]["Identity"];
+        /**
+         * Removal
+         * @description One line is to be forgotten: an event of the user's, or what they stated of an attribute.
+         *
+         *     Of attributes `attribute` names which; every value stated up to `occurred_at` goes. Of other
+         *     kinds `removed_id` and `removed_at` are `event_id` and `occurred_at` of the event that goes.
+         */
+        Removal: {
+            /** Event Id */
+            event_id: string;
+            /**
+             * Occurred At
+             * @description RFC 3339 date-time, or epoch seconds; not before 1970
+             */
+            occurred_at: string | number;
+            /**
+             * Tenant
+             * @default default
+             */
+            tenant?: string | null;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "removal";
+            /** User Id */
+            user_id: string;
+            /**
+             * Data Type
+             * @enum {string}
+             */
+            data_type: "documents" | "attributes" | "interactions" | "preferences";
+            /**
+             * Attribute
+             * @default null
+             */
+            attribute?: string | null;
+            /**
+             * Removed Id
+             * @default null
+             */
+            removed_id?: string | null;
+            /**
+             * Removed At
+             * @default null
+             */
+            removed_at?: (string | number) | null;
+        };
+        Event: components["schemas"]["Interaction"] | components["schemas"]["Preference"] | components["schemas"]["Document"] | components["schemas"]["Attributes"] | components["schemas"]["Item"] | components["schemas"]["Consent"] | components["schemas"]["Erasure"] | components["schemas"]["ItemRetired"] | components["schemas"]["Identity"] | components["schemas"]["Removal"];
     };
     responses: never;
     parameters: never;

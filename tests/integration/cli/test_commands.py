@@ -40,6 +40,18 @@ def counted_events(strata: Strata) -> int:
     return sum(sum(by_action.values()) for by_action in statistics["events"].values())
 
 
+def counted_documents(strata: Strata) -> int:
+    statistics = json.loads(strata("statistics", "--json").stdout)
+    return sum(statistics["events"].get("documents", {}).values())
+
+
+def assert_documents_counted(strata: Strata, number: int) -> None:
+    for _ in range(30):
+        if counted_documents(strata) == number:
+            break
+    assert counted_documents(strata) == number
+
+
 def send_raw(strata: Strata, key: bytes, value: bytes) -> None:
     running = Path(strata.environment["STRATA_DATA_DIR"]) / "running.json"
     bootstrap = json.loads(running.read_text())["kafka_bootstrap"]
@@ -121,3 +133,55 @@ def test_a_refused_record_can_be_listed_shown_corrected_and_sent_again(
         if (known := known_of(standing, "anna")).events:
             break
     assert known == Known(1, frozenset({"moby"}))
+
+
+def test_a_removed_line_is_out_of_profile_counters_and_passages_and_stays_out(
+    standing: Strata, tmp_path: Path
+) -> None:
+    def published(*events: dict[str, object]) -> None:
+        path = tmp_path / "events.jsonl"
+        path.write_text("".join(json.dumps(event) + "\n" for event in events))
+        sent = standing("publish", str(path), "--wait")
+        assert sent.returncode == 0, sent.stderr
+
+    def mine() -> dict[str, list[str]]:
+        found = json.loads(standing("profile", "remi", "--mine", "--json").stdout)
+        return {kind["data_type"]: [one["id"] for one in kind["lines"]] for kind in found["kinds"]}
+
+    def removal(number: int, **named: str) -> dict[str, object]:
+        return {
+            "event_id": f"remi-removes-{number}",
+            "type": "removal",
+            "occurred_at": "2024-05-03T00:00:00Z",
+            "user_id": "remi",
+            **named,
+        }
+
+    at = "2024-05-01T12:00:00Z"
+    common = {"user_id": "remi", "occurred_at": at}
+    kept: tuple[dict[str, object], ...] = (
+        {"event_id": "r1", "type": "interaction", "item_id": "x", "action": "like", **common},
+        {"event_id": "r2", "type": "document", "document_id": "d", "text": "A secret.", **common},
+        {"event_id": "r3", "type": "attributes", "attributes": {"city": "Ghent"}, **common},
+    )
+    before = counted_documents(standing)
+    published(*kept)
+    assert_documents_counted(standing, before + 1)
+    assert {kind: len(ids) for kind, ids in mine().items()} == {
+        "attributes": 1,
+        "documents": 1,
+        "interactions": 1,
+        "preferences": 0,
+    }
+    gone = (
+        removal(1, data_type="interactions", removed_id="r1", removed_at=at),
+        removal(2, data_type="documents", removed_id="r2", removed_at=at),
+        removal(3, data_type="attributes", attribute="city"),
+    )
+    published(*gone)
+    published(*kept)
+    assert not any(mine().values())
+    profile = json.loads(standing("profile", "remi", "--json").stdout)
+    assert (profile["interests"], profile["attributes"]) == ([], {})
+    assert "A secret." not in standing("export", "remi").stdout
+    assert_documents_counted(standing, before)

@@ -9,7 +9,17 @@ from operator import mul
 from typing import Any
 
 from oracle.identities import hash_of_event, hash_of_item
-from oracle.reading import SUPERSEDES, TEXT, Entry, Told, forgotten_by, read_event, time_of
+from oracle.reading import (
+    SUPERSEDES,
+    TEXT,
+    Entry,
+    Told,
+    forgotten_by,
+    read_event,
+    removed_by,
+    time_of,
+    unstated_by,
+)
 from oracle.settings import DEFAULT_SETTINGS, Settings
 
 Event = Mapping[str, Any]
@@ -17,6 +27,7 @@ Scalar = str | int | float | bool
 
 # A sum of item vectors shorter than this, for a mass of one, has no direction.
 _SHORTEST = 1e-9
+_GONE = 255
 
 
 @dataclass(frozen=True)
@@ -113,12 +124,20 @@ def _user(
 
     refused = _refused(history, settings.consent, forget_before)
     distinct: set[Told] = {
-        told for event in history if (told := read_event(event, settings)).kind not in refused
+        told
+        for event in history
+        if event["type"] != "removal" and (told := read_event(event, settings)).kind not in refused
+    }
+    removed = {
+        gone
+        for event in history
+        if (gone := removed_by(event)) is not None and gone[1] > forget_before.get(gone[0], -1)
     }
     remembered = [
         told
         for told in distinct
         if told.kind not in forget_before or told.entries[0].time_ms > forget_before[told.kind]
+        if (told.kind, told.entries[0].time_ms, told.entries[0].event) not in removed
     ]
 
     totals: dict[str, dict[str, int]] = {}
@@ -127,7 +146,15 @@ def _user(
         by_action = totals.setdefault(told.kind, {})
         by_action[told.action] = by_action.get(told.action, 0) + 1
         entries.setdefault(told.kind, set()).update(told.entries)
-    sets = {kind: sorted(found)[-settings.kept :] for kind, found in entries.items()}
+    for kind, at_ms, event in removed:
+        # What was removed keeps its place, so that nothing older comes into it.
+        for place in range(2 if kind == "preferences" else 1):
+            entries.setdefault(kind, set()).add(Entry(at_ms, event, place, 0.0, 0, _GONE))
+    sets = {
+        kind: [entry for entry in sorted(found)[-settings.kept :] if entry.flags != _GONE]
+        for kind, found in entries.items()
+    }
+    sets = {kind: kept for kind, kept in sets.items() if kept}
 
     evidence = sorted(
         _in_force(sets.get("interactions", [])) + sets.get("preferences", []),
@@ -232,11 +259,17 @@ def _effective_sample_size(evidence: list[float]) -> float:
 
 
 def _attributes(history: list[Event], forget_before_ms: int) -> dict[str, Scalar]:
+    until = {
+        name: max(time_of(event) for event in history if unstated_by(event) == name)
+        for name in {unstated_by(event) for event in history}
+        if name is not None
+    }
     stated = sorted(
         (name, time_of(event), hash_of_event(event["event_id"]), repr(value), value)
         for event in history
         if event["type"] == "attributes" and time_of(event) > forget_before_ms
         for name, value in event["attributes"].items()
+        if time_of(event) > until.get(name, -1)
     )
     return {name: value for name, _, _, _, value in stated}
 

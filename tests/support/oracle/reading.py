@@ -107,6 +107,19 @@ def forgotten_by(event: Mapping[str, Any]) -> tuple[str, ...]:
     return ()
 
 
+def removed_by(event: Mapping[str, Any]) -> tuple[str, int, int] | None:
+    """Kind, time and hash of the event that is gone by this one; None if none is."""
+    if event["type"] != "removal" or "removed_id" not in event:
+        return None
+    at_ms = time_of({"occurred_at": event["removed_at"]})
+    return event["data_type"], at_ms, hash_of_event(event["removed_id"])
+
+
+def unstated_by(event: Mapping[str, Any]) -> str | None:
+    """The attribute of which no value up to this event's time may be kept."""
+    return event.get("attribute") if event["type"] == "removal" else None
+
+
 def time_of(event: Mapping[str, Any]) -> int:
     """Milliseconds since the epoch, rounded down."""
     at = event["occurred_at"]

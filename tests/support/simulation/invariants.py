@@ -43,7 +43,8 @@ def _users_sum_to_events(observed: Observed, events: Sequence[Event]) -> Iterato
     accepted = {
         (_user(event), event["event_id"])
         for event in events
-        if "user_id" in event and _user(event) not in forgetful
+        # That something was removed is not counted.
+        if "user_id" in event and event["type"] != "removal" and _user(event) not in forgetful
     }
     counted = sum(
         _events_of(observed, user).total() for user in observed.users if user not in forgetful

@@ -159,6 +159,33 @@ def test_what_is_withdrawn_goes_and_does_not_come_back(ends: str) -> None:
     run(scenario)
 
 
+@pytest.mark.parametrize("first", ["document", "removal"])
+def test_a_removed_document_goes_and_does_not_come_back(first: str) -> None:
+    async def scenario(world: World) -> None:
+        document = wrote("ann", "d1", "Removed.", at_s=1)
+        removal = {
+            "event_id": "r1",
+            "type": "removal",
+            "occurred_at": NOON_MS // 1000 - 990,
+            "user_id": "ann",
+            "data_type": "documents",
+            "removed_id": document["event_id"],
+            "removed_at": document["occurred_at"],
+        }
+        world.publish(wrote("ann", "d2", "Kept.", at_s=2))
+        world.publish(document if first == "document" else removal)
+        writers = await drained(world)
+        world.publish(removal if first == "document" else document)
+        await writers.drain()
+        # A replay reads everything again.
+        world.publish(document)
+        await writers.drain()
+        assert await texts(world, "ann") == ["Kept."]
+        assert await world.profiles.passages.count() == 1
+
+    run(scenario)
+
+
 def test_documents_that_the_state_no_longer_holds_lose_their_passages() -> None:
     async def scenario(world: World) -> None:
         kept_most = world.policy.kept

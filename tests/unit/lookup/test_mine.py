@@ -127,6 +127,18 @@ async def test_a_corrected_line_is_an_event_that_is_later_than_all_that_is_kept(
     assert str(event["occurred_at"]) > rfc3339(NOON_MS)
 
 
+async def test_a_removed_line_is_an_event_that_names_it(publishing: Publishing) -> None:
+    kinds = await kinds_of(publishing)
+    (liked,) = kinds["interactions"].lines
+    for line in (liked.id, "attributes/country"):
+        form = {"user_id": "anna", "do": "remove", "line": line}
+        assert (await send(publishing, "/mine/change", form, site=SAME_SITE)).status_code == 303
+    event, attribute = published(publishing)
+    assert (event["type"], event["data_type"]) == ("removal", "interactions")
+    assert event["removed_at"] == liked.at
+    assert (attribute["data_type"], attribute["attribute"]) == ("attributes", "country")
+
+
 async def test_a_kind_of_data_is_withdrawn_and_allowed_again_by_consents(
     publishing: Publishing,
 ) -> None:

@@ -53,7 +53,8 @@ def read_back(lines: Sequence[bytes], policy: Policy) -> tuple[UserState, list[U
             | decoded.Preference
             | decoded.Document
             | decoded.Attributes
-            | decoded.Consent,
+            | decoded.Consent
+            | decoded.Removal,
         ), event
         events.append(event)
     batch = [Sourced("t", n, effects_of(event, policy)) for n, event in enumerate(events)]

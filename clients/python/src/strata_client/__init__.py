@@ -18,6 +18,7 @@ from strata_client.events import (
     Item,
     ItemRetired,
     Preference,
+    Removal,
 )
 from strata_client.quick import QuickProfile
 from strata_client.retries import RetryBudget, RetryPolicy
@@ -39,6 +40,7 @@ __all__ = [
     "Preference",
     "Published",
     "QuickProfile",
+    "Removal",
     "RetryBudget",
     "RetryPolicy",
     "Strata",

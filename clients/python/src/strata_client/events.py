@@ -35,6 +35,7 @@ __all__ = [
     "NotAnEvent",
     "Preference",
     "Record",
+    "Removal",
     "checked",
     "record_of",
 ]
@@ -153,6 +154,21 @@ class Identity(_Event, frozen=True, tag="identity"):
     same_as: str
 
 
+class Removal(_Event, frozen=True, tag="removal"):
+    """One line is to be forgotten: an event of the user's, or an attribute.
+
+    Attributes:
+        attribute: Of `attributes`: which; every value stated up to `occurred_at` goes.
+        removed_id, removed_at: Of every other kind: `event_id` and `occurred_at` of what goes.
+    """
+
+    user_id: str
+    data_type: str
+    attribute: str | None = None
+    removed_id: str | None = None
+    removed_at: str | int | float | None = None
+
+
 Event: TypeAlias = (
     Interaction
     | Preference
@@ -163,6 +179,7 @@ Event: TypeAlias = (
     | Erasure
     | ItemRetired
     | Identity
+    | Removal
 )
 EventLike: TypeAlias = Event | Mapping[str, object]
 """An event, or its members as they would stand in JSON."""
@@ -206,6 +223,7 @@ _TOPICS: Final[Mapping[type[Event], str]] = MappingProxyType(
         Identity: "strata.attributes",
         Consent: "strata.consents",
         Erasure: "strata.erasures",
+        Removal: "strata.consents",
         Item: "strata.items",
         ItemRetired: "strata.items",
     }
@@ -291,7 +309,16 @@ def _check_names(event: Event) -> None:
             raise NotAnEvent("invalid-id", f"{name} must have 1 to {_MAX_ID_BYTES} bytes of UTF-8")
 
 
-_NAMES: Final = ("event_id", "tenant", "user_id", "item_id", "document_id", "same_as", "action")
+_NAMES: Final = (
+    "event_id",
+    "tenant",
+    "user_id",
+    "item_id",
+    "document_id",
+    "same_as",
+    "action",
+    "removed_id",
+)
 
 
 def _check_time(occurred_at: str | float, now_ms: int) -> None:
@@ -300,6 +327,22 @@ def _check_time(occurred_at: str | float, now_ms: int) -> None:
         raise NotAnEvent("invalid-field", "occurred_at is not an RFC 3339 date-time")
     if at_ms is None or not 0 <= at_ms <= now_ms + _AHEAD_MS:
         raise NotAnEvent("time-out-of-range", "occurred_at is before 1970 or too far ahead")
+
+
+def _check_removal(event: Removal) -> None:
+    if event.data_type not in _DATA_TYPES:
+        raise NotAnEvent("invalid-field", f"data_type must be one of {', '.join(_DATA_TYPES)}")
+    stated = event.data_type == "attributes"
+    of_event = (event.removed_id is not None, event.removed_at is not None)
+    if (event.attribute is not None) != stated or of_event != (not stated, not stated):
+        raise NotAnEvent(
+            "invalid-field",
+            "a removal names an attribute, or removed_id and removed_at of another kind",
+        )
+    if event.removed_at is not None:
+        removed_ms = instant_ms(event.removed_at)
+        if removed_ms is None or removed_ms < 0:
+            raise NotAnEvent("invalid-field", "removed_at is no time that can have been")
 
 
 def _check_meaning(event: Event) -> None:
@@ -314,6 +357,8 @@ def _check_meaning(event: Event) -> None:
                 raise NotAnEvent("invalid-field", "strength must be greater than zero")
         case Consent() if event.data_type not in _DATA_TYPES:
             raise NotAnEvent("invalid-field", f"data_type must be one of {', '.join(_DATA_TYPES)}")
+        case Removal():
+            _check_removal(event)
         case Identity() if event.user_id == event.same_as:
             raise NotAnEvent("invalid-field", "same_as must differ from user_id")
         case _:
