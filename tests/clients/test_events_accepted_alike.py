@@ -27,6 +27,7 @@ MINIMAL: dict[str, Members] = {
     "erasure": {"user_id": "u"},
     "item_retired": {"item_id": "i"},
     "identity": {"user_id": "u", "same_as": "v"},
+    "removal": {"user_id": "u", "data_type": "attributes", "attribute": "k"},
 }
 
 

@@ -76,6 +76,15 @@ EVENTS: Final[Mapping[str, Mapping[str, object]]] = {
         "granted": True,
     },
     "themselves": {**_EVENT, "type": "identity", "user_id": "anna", "same_as": "anna"},
+    "removed": {
+        **_EVENT,
+        "type": "removal",
+        "user_id": "anna",
+        "data_type": "documents",
+        "removed_id": "e-81",
+        "removed_at": "2025-03-01T12:00:00Z",
+    },
+    "nothing removed": {**_EVENT, "type": "removal", "user_id": "anna", "data_type": "documents"},
     "retired": {**_EVENT, "type": "item_retired", "item_id": "emma"},
     "erased": {**_EVENT, "type": "erasure", "user_id": "anna"},
 }

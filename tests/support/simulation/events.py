@@ -92,8 +92,10 @@ def _said(chance: random.Random, ordinal: int) -> Event:
             "data_type": chance.choice(_KINDS),
             "granted": chance.random() < 0.5,
         }
-    if which < 0.98:
+    if which < 0.97:
         return {"type": "identity", **user, "same_as": "guest"}
+    if which < 0.98:
+        return {"type": "removal", **user, "data_type": "attributes", "attribute": "country"}
     return {"type": "erasure", **user}
 
 

@@ -35,6 +35,7 @@ SCOPE_OF_ROUTE = {
     ("GET", "/v1/items/{item_id}/similar"): "read",
     ("GET", "/v1/users/{user_id}/similar"): "read",
     ("GET", "/v1/users/{user_id}/export"): "read",
+    ("GET", "/v1/users/{user_id}/mine"): "read",
     ("POST", "/v1/events"): "publish",
     ("DELETE", "/v1/users/{user_id}"): "erase",
     ("GET", "/v1/erasures/{erasure_id}"): "erase",
