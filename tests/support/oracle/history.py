@@ -146,10 +146,10 @@ def _user(
         by_action = totals.setdefault(told.kind, {})
         by_action[told.action] = by_action.get(told.action, 0) + 1
         entries.setdefault(told.kind, set()).update(told.entries)
-    for kind, at_ms, event in removed:
+    for kind, at_ms, gone_event in removed:
         # What was removed keeps its place, so that nothing older comes into it.
         for place in range(2 if kind == "preferences" else 1):
-            entries.setdefault(kind, set()).add(Entry(at_ms, event, place, 0.0, 0, _GONE))
+            entries.setdefault(kind, set()).add(Entry(at_ms, gone_event, place, 0.0, 0, _GONE))
     sets = {
         kind: [entry for entry in sorted(found)[-settings.kept :] if entry.flags != _GONE]
         for kind, found in entries.items()
