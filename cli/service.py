@@ -20,6 +20,7 @@ from cli.settings import Settings
 from lookup.answering import Answering
 from lookup.erasures import Erasures
 from lookup.ingest import Ingest
+from lookup.ingest_consents import ConsentCheck
 from lookup.ingest_kafka import KafkaEventLog, not_traced
 from lookup.metrics import HttpMetrics
 from lookup.preferences import PreferencePairs
@@ -63,6 +64,9 @@ async def service_opened(
                 answers=answers,
                 partitions=settings.partitions,
                 now_ms=now_ms,
+                consents=ConsentCheck(
+                    users=stores.profiles.users, data_policy=read_data_policy(settings)
+                ),
             )
             erasures = Erasures(
                 store=stores.profiles.erasures,

@@ -13,11 +13,12 @@ import structlog
 
 from lookup.errors import KeyInUse, KeyReused
 from lookup.ingest_checking import EventRecord, records_of
+from lookup.ingest_consents import ConsentCheck, Refused
 from lookup.options import require_name
 from profiles.ports import StoreUnavailable
 from schemas.limits import DEFAULT_LIMITS, Limits
 from schemas.positions import encode_token
-from schemas.views import AcceptedView
+from schemas.views import AcceptedView, RefusedEventView
 from stores.answers import AnswerStore
 
 __all__ = ["KEPT_S", "EventLog", "Ingest"]
@@ -49,6 +50,7 @@ class _Answer(msgspec.Struct, array_like=True, frozen=True):
     request: bytes
     accepted: int = 0
     token: str = ""
+    refused: tuple[tuple[int, str], ...] = ()
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -61,6 +63,7 @@ class Ingest:
     Args:
         partitions: Of the topics of events.
         now_ms: Milliseconds since the epoch; judges events that lie ahead.
+        consents: Finds events whose user's consent is missing; None where none is needed.
     """
 
     def __init__(
@@ -71,12 +74,14 @@ class Ingest:
         partitions: int,
         now_ms: Callable[[], int],
         limits: Limits = DEFAULT_LIMITS,
+        consents: ConsentCheck | None = None,
     ) -> None:
         self._event_log = log
         self._answers = answers
         self._partitions = partitions
         self._now_ms = now_ms
         self._limits = limits
+        self._consents = consents
 
     async def publish(
         self,
@@ -91,6 +96,9 @@ class Ingest:
         With an idempotency key, the same body under the same key is answered as it was the
         first time, for a day, and sent once. Without one it is sent again, which changes no
         profile: an event is known by its id.
+
+        An event whose user's consent is missing, by the data policy, is not sent and named in the
+        answer; the others are.
 
         Args:
             counted: Told the type of each event that Kafka took.
@@ -119,7 +127,8 @@ class Ingest:
             # Whatever went wrong, the next attempt must not find the key in use.
             await self._forgotten(name)
             raise
-        await self._kept(name, _Answer(request, accepted.accepted, accepted.token))
+        told = tuple((one.index, one.data_type) for one in accepted.refused)
+        await self._kept(name, _Answer(request, accepted.accepted, accepted.token, told))
         return accepted
 
     async def _sent(self, tenant: str, body: bytes, counted: Callable[[str], None]) -> AcceptedView:
@@ -130,13 +139,24 @@ class Ingest:
             partitions=self._partitions,
             limits=self._limits,
         )
-        offsets = await self._event_log.append(records)
+        refused: list[Refused] = []
+        if self._consents is not None:
+            refused = await self._consents.refused(
+                records, now_ms=self._now_ms(), limits=self._limits
+            )
+            left_out = {one.index for one in refused}
+            records = [one for index, one in enumerate(records) if index not in left_out]
+        offsets = await self._event_log.append(records) if records else []
         reached: dict[tuple[str, int], int] = {}
         for record, offset in zip(records, offsets, strict=True):
             place = (record.topic, record.partition)
             reached[place] = max(reached.get(place, 0), offset)
             counted(record.kind)
-        return AcceptedView(accepted=len(records), token=encode_token(reached))
+        return AcceptedView(
+            accepted=len(records),
+            token=encode_token(reached),
+            refused=tuple(_refused_view(one.index, one.kind) for one in refused),
+        )
 
     async def _kept(self, name: bytes, answer: _Answer) -> None:
         try:
@@ -157,7 +177,20 @@ def _given_before(answer: _Answer, request: bytes) -> AcceptedView:
         raise KeyReused
     if not answer.token:
         raise KeyInUse
-    return AcceptedView(accepted=answer.accepted, token=answer.token)
+    return AcceptedView(
+        accepted=answer.accepted,
+        token=answer.token,
+        refused=tuple(_refused_view(index, kind) for index, kind in answer.refused),
+    )
+
+
+def _refused_view(index: int, kind: str) -> RefusedEventView:
+    return RefusedEventView(
+        index=index,
+        data_type=kind,
+        code="consent-missing",
+        text=f"the user has not consented to {kind} being kept",
+    )
 
 
 def _digest(purpose: bytes, *parts: bytes) -> bytes:

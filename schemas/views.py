@@ -610,16 +610,33 @@ class ReadinessView(_View):
     stores: dict[str, StoreReadinessView]
 
 
+class RefusedEventView(_View):
+    """An event that was not sent; nothing of it is kept.
+
+    Attributes:
+        index: Place in the request, from 0.
+        code: "consent-missing".
+    """
+
+    index: Count
+    data_type: str
+    code: str
+    text: str
+
+
 class AcceptedView(_View):
     """Events that Kafka has acknowledged: they will be folded, and nothing can lose them.
 
     Attributes:
-        accepted: How many; at least 1.
+        accepted: How many; at least 1, unless the others were refused.
+        refused: Those that the data policy keeps out; publishing them again is of use only once
+            their users have consented.
         token: Opaque; a read with `at_least=token` answers no older than these events.
     """
 
-    accepted: Annotated[int, Field(ge=1)]
+    accepted: Count
     token: str
+    refused: tuple[RefusedEventView, ...] = ()
 
 
 class ProblemField(_View):

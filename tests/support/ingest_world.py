@@ -16,6 +16,7 @@ from lookup.erasures import Erasures
 from lookup.errors import EventsNotTaken
 from lookup.ingest import EventLog, Ingest
 from lookup.ingest_checking import EventRecord
+from lookup.ingest_consents import ConsentCheck
 from lookup.own_writes import OwnWrites
 from lookup.persons import Persons
 from lookup.service import create_app
@@ -102,7 +103,15 @@ class Publishing:
     def app(self, *, access: Access | None = None, body_within_s: float = 20.0) -> FastAPI:
         lookup = self.world.lookup()
         ingest = Ingest(
-            log=self.log, answers=self.answers, partitions=PARTITIONS, now_ms=self.now_ms
+            log=self.log,
+            answers=self.answers,
+            partitions=PARTITIONS,
+            now_ms=self.now_ms,
+            consents=ConsentCheck(
+                users=self.world.users,
+                data_policy=self.data_policy,
+                clock_s=lambda: self.now_ms() / 1e3,
+            ),
         )
         passages = PointPassageStore(MemoryPoints(passage_collection(DIMENSION)))
         return create_app(

@@ -464,7 +464,9 @@ export interface components {
          * @description Events that Kafka has acknowledged: they will be folded, and nothing can lose them.
          *
          *     Attributes:
-         *         accepted: How many; at least 1.
+         *         accepted: How many; at least 1, unless the others were refused.
+         *         refused: Those that the data policy keeps out; publishing them again is of use only once
+         *             their users have consented.
          *         token: Opaque; a read with `at_least=token` answers no older than these events.
          */
         AcceptedView: {
@@ -472,6 +474,11 @@ export interface components {
             accepted: number;
             /** Token */
             token: string;
+            /**
+             * Refused
+             * @default []
+             */
+            refused?: components["schemas"]["RefusedEventView"][];
         };
         /**
          * AdvantageView
@@ -1459,6 +1466,24 @@ export interface components {
             /** Share */
             share: number;
             because_item: components["schemas"]["NamedItemView"] | null;
+        };
+        /**
+         * RefusedEventView
+         * @description An event that was not sent; nothing of it is kept.
+         *
+         *     Attributes:
+         *         index: Place in the request, from 0.
+         *         code: "consent-missing".
+         */
+        RefusedEventView: {
+            /** Index */
+            index: number;
+            /** Data Type */
+            data_type: string;
+            /** Code */
+            code: string;
+            /** Text */
+            text: string;
         };
         /**
          * RetrievalView

@@ -47,6 +47,7 @@ __all__ = [
     "Ranking",
     "Readiness",
     "Reason",
+    "RefusedEvent",
     "Retrieval",
     "RetrievedPassage",
     "Scores",
@@ -211,16 +212,33 @@ class Erasure(msgspec.Struct, frozen=True, kw_only=True):
     log_until: dict[str, str | None]
 
 
+class RefusedEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """An event that was not sent; nothing of it is kept.
+
+    Attributes:
+        index: Place in the request, from 0.
+        code: "consent-missing".
+    """
+
+    index: int
+    data_type: str
+    code: str
+    text: str
+
+
 class Accepted(msgspec.Struct, frozen=True, kw_only=True):
     """Events that Kafka has acknowledged: they will be folded, and nothing can lose them.
 
     Attributes:
-        accepted: How many; at least 1.
+        accepted: How many; at least 1, unless the others were refused.
+        refused: Those that the data policy keeps out; publishing them again is of use only once
+            their users have consented.
         token: Opaque; a read with `at_least=token` answers no older than these events.
     """
 
     accepted: int
     token: str
+    refused: tuple[RefusedEvent, ...] = ()
 
 
 class SimilarItem(msgspec.Struct, frozen=True, kw_only=True):
