@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: alerts audit docs bench bench-small chaos soak simulate fuzz fuzz-http fuzz-decoders demo test check lint format types contracts doctests schemas clean erasure
+.PHONY: alerts audit docs bench bench-small chaos soak simulate fuzz fuzz-http fuzz-decoders demo test check lint format types contracts doctests schemas clean erasure consent
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Strata needs Python 3.11 or later")'
@@ -84,6 +84,10 @@ erasure: $(VENV)/.dev
 # The site under docs/_build, without warnings.
 docs: $(VENV)/.dev
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build
+
+consent: $(VENV)/.dev
+	CONSENT_USERS=$(or $(USERS),1000) $(BIN)/pytest --timeout 1800 \
+	  tests/integration/streams/test_consent_as_if_never.py
 
 check: lint types contracts doctests test
 

@@ -1,71 +1,43 @@
 """Erasing users in the middle of a stream, against a run in which they never existed."""
 
 import os
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pytest
-from observed import observed_state
+from write_side.as_if_never import (
+    START_S,
+    assert_equal,
+    at_work,
+    described_items,
+    life,
+    named,
+    taken_in,
+)
 from write_side.ground import Ground, Opened, fresh_topics
-from write_side.observing import Observed, observe
+from write_side.observing import observe
 from write_side.publishing import Event, publish
-from write_side.running import Running, options_of, running
 from write_side.waiting import eventually
 
 from local.directory import DataDirectory
 from local.redis import RedisServer
 from profiles.ids import user_key
 from profiles.privacy.pseudonyms import receipt_key, secret_of
-from profiles.state import decode_state
-from streams.learning import LearningOptions
 
 pytestmark = [pytest.mark.anyio, pytest.mark.stack]
 
 USERS: Final = int(os.environ.get("ERASURE_USERS", "200"))
 ERASED: Final = USERS // 10
-ITEMS: Final = 40
-START_S: Final = 1_600_000_000
 SECRET: Final = secret_of("of the tests")
 WITHIN_S: Final = 150.0 + USERS / 10
 """Longest wait for the files to be written anew, on a machine that is busy."""
 
 
-def named(number: int) -> str:
-    """An id that is found wherever its bytes are."""
-    return f"person-{number:05d}-zq"
-
-
 LEAVING: Final = [named(number) for number in range(0, USERS, 10)]
 STAYING: Final = [named(number) for number in range(USERS) if number % 10]
-
-
-def life(user: str, chance: np.random.Generator, at_s: int) -> Iterator[Event]:
-    """Some of everything, with texts that nobody else writes."""
-
-    def said(kind: str, number: int, **more: object) -> dict[str, Any]:
-        return {
-            "event_id": f"{user}/{kind}/{at_s}/{number}",
-            "type": kind,
-            "occurred_at": START_S + at_s + number,
-            "user_id": user,
-            **more,
-        }
-
-    for number, item in enumerate(chance.choice(ITEMS, 4, replace=False).tolist()):
-        yield said("interaction", number, item_id=f"item {item}", action="like")
-    one, other = chance.choice(ITEMS, 2, replace=False).tolist()
-    yield said(
-        "preference",
-        5,
-        chosen={"item_id": f"item {one}"},
-        rejected={"item_id": f"item {other}"},
-    )
-    yield said("attributes", 6, attributes={"town": f"town of {user}", "even": at_s % 2 == 0})
-    yield said("document", 7, document_id=f"diary of {user} {at_s}", text=f"words by {user} only")
 
 
 @dataclass(frozen=True)
@@ -87,18 +59,11 @@ class Story:
 
 def told() -> Story:
     chance = np.random.default_rng(11)
-    items: list[Event] = [
-        {
-            "event_id": f"item {number}",
-            "type": "item",
-            "occurred_at": START_S,
-            "item_id": f"item {number}",
-            "text": f"thing number {number}",
-        }
-        for number in range(ITEMS)
-    ]
     everyone = sorted([*LEAVING, *STAYING])
-    before = [*items, *(event for user in everyone for event in life(user, chance, 100))]
+    before = [
+        *described_items(),
+        *(event for user in everyone for event in life(user, chance, 100)),
+    ]
     erasures: list[Event] = [
         {
             "event_id": f"erasure of {user}",
@@ -118,19 +83,6 @@ def own_redis(tmp_path: Path) -> Iterator[tuple[str, Path]]:
     place = tmp_path / "redis of the test"
     with DataDirectory.lock(place) as directory, RedisServer(directory) as server:
         yield server.start(), place
-
-
-@asynccontextmanager
-async def at_work(ground: Ground) -> AsyncIterator[tuple[Opened, Running]]:
-    """A worker that does not learn: vectors then lie in the same space in every run."""
-    options = replace(options_of(ground), learning=LearningOptions(least_users=1 << 30))
-    async with ground.opened() as opened, running(ground, opened, options=options) as work:
-        yield opened, work
-
-
-async def taken_in(ground: Ground, work: Running, events: Sequence[Event]) -> None:
-    await publish(ground.bootstrap, events, partitions=ground.partitions)
-    await work.until_quiet(learned=False)
 
 
 async def until_complete(opened: Opened) -> None:
@@ -154,27 +106,6 @@ async def until_removed(opened: Opened) -> None:
         return not any(await opened.profiles.users.read(keys))
 
     await eventually(removed, timeout_s=WITHIN_S)
-
-
-def assert_equal(one: Observed, other: Observed) -> None:
-    """Integers exact, vectors within 1e-5 of their norm, which is 1."""
-    assert one.users.keys() == other.users.keys()
-    for name, record in one.users.items():
-        twin = other.users[name]
-        assert observed_state(decode_state(record.state)) == observed_state(
-            decode_state(twin.state)
-        )
-        assert np.linalg.norm(record.vector - twin.vector) <= 1e-5
-        assert record.mass == pytest.approx(twin.mass, rel=1e-9)
-        assert (record.waiting, record.persona) == (twin.waiting, twin.persona)
-    assert one.counters == other.counters
-    published = ("users", "directed", "events", "attributes", "popular", "trends", "mean")
-    for scope, snapshot in one.snapshots.items():
-        again = other.snapshots[scope]
-        assert snapshot is not None
-        assert again is not None
-        for field in published:
-            assert getattr(snapshot, field) == getattr(again, field), (scope, field)
 
 
 def files_with(places: Sequence[Path], texts: Sequence[str]) -> list[str]:

@@ -45,10 +45,12 @@ async def until_quiet(
     timeout_s: float,
     worker: "asyncio.Task[None] | None" = None,
     learned: bool = True,
+    data_policy: int = 0,
 ) -> Offsets:
     """The offsets once nothing moves any more.
 
     Args:
+        data_policy: Version of the one that the workers count by.
         worker: Ends the wait, with its exception, should it end.
         learned: Whether the leader has to have learned from all that there is.
 
@@ -67,7 +69,7 @@ async def until_quiet(
                 raise NotQuiet("the worker has ended")
             offsets = await read_offsets(admin, consumer, ground.namespace)
             left = _left_of_offsets(offsets) or await _left_of_stores(
-                ground, opened, offsets, learned=learned
+                ground, opened, offsets, learned=learned, data_policy=data_policy
             )
             polls = polls + 1 if not left and before == offsets else 0
             if polls >= _POLLS:
@@ -86,10 +88,10 @@ def _left_of_offsets(offsets: Offsets) -> str:
 
 
 async def _left_of_stores(
-    ground: Ground, opened: Opened, offsets: Offsets, *, learned: bool
+    ground: Ground, opened: Opened, offsets: Offsets, *, learned: bool, data_policy: int
 ) -> str:
     aggregates, personas = opened.live.aggregates, opened.profiles.personas
-    wanted = DECLARED.build(await aggregates.wanted_epoch())
+    wanted = DECLARED.under(data_policy).build(await aggregates.wanted_epoch())
     marks = {
         f"{ITEMS_MARK}{partition}": end
         for (topic, partition), end in offsets.ends.items()

@@ -29,11 +29,17 @@ class Running:
     opened: Opened
     worker: Worker
     task: "asyncio.Task[None]"
+    data_policy: int = 0
 
     async def until_quiet(self, *, timeout_s: float = 150.0, learned: bool = True) -> Offsets:
         """Args as of `write_side.quiet.until_quiet`."""
         return await until_quiet(
-            self.ground, self.opened, timeout_s=timeout_s, worker=self.task, learned=learned
+            self.ground,
+            self.opened,
+            timeout_s=timeout_s,
+            worker=self.task,
+            learned=learned,
+            data_policy=self.data_policy,
         )
 
 
@@ -65,15 +71,12 @@ async def running(
     stores: Stores | None = None,
 ) -> AsyncIterator[Running]:
     """A worker that is stopped, and must stop without an error, at the end."""
-    worker = Worker(
-        stores=stores or opened.for_worker(),
-        embedder=embedder(),
-        options=options or options_of(ground),
-    )
+    options = options or options_of(ground)
+    worker = Worker(stores=stores or opened.for_worker(), embedder=embedder(), options=options)
     stop = asyncio.Event()
     task = asyncio.create_task(worker.run(stop))
     try:
-        yield Running(ground, opened, worker, task)
+        yield Running(ground, opened, worker, task, options.data_policy.version)
     finally:
         stop.set()
         async with asyncio.timeout(30):
