@@ -85,6 +85,7 @@ erasure: $(VENV)/.dev
 docs: $(VENV)/.dev
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build
 
+# Withdrawing one kind of data against never having had it, likewise.
 consent: $(VENV)/.dev
 	CONSENT_USERS=$(or $(USERS),1000) $(BIN)/pytest --timeout 1800 \
 	  tests/integration/streams/test_consent_as_if_never.py
