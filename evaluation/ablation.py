@@ -79,9 +79,22 @@ def _variants() -> dict[str, list[int]]:
     found |= {f"no blend: {level} alone": layer(level) for level in Level if layer(level)}
     found["texts only"] = [names.index("recent texts"), names.index("liked texts")]
     found["without transitions"] = without(
-        "after the last", "after the two before", "after the earlier", "within minutes"
+        "after the last",
+        "after the two before",
+        "after the earlier",
+        "within minutes",
+        "after those long before",
+        "after the liked ones",
+        "oftener than usual",
     )
     found["without texts"] = without("recent texts", "liked texts")
+    found["without the five"] = without(
+        "after those long before",
+        "after the liked ones",
+        "direction of taste",
+        "near the last",
+        "oftener than usual",
+    )
     return found | {f"without {name}": without(name) for name in names}
 
 
@@ -225,6 +238,7 @@ def main() -> int:
         parser.add_argument(name, type=Path, required=True)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--predictions", type=int, default=2_000)
+    parser.add_argument("--fitted", type=int, default=Settings().fitted_predictions)
     arguments = parser.parse_args()
     options = Options(seed=arguments.seed)
     known = read_known(
@@ -235,7 +249,10 @@ def main() -> int:
     )
     with threadpool_limits(limits=1, user_api="blas"):
         gains, users = ablations(
-            known, Settings(), predictions=arguments.predictions, seed=arguments.seed
+            known,
+            replace(Settings(), fitted_predictions=arguments.fitted),
+            predictions=arguments.predictions,
+            seed=arguments.seed,
         )
     sys.stdout.write(f"{len(users)} predictions\nvariant | nDCG@10 | difference\n--- | --- | ---\n")
     for name, loss in losses(gains, users, seed=arguments.seed).items():

@@ -33,7 +33,10 @@ TEXT_WIDTH: Final = 1 << 16
 CONSTANT: Final = zlib.crc32(b"")  # 0: the place of what every text has
 MEASURES: Final = 12
 _WORD: Final = re.compile(r"\w+")
+_SIGNS: Final = re.compile(r"[^\w\s]+")
 _END: Final = re.compile(r"[.!?]+")
+_MOST_READ: Final = 8_000
+_MEASURE_SCALE: Final = 0.5
 _MOST_WORDS: Final = 200
 _MOST_LETTERS: Final = 2_000
 _LETTERS: Final = (2, 3, 4)
@@ -79,18 +82,33 @@ def attribute_names(attributes: Mapping[str, object]) -> tuple[str, ...]:
 
 
 def wording(text: str, names: tuple[str, ...]) -> Sparse:
-    """One for the constant and each attribute; words, and runs of letters, one unit of length each.
+    """What the text is made of: one for the constant and each attribute, one unit of length a kind.
 
-    Runs of 2 to 4 letters within words reach languages and spellings that words do not.
-    Places in [0, 2**16).
+    Kinds are words; runs of 2 to 4 letters within words, which reach languages and spellings that
+    words do not; and signs, which are no letters: emoji say much. A text that answers a quoted one
+    (lines that begin with ">") has all of them for each voice too, because it matters who says
+    what. Measures of each voice come last. Places in [0, 2**16).
     """
-    read = text.lower()[:8_000]
-    found = _WORD.findall(read)[:_MOST_WORDS]
     parts = [("", 1.0), *((name, 1.0) for name in names)]
-    parts += _shared("w:", set(found))
+    parts += _letters("", text)
+    voices = _voices(text) if text.strip() else {}
+    for voice, own in voices.items():
+        if len(voices) > 1:
+            parts += _letters(voice, own)
+        parts += _shared(f"{voice}s:", _signs(own))
+        parts += [
+            (f"{voice}m:{number}", _MEASURE_SCALE * float(value))
+            for number, value in enumerate(measures("", own))
+        ]
+    return _gather(parts, TEXT_WIDTH)
+
+
+def _letters(voice: str, text: str) -> list[tuple[str, float]]:
+    read = text.lower()[:_MOST_READ]
+    parts = _shared(f"{voice}w:", set(_WORD.findall(read)[:_MOST_WORDS]))
     padded = (f" {word} " for word in _WORD.findall(read[:_MOST_LETTERS]))
-    parts += _shared(
-        "c:",
+    return parts + _shared(
+        f"{voice}c:",
         {
             word[start : start + size]
             for word in padded
@@ -98,7 +116,27 @@ def wording(text: str, names: tuple[str, ...]) -> Sparse:
             for start in range(len(word) - size + 1)
         },
     )
-    return _gather(parts, TEXT_WIDTH)
+
+
+def _signs(text: str) -> set[str]:
+    """Runs of what is neither letter, digit nor space, and each sign in them."""
+    runs = set(_SIGNS.findall(text[:_MOST_LETTERS]))
+    return runs | {sign for run in runs for sign in run}
+
+
+def _voices(text: str) -> dict[str, str]:
+    r"""The unquoted and the quoted part of a text that has both, else the whole.
+
+    From the first line that begins with ">" on it is the other voice's: a line that goes on
+    without the mark is usual in texts that were put together.
+
+    >>> _voices("Will it rain? \n> Never in June.")
+    {'a': 'Will it rain? ', 'b': ' Never in June.'}
+    """
+    first, mark, second = text.partition("\n>")
+    if mark and first.strip() and second.strip():
+        return {"a": first, "b": second}
+    return {"": text}
 
 
 def _shared(prefix: str, names: set[str]) -> list[tuple[str, float]]:

@@ -35,11 +35,19 @@ INGREDIENTS: Final[Mapping[str, Level]] = {
     "recent texts": Level.USER,
     "liked texts": Level.USER,
     "obscurity": Level.USER,
+    "after those long before": Level.USER,
+    "after the liked ones": Level.USER,
+    "direction of taste": Level.USER,
+    "near the last": Level.USER,
+    "oftener than usual": Level.USER,
 }
 _HISTORY_KNOTS: Final = np.log1p(np.array([0.0, 2.0, 10.0, 45.0, 200.0]))
 _PAUSE_KNOTS: Final = np.log(np.array([5.0, 60.0, 1_800.0]))
 CIRCUMSTANCES: Final = 1 + len(_HISTORY_KNOTS) + len(_PAUSE_KNOTS)
 
+_LONG_BEFORE: Final = (12, 30)
+_LIKED_SOURCES: Final = 10
+_LIFT_FADE: Final = 0.8
 _RECENT_FADE: Final = 0.85
 _SESSION_FADE: Final = 0.9
 _SESSION_S: Final = 60.0
@@ -123,43 +131,91 @@ def features(population: Population, questions: Questions) -> _Floats:
     out[:, 3] = popularity.at_stage(questions.ends, share)
     out[:, 4] = np.log(appeal)
     if len(questions.history) and questions.ends.any():
-        _recent_features(out, population, questions)
+        _recent_features(out, population, questions, share)
         _taste_features(out, population, questions, appeal)
     return out
 
 
-def _recent_features(out: _Floats, population: Population, questions: Questions) -> None:
-    history, recent = questions.history, population.recent
-    lags = np.arange(recent)
-    acts = questions.ends[:, None] - 1 - lags
-    valid = acts >= 0
-    rows = history.row[np.maximum(acts, 0)]
-    uniq, which = np.unique(rows[valid], return_inverse=True)
-    question = np.nonzero(valid)[0]
+@dataclass(frozen=True, slots=True)
+class _Latest:
+    """The latest acts before each question: by lag, shape (m, lags), and by distinct item.
 
-    def weighted(weights: _Doubles) -> _Floats:
-        """Weights by lag as a matrix of questions by distinct recent items."""
-        matrix = np.zeros((len(questions), len(uniq)), np.float32)
-        np.add.at(matrix, (question, which), weights[valid].astype(np.float32))
+    Attributes:
+        acts: Places in the history; 0 where there is none.
+        valid: Which there are.
+        items: Rows of the distinct items among them, shape (u,).
+    """
+
+    acts: _Rows
+    valid: npt.NDArray[np.bool_]
+    items: _Rows
+    _which: _Rows
+
+    @classmethod
+    def of(cls, questions: Questions, lags: int) -> "_Latest":
+        acts = questions.ends[:, None] - 1 - np.arange(lags)
+        valid = acts >= 0
+        acts = np.maximum(acts, 0)
+        items, which = np.unique(questions.history.row[acts[valid]], return_inverse=True)
+        return cls(acts, valid, items, which)
+
+    def weighted(self, weights: _Doubles) -> _Floats:
+        """Weights by lag as a matrix of questions by distinct items, shape (m, u)."""
+        matrix = np.zeros((len(self.acts), len(self.items)), np.float32)
+        question = np.nonzero(self.valid)[0]
+        np.add.at(matrix, (question, self._which), weights[self.valid].astype(np.float32))
         return matrix
 
-    steps, unmet = _unmet(population.steps, uniq, questions, out.shape[2])
-    counted = valid.astype(np.float64)
-    for ingredient, first, last in ((5, 0, 1), (6, 1, 3), (7, 3, recent)):
-        part = np.where((lags >= first) & (lags < last), counted, 0.0)
-        part /= np.maximum(part.sum(axis=1, keepdims=True), 1.0)
-        out[:, ingredient] = _log_share((weighted(part) / unmet) @ steps)
-    sessions, unmet = _unmet(population.sessions, uniq, questions, out.shape[2])
-    gaps_ms = questions.times_ms[:, None] - history.time_ms[np.maximum(acts, 0)]
+    def shared(self, chosen: npt.NDArray[np.bool_]) -> _Floats:
+        """Equal weights of those chosen, shape (m, lags), that sum to 1; (m, u)."""
+        part = np.where(chosen & self.valid, 1.0, 0.0)
+        return self.weighted(part / np.maximum(part.sum(axis=1, keepdims=True), 1.0))
+
+
+def _recent_features(
+    out: _Floats, population: Population, questions: Questions, share: _Floats
+) -> None:
+    history, items = questions.history, out.shape[2]
+    _step_features(out, population, questions, share)
+    latest = _Latest.of(questions, population.recent)
+    lags = np.arange(population.recent)
+    sessions, unmet = _unmet(population.sessions, latest.items, questions, items)
+    gaps_ms = questions.times_ms[:, None] - history.time_ms[latest.acts]
     near = np.exp(-np.maximum(gaps_ms, 0) / (1000.0 * _SESSION_S)) + _SESSION_FLOOR
-    out[:, 8] = _log_share((weighted(_SESSION_FADE**lags * near) / unmet) @ sessions)
-    fade = np.where(valid, _RECENT_FADE**lags, 0.0)
+    out[:, 8] = _log_share((latest.weighted(_SESSION_FADE**lags * near) / unmet) @ sessions)
+    fade = np.where(latest.valid, _RECENT_FADE**lags, 0.0)
     fade /= np.maximum(fade.sum(axis=1, keepdims=True), 1e-9)
-    faded = weighted(fade)
+    faded = latest.weighted(fade)
     occasion = population.occasion
-    out[:, 9] = (_SPACE_SCALE * (faded @ occasion[uniq])) @ occasion.T
-    _text_features(out, population, questions, faded @ population.text[uniq])
-    out[:, 13] = _nearness(out[0, 0], out[0, 0, uniq], faded)
+    out[:, 9] = (_SPACE_SCALE * (faded @ occasion[latest.items])) @ occasion.T
+    _text_features(out, population, questions, faded @ population.text[latest.items])
+    out[:, 13] = _nearness(out[0, 0], out[0, 0, latest.items], faded)
+
+
+def _step_features(
+    out: _Floats, population: Population, questions: Questions, share: _Floats
+) -> None:
+    """What follows the last act, those before it, those long before, and the latest liked ones."""
+    latest = _Latest.of(questions, max(population.recent, _LONG_BEFORE[1]))
+    steps, unmet = _unmet(population.steps, latest.items, questions, out.shape[2])
+    lags = np.arange(latest.acts.shape[1])
+    for ingredient, first, last in (
+        (5, 0, 1),
+        (6, 1, 3),
+        (7, 3, population.recent),
+        (14, *_LONG_BEFORE),
+    ):
+        part = latest.shared((lags >= first) & (lags < last) & latest.valid)
+        out[:, ingredient] = _log_share((part / unmet) @ steps)
+    liked = questions.history.liked[latest.acts] & latest.valid
+    liked &= np.cumsum(liked, axis=1) <= _LIKED_SOURCES
+    out[:, 15] = _log_share((latest.shared(liked) / unmet) @ steps)
+    fade = (1.0 - _LIFT_FADE) * latest.weighted(np.where(latest.valid, _LIFT_FADE**lags, 0.0))
+    source, item = np.nonzero(steps)
+    lifted = steps[source, item] / share[item]
+    for question in range(len(questions)):
+        lifts = fade[question, source] * np.log1p(lifted / unmet[question, source])
+        out[question, 18] = np.bincount(item, weights=lifts, minlength=out.shape[2])
 
 
 def _unmet(
@@ -194,8 +250,15 @@ def _taste_features(
     # Who has shown nothing belongs nowhere.
     member *= norms > 0
     out[:, 4] += population.personas.advantage(member, appeal)
-    taste = _TASTE_SCALE * vectors[:, population.text.shape[1] :]
-    out[:, 10] = taste @ population.taste.T
+    taste = vectors[:, population.text.shape[1] :]
+    places = population.taste
+    unit = (places.T / np.maximum(np.linalg.norm(places, axis=1), 1e-9)).astype(np.float32)
+    out[:, 10] = (_TASTE_SCALE * taste) @ places.T
+    lengths = np.maximum(np.linalg.norm(taste, axis=1, keepdims=True), 1e-9)
+    out[:, 16] = (_SPACE_SCALE / lengths * taste) @ unit
+    begun = questions.ends > 0
+    last = history.row[questions.ends[begun] - 1]
+    out[begun, 17] = (_SPACE_SCALE * unit[:, last].T) @ unit
 
 
 def _text_features(

@@ -32,7 +32,7 @@ __all__ = ["NextItemModel", "RankedLevels"]
 
 _Floats = npt.NDArray[np.float32]
 _LAYERS: Final = (Level.GLOBAL, Level.PERSONA, Level.USER)
-_FORMAT: Final = 1
+_FORMAT: Final = 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -268,6 +268,11 @@ def test_a_layer_cannot_be_left_out_whole() -> None:
             "recent texts",
             "liked texts",
             "obscurity",
+            "after those long before",
+            "after the liked ones",
+            "direction of taste",
+            "near the last",
+            "oftener than usual",
         }
     )
     for left_out, named in ((every_user_part, "user"), (frozenset({"nothing"}), "nothing")):

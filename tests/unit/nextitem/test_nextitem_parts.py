@@ -307,7 +307,13 @@ def test_what_follows_does_not_depend_on_whether_ones_own_past_was_counted() -> 
     with_own, without = _counted([*_groups(), own]), _counted(_groups())
     names = list(INGREDIENTS)
     unmet = [row for row in range(15) if row not in {0, 6, 12, 3}]
-    for name in ("after the last", "after the two before", "after the earlier", "within minutes"):
+    for name in (
+        "after the last",
+        "after the two before",
+        "after the earlier",
+        "after the liked ones",
+        "within minutes",
+    ):
         first, second = (
             features(one, Questions.one(own, 5_000))[0, names.index(name), unmet]
             for one in (with_own, without)
@@ -317,6 +323,40 @@ def test_what_follows_does_not_depend_on_whether_ones_own_past_was_counted() -> 
     other = Questions.one(_history([(0, True)]), 5_000)
     asked = [features(one, other)[0, names.index("after the last")] for one in (with_own, without)]
     assert asked[0][6] > asked[1][6] + 0.1
+
+
+def test_ingredients_of_liked_distant_and_latest_acts_follow_their_formulas() -> None:
+    population = _counted(_groups())
+    # The first three acts lie at least twelve back; 2 and 3 are the liked ones.
+    rows = [0, *([1, 4] * 6), 2, 3]
+    history = _history([(row, row in {2, 3}) for row in rows])
+    got = dict(
+        zip(INGREDIENTS, features(population, Questions.one(history, 90_000))[0], strict=True)
+    )
+    weights, given_out = population.steps.outgoing(np.arange(15), 15)
+    met = np.unique(rows)
+    shares = weights / np.maximum(given_out - weights[:, met].sum(axis=1), 1.0)[:, None]
+    assert np.allclose(
+        got["after those long before"],
+        np.log(shares[[0, 1, 4]].mean(axis=0) / 3e-4 + 1.0),
+        atol=1e-3,
+    )
+    assert np.allclose(
+        got["after the liked ones"], np.log(shares[[2, 3]].mean(axis=0) / 3e-4 + 1.0), atol=1e-3
+    )
+    usual = population.popularity.share(15)
+    lifted = sum(
+        0.2 * 0.8**lag * np.log1p(shares[row] / usual) for lag, row in enumerate(rows[::-1])
+    )
+    assert np.allclose(got["oftener than usual"], lifted, atol=1e-3)
+    unit = population.taste / np.maximum(
+        np.linalg.norm(population.taste, axis=1, keepdims=True), 1e-9
+    )
+    assert np.allclose(got["near the last"], 3.0 * unit @ unit[3], atol=1e-3)
+    likes = population.taste[3] + 2.0 ** (-1.0 / population.half_rank) * population.taste[2]
+    assert np.allclose(
+        got["direction of taste"], 3.0 * unit @ (likes / np.linalg.norm(likes)), atol=1e-3
+    )
 
 
 def test_a_taste_fades_by_later_likes() -> None:
