@@ -71,6 +71,11 @@ bench-small: $(VENV)-bench/.bench
 	$(VENV)-bench/bin/strata bench --scale 0.05 --repeats 3 --only delivery-faust \
 	  --only decode-confluent --only job-faust --only lookup-redis --against benchmarks/ratios.json
 
+# Whether a service on this machine holds a rate beside ingest: URL, RATE reads a second, MINUTES.
+load: $(VENV)/.dev
+	$(BIN)/python -m benchmarks.holding $(or $(URL),http://127.0.0.1:8700) \
+	  --rate $(or $(RATE),1000) --minutes $(or $(MINUTES),5)
+
 # Whether a worker's memory grows: MINUTES of it, at RATE events a second.
 soak: $(VENV)/.dev
 	PYTHONPATH=.:tests/support $(BIN)/python -m chaos.soak --minutes $(or $(MINUTES),30) \

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
+from benchmarks.contenders.task import Result
 from benchmarks.footprint import bytes_per_user
 from benchmarks.ground import Ground
 from benchmarks.http_lookups import Served, served
@@ -19,6 +20,7 @@ __all__ = ["MEASURES", "Bench", "Measure"]
 
 _PERSONS: Final = 500
 _HISTORY: Final = 100
+_USUAL_PARTITIONS: Final = 4
 
 Options = Mapping[str, float | str]
 _PLAIN: Final[Options] = {}
@@ -41,6 +43,14 @@ class Bench:
 
     def rate(self, contender: str, load: Load | None = None, options: Options = _PLAIN) -> float:
         """Events per second of one run, over topics that hold `load`."""
+        return self.result(contender, load, options).per_second
+
+    def over(self, partitions: int) -> "Bench":
+        """The same, with another number of partitions; what is filled is filled anew."""
+        return Bench(replace(self.ground, partitions=partitions), self.load, self.repeats, self.say)
+
+    def result(self, contender: str, load: Load | None = None, options: Options = _PLAIN) -> Result:
+        """One run, over topics that hold `load`."""
         load = self.load if load is None else load
         if load != self._filled:
             self.say(f"publishing {load.events:,} events of {load.users:,} users")
@@ -51,7 +61,7 @@ class Bench:
         self.say(f"running {contender}")
         return run(
             contender, self.ground, events=load.events, options={"items": load.items, **options}
-        ).per_second
+        )
 
     def pairs(
         self, ours: Callable[[], float], theirs: Callable[[], float]
@@ -98,6 +108,28 @@ def _against(
 def _users(bench: Bench) -> list[tuple[float, float | None]]:
     many, few = replace(bench.load, users=1_000_000), replace(bench.load, users=10_000)
     return bench.pairs(lambda: bench.rate("whole_job", many), lambda: bench.rate("whole_job", few))
+
+
+def _items(bench: Bench) -> list[tuple[float, float | None]]:
+    many, few = replace(bench.load, items=100_000), replace(bench.load, items=1_000)
+    return bench.pairs(lambda: bench.rate("whole_job", many), lambda: bench.rate("whole_job", few))
+
+
+def _partitions(number: int) -> Callable[[Bench], list[tuple[float, float | None]]]:
+    def pairs(bench: Bench) -> list[tuple[float, float | None]]:
+        # A new number fills the topics anew each time, so both sides pay for that alike.
+        return bench.pairs(
+            lambda: bench.over(number).rate("whole_job"),
+            lambda: bench.over(_USUAL_PARTITIONS).rate("whole_job"),
+        )
+
+    return pairs
+
+
+def _memory(bench: Bench) -> list[tuple[float, float | None]]:
+    load = replace(bench.load, users=1_000_000)
+    found = [bench.result("whole_job", load).figures["peak_mb"] for _ in range(bench.repeats)]
+    return [(one, None) for one in found]
 
 
 def _direct(bench: Bench) -> list[tuple[float, float | None]]:
@@ -181,6 +213,18 @@ MEASURES: Final[Mapping[str, Measure]] = {
     ),
     "users": Measure(
         "the whole job with 1 000 000 users / with 10 000", _EVENTS, _FASTER, 0.7, _users
+    ),
+    "items": Measure(
+        "the whole job with 100 000 items / with 1 000", _EVENTS, _FASTER, None, _items
+    ),
+    "partitions-1": Measure(
+        "the whole job over 1 partition / over 4", _EVENTS, _FASTER, None, _partitions(1)
+    ),
+    "partitions-2": Measure(
+        "the whole job over 2 partitions / over 4", _EVENTS, _FASTER, None, _partitions(2)
+    ),
+    "memory": Measure(
+        "peak memory of a worker, events of 1 000 000 users", "MB", _SLOWER, None, _memory
     ),
     "lookup-redis": Measure(
         "lookup in Redis, decoded, median / redis-py's GET of the same bytes",

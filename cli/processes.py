@@ -13,6 +13,7 @@ from types import FrameType
 from typing import Any, Final
 
 import msgspec
+from fastapi import FastAPI
 
 from cli.backing_up import back_up
 from cli.composition import (
@@ -42,6 +43,7 @@ from streams.worker import Worker
 __all__ = [
     "Everything",
     "everything_running",
+    "lookup_opened",
     "run_lookup",
     "run_until_stopped",
     "run_worker",
@@ -75,10 +77,17 @@ def stopped_by_signal() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def run_until_stopped(work: Coroutine[Any, Any, None]) -> None:
+def run_until_stopped(
+    work: Coroutine[Any, Any, None],
+    *,
+    run: Callable[[Coroutine[Any, Any, None]], None] = asyncio.run,
+) -> None:
     """Run `work` in an event loop; SIGINT and SIGTERM cancel it, once, in an orderly way.
 
     A second signal does not wait any longer.
+
+    Args:
+        run: Makes the loop.
 
     Raises:
         KeyboardInterrupt: a signal ended it.
@@ -105,7 +114,7 @@ def run_until_stopped(work: Coroutine[Any, Any, None]) -> None:
                 raise
             raise KeyboardInterrupt from None
 
-    asyncio.run(watched())
+    run(watched())
 
 
 @asynccontextmanager
@@ -307,10 +316,15 @@ async def run_worker(
                     await asyncio.Event().wait()
 
 
-async def run_lookup(
-    settings: Settings, addresses: Addresses, *, ready: Callable[[str], None]
-) -> None:
-    """Serve lookups from servers until the service fails or this is cancelled."""
+@asynccontextmanager
+async def lookup_opened(
+    settings: Settings, addresses: Addresses
+) -> AsyncIterator[tuple[FastAPI, Coroutine[Any, Any, None]]]:
+    """The service over servers, and what keeps it up to date for as long as it serves.
+
+    Raises:
+        CommandFailed, StoreUnavailable, …: why it cannot be opened.
+    """
     declarations = read_declarations(settings)
     dimension = await vector_dimension(settings.embedding_model)
     async with (
@@ -344,14 +358,24 @@ async def run_lookup(
             ) as app,
         ):
             await hosting.follow()
-            serving: Serving = await serve(app, settings.http_host, settings.http_port)
             try:
-                async with supervised(hosting.run(), serving.wait()):
-                    ready(serving.url)
-                    await asyncio.Event().wait()
+                yield app, hosting.run()
             finally:
-                await serving.stop()
                 await answering.lookup.close()
+
+
+async def run_lookup(
+    settings: Settings, addresses: Addresses, *, ready: Callable[[str], None]
+) -> None:
+    """Serve lookups from servers until the service fails or this is cancelled."""
+    async with lookup_opened(settings, addresses) as (app, keeping_up):
+        serving: Serving = await serve(app, settings.http_host, settings.http_port)
+        try:
+            async with supervised(keeping_up, serving.wait()):
+                ready(serving.url)
+                await asyncio.Event().wait()
+        finally:
+            await serving.stop()
 
 
 async def _children_checked(servers: LocalServers) -> None:

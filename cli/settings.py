@@ -57,6 +57,7 @@ class Settings(BaseSettings):
         data_dir: Of the embedded stack.
         embedding_model: A sentence-transformers model, or `hashing[:DIMENSION]`.
         namespace: Prefix of what is kept in Redis and Qdrant, and part of the group's name.
+        http_processes: That serve, of `strata serve`; limits of rates are counted by each.
         partitions: Of every user-keyed topic; changing it needs a replay.
         erasure_key: Secret, at least 16 characters, of the hashes that erased users are known by;
             workers and lookups need the same. The embedded stack makes its own; where there are
@@ -126,6 +127,7 @@ class Settings(BaseSettings):
     context_templates: Place | None = None
     http_host: str = "127.0.0.1"
     http_port: Annotated[int, Field(ge=0, le=65_535)] = 8700
+    http_processes: Annotated[int, Field(ge=1, le=64)] = 1
     metrics_host: str = "127.0.0.1"
     metrics_port: Annotated[int, Field(ge=0, le=65_535)] | None = None
     group: str | None = None

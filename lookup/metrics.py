@@ -3,6 +3,7 @@
 Labels have few values: routes as templates, never paths, and no tenants.
 """
 
+import os
 import time
 from typing import Final, Protocol
 
@@ -16,6 +17,7 @@ from prometheus_client import (
     ProcessCollector,
     generate_latest,
 )
+from prometheus_client.multiprocess import MultiProcessCollector
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -23,6 +25,8 @@ from schemas.views import WeightsView
 
 __all__ = ["HttpMetrics", "Measured", "exposed"]
 
+# Prometheus' client keeps there what processes count, if it is named before they begin.
+_SHARED: Final = "PROMETHEUS_MULTIPROC_DIR"
 _UNMATCHED: Final = "unmatched"
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"})
 _TENTHS: Final = tuple(tenth / 10 for tenth in range(1, 11))
@@ -63,6 +67,7 @@ class HttpMetrics:
             "strata_http_requests_in_progress",
             "Requests not answered yet.",
             registry=self.registry,
+            multiprocess_mode="livesum",
         )
         self.weights = Histogram(
             "strata_blend_weight_ratio",
@@ -113,7 +118,14 @@ class HttpMetrics:
 
 
 def exposed(registry: CollectorRegistry) -> Response:
-    """What is in the registry, in Prometheus' text format."""
+    """What is in the registry, in Prometheus' text format.
+
+    Where several processes serve, what all of them have counted, without what concerns a
+    process as such.
+    """
+    if _SHARED in os.environ:
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
     return Response(generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 

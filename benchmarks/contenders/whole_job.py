@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import resource
+import sys
 from pathlib import Path
 
 import structlog
@@ -75,6 +77,7 @@ async def measured(task: Task) -> Result:
                         counts["folded"],
                         writes=counts["writes"],
                         applied=worker.duties.statistics.counts["applied"],
+                        peak_mb=_peak_mb(),
                     )
             await running
             raise RuntimeError("the worker ended")
@@ -84,6 +87,13 @@ async def measured(task: Task) -> Result:
     finally:
         await live.close()
         await profiles.close()
+
+
+def _peak_mb() -> float:
+    """Most memory that this process has had at once; its child that learns not included."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # Linux counts in KiB, macOS in bytes.
+    return peak / (2**20 if sys.platform == "darwin" else 2**10)
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from typing import Annotated
 
 import typer
 
@@ -19,12 +20,18 @@ def up() -> None:
     from rich.table import Table
 
     from cli.composition import LocalServers, local_servers
+    from cli.errors import WrongUse
     from cli.logs import configure_logs
     from cli.processes import everything_running, run_until_stopped, stopped_by_signal
     from cli.settings import Settings, load_settings, without_password
     from cli.terminal import cell, stderr, stdout
 
     settings = load_settings()
+    if settings.http_processes > 1:
+        raise WrongUse(
+            "strata up is one process, because the embedded storage has one owner: "
+            "STRATA_HTTP_PROCESSES is for `strata serve`, over servers"
+        )
     configure_logs(
         level=settings.log_level or "warning",
         form=settings.log_format,
@@ -91,7 +98,13 @@ def worker() -> None:
         notes.print("stopped")
 
 
-def serve() -> None:
+def serve(
+    *,
+    processes: Annotated[
+        int | None,
+        typer.Option(min=1, max=64, help="Processes that serve; else STRATA_HTTP_PROCESSES, or 1."),
+    ] = None,
+) -> None:
     """Serve lookups over HTTP from servers; start as many as you like."""
     from cli.access import access_of
     from cli.composition import server_addresses
@@ -99,16 +112,25 @@ def serve() -> None:
     from cli.processes import run_lookup, run_until_stopped
     from cli.settings import load_settings
     from cli.terminal import stderr, stdout
+    from lookup.loops import run
 
     settings = load_settings()
     configure_logs(level=settings.log_level or "info", form=settings.log_format)
     access_of(settings)  # what cannot be used is better known before anything is opened
     addresses = server_addresses(settings, command="serve", needs_kafka=False)
+    several = processes or settings.http_processes
+
+    def ready(url: str) -> None:
+        by = f" by {several} processes" if several > 1 else ""
+        stdout().print(f"lookup is ready at {url}{by}")
+
     try:
-        run_until_stopped(
-            run_lookup(
-                settings, addresses, ready=lambda url: stdout().print(f"lookup is ready at {url}")
-            )
-        )
+        if several > 1:
+            from cli.serving_processes import serve_by_processes
+
+            serve_by_processes(settings, addresses, processes=several, ready=ready)
+            stderr().print("stopped")
+        else:
+            run_until_stopped(run_lookup(settings, addresses, ready=ready), run=run)
     except KeyboardInterrupt:
         stderr().print("stopped")
