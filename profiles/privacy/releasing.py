@@ -8,6 +8,7 @@ computed from what is told of cells and when, and so tells nothing more (post-pr
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
+from heapq import nsmallest
 from typing import Final
 
 import msgspec
@@ -36,6 +37,7 @@ _PEOPLE_OF: Final[Mapping[str, str]] = {
 }
 """Series that count people → the series in whose place they are told."""
 
+_OF_ITEMS: Final[Mapping[str, bytes]] = {"likers": b"+", "dislikers": b"-"}
 _SIZES: Final = frozenset({b"users", b"directed"})
 
 
@@ -48,7 +50,8 @@ class ReleaseRecord(msgspec.Struct, frozen=True, array_like=True):
 
     Attributes:
         k: Fewest people that anything is told of.
-        cells: By an eight-byte digest of their name, so that no text is kept.
+        cells: By the key of an item, with a sign, or an eight-byte digest of a name: no text is
+            kept.
     """
 
     k: int
@@ -146,11 +149,14 @@ def _looked_at(
             yield name, count, key
         else:
             fresh.append((name, count, key))
-    fresh.sort(key=lambda one: (-one[1], one[0]))
-    yield from fresh[: max(0, _MOST_CELLS - held)]
+    if (room := _MOST_CELLS - held) > 0:
+        yield from nsmallest(room, fresh, key=lambda one: (-one[1], one[0]))
 
 
 def _key(series: str, part: str, name: bytes) -> bytes:
+    if series in _OF_ITEMS:
+        # An item's name is a hash already, and there are many of them.
+        return _OF_ITEMS[series] + name
     encoded = part.encode()
     state = blake2b(digest_size=8, person=b"strata-release")
     for one in (series.encode(), encoded, name):

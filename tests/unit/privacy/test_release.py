@@ -95,7 +95,7 @@ def told_of(
 
 
 @given(histories())
-@settings(max_examples=150)
+@settings(max_examples=80, deadline=None)
 def test_two_different_numbers_of_a_cell_are_never_less_than_k_people_apart(
     history: tuple[int, list[Population]],
 ) -> None:
@@ -114,7 +114,7 @@ def test_two_different_numbers_of_a_cell_are_never_less_than_k_people_apart(
 
 
 @given(histories())
-@settings(max_examples=100)
+@settings(max_examples=50, deadline=None)
 def test_no_sum_or_difference_of_what_is_told_lies_between_one_and_k(
     history: tuple[int, list[Population]],
 ) -> None:
@@ -135,7 +135,7 @@ def test_no_sum_or_difference_of_what_is_told_lies_between_one_and_k(
 
 
 @given(histories())
-@settings(max_examples=50)
+@settings(max_examples=30, deadline=None)
 def test_nothing_is_told_of_fewer_than_k(history: tuple[int, list[Population]]) -> None:
     k, populations = history
     for cells, told in told_of(k, populations):
@@ -144,7 +144,7 @@ def test_nothing_is_told_of_fewer_than_k(history: tuple[int, list[Population]]) 
 
 
 @given(histories())
-@settings(max_examples=50)
+@settings(max_examples=30, deadline=None)
 def test_likes_are_told_with_the_times_at_which_they_were(
     history: tuple[int, list[Population]],
 ) -> None:
