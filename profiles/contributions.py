@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from profiles.counting import (
+    ALONE,
     BESIDE,
     DISLIKED,
     DISLIKER,
@@ -32,6 +33,7 @@ from profiles.counting import (
 )
 from profiles.entries import EMPTY, ENTRY, TEXT, Entries, concatenated
 from profiles.evidence import Evidence
+from profiles.ids import DRAWS, draw_of
 from profiles.policy import Policy
 from profiles.ports import Vector
 from profiles.projection import interests
@@ -51,6 +53,7 @@ __all__ = [
     "contribution",
     "fixed_point",
     "is_settled",
+    "pairs_counted",
     "size_in",
     "spelled_out",
     "unpacked",
@@ -167,19 +170,29 @@ def unpacked(mean: bytes, *, dimension: int) -> FixedVector:
     return np.frombuffer(mean, "<i4").astype(np.int32)
 
 
-def whole_of(view: UserView) -> Change:
-    """All that a user adds to the counters."""
+def pairs_counted(key: bytes, policy: Policy) -> bool:
+    """Whether a user is one of those whose pairs of items are counted."""
+    return draw_of(key) < policy.co_occurrence_share * DRAWS
+
+
+def whole_of(view: UserView, *, pairs: bool = True) -> Change:
+    """All that a user adds to the counters.
+
+    Args:
+        pairs: As `pairs_counted` says.
+    """
     counts: Counts = {}
     _count_presence(counts, None, view)
     _count_totals(counts, view)
     _count_attributes(counts, view, +1, unless={})
-    entries = _marked(view.positive, 0, LIKED) + _marked(view.negative, 0, DISLIKED)
+    entries = _marked(view.positive, 0, LIKED if pairs else ALONE)
+    entries += _marked(view.negative, 0, DISLIKED)
     entries += _people_between(view.positive[:0], view.positive, view.positive, LIKER)
     entries += _people_between(view.negative[:0], view.negative, view.negative, DISLIKER)
     return Change(_without_zeros(counts), _packed(view.mean), entries)
 
 
-def change(before: UserView, after: UserView, policy: Policy) -> Change:
+def change(before: UserView, after: UserView, policy: Policy, *, pairs: bool = True) -> Change:
     """`whole_of(after)` - `whole_of(before)`; cheap when only the ends differ."""
     counts: Counts = {}
     _count_totals(counts, after, since=before)
@@ -187,15 +200,16 @@ def change(before: UserView, after: UserView, policy: Policy) -> Change:
         _count_attributes(counts, before, -1, unless=after.state.attributes)
         _count_attributes(counts, after, +1, unless=before.state.attributes)
     _count_presence(counts, before, after)
-    entries = _liked_between(before.positive, after.positive, policy.co_occurrence_window)
+    window = policy.co_occurrence_window if pairs else 0
+    entries = _liked_between(before.positive, after.positive, window)
     entries += _disliked_between(before.negative, after.negative)
     mean = after.mean - before.mean
     return Change(_without_zeros(counts), _packed(mean), entries)
 
 
-def contribution(view: UserView, policy: Policy) -> Contribution:
+def contribution(view: UserView, policy: Policy, *, pairs: bool = True) -> Contribution:
     """`whole_of`, counter by counter."""
-    return spelled_out(whole_of(view), policy)
+    return spelled_out(whole_of(view, pairs=pairs), policy)
 
 
 def spelled_out(part: Change, policy: Policy) -> Contribution:
@@ -333,18 +347,23 @@ def _overlap(before: Entries, after: Entries) -> _Overlap:
 
 
 def _liked_between(before: Entries, after: Entries, window: int) -> bytes:
-    """Runs of what went from the beginning, what came, and what went from the end."""
+    """Runs of what went from the beginning, what came, and what went from the end.
+
+    Args:
+        window: 0 where no pairs are counted.
+    """
+    liked = LIKED if window else ALONE
     stayed = _overlap(before, after)
     end = stayed.head + stayed.length
     came = after[max(0, stayed.length - window) :]
-    found = _marked(came, min(window, stayed.length), LIKED)
+    found = _marked(came, min(window, stayed.length), liked)
     touched = after[stayed.length :]
     if stayed.head:
         # Backwards, so that what went follows what stays, as it does in every run.
         went = before[: min(stayed.head + window, end)][::-1]
-        found = _marked(went, len(went) - stayed.head, -LIKED) + found
+        found = _marked(went, len(went) - stayed.head, -liked) + found
     if end < len(before):
-        found += _marked(before[max(0, end - window) :], min(window, end), -LIKED)
+        found += _marked(before[max(0, end - window) :], min(window, end), -liked)
     if stayed.head or end < len(before):
         touched = concatenated((touched, before[: stayed.head], before[end:]))
     return found + _people_between(before, after, touched, LIKER)

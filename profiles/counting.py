@@ -19,6 +19,7 @@ from profiles.ports import CounterTable, Increments, ItemCounters
 from schemas.updates import Change
 
 __all__ = [
+    "ALONE",
     "BESIDE",
     "DISLIKED",
     "DISLIKER",
@@ -49,12 +50,14 @@ DISLIKED: Final = 2
 LIKER: Final = 3
 """The user, once for an item however many entries are about it."""
 DISLIKER: Final = 4
+ALONE: Final = 5
+"""Liked by a user whose pairs are not counted."""
 
 _PLAIN: Final = {
-    "positive": LIKED,
-    "negative": DISLIKED,
-    "likers": LIKER,
-    "dislikers": DISLIKER,
+    "positive": (LIKED, ALONE),
+    "negative": (DISLIKED,),
+    "likers": (LIKER,),
+    "dislikers": (DISLIKER,),
 }
 """Series with one table, whose counters are of items."""
 
@@ -160,9 +163,9 @@ class Sum:
         zeros = np.zeros(len(rows), np.int64)
         found: list[Found] = []
         for series, meant in _PLAIN.items():
-            at = np.flatnonzero(kind == meant)
+            at = np.flatnonzero(np.isin(kind, meant))
             found += counted.tables(series, owner[at], zeros[at], item[at], sign[at])
-        liked = np.flatnonzero(kind == LIKED)
+        liked = np.flatnonzero(np.isin(kind, (LIKED, ALONE)))
         time_ms = rows["time_ms"][liked].astype(np.int64)
         era, worth = _worth(time_ms, self._policy)
         found += counted.tables("popularity", owner[liked], era, item[liked], sign[liked] * worth)

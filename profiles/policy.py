@@ -101,6 +101,9 @@ class Policy:
         unknown_action: Rule for actions that `actions` does not name.
         popularity_half_life_s: For decayed item popularity; ≥ 3600.
         co_occurrence_window: A positive item pairs with this many before it; in [1, 100].
+        co_occurrence_share: Of users whose pairs are counted, drawn by their keys; in [0, 1]. A
+            pair that the sample counts c times occurs c / share times, give or take
+            √(c · (1 - share)) / share.
 
     Raises:
         PolicyError: a number out of range, or two actions whose codes meet.
@@ -114,6 +117,7 @@ class Policy:
     unknown_action: ActionRule = ActionRule(0.1)
     popularity_half_life_s: float = 7 * DAY_S
     co_occurrence_window: int = 10
+    co_occurrence_share: float = 0.25
 
     def __post_init__(self) -> None:
         _within("half_life_s", self.half_life_s, 1.0, _LARGEST)
@@ -122,6 +126,7 @@ class Policy:
         _within("kept", self.kept, 1, 100_000)
         _within("choice_weight", self.choice_weight, 0.0, _LARGEST_WEIGHT)
         _within("co_occurrence_window", self.co_occurrence_window, 1, 100)
+        _within("co_occurrence_share", self.co_occurrence_share, 0.0, 1.0)
         codes: dict[int, str] = {}
         for action in self.actions:
             other = codes.setdefault(action_code(action), action)

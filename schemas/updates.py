@@ -74,9 +74,10 @@ class ProfileUpdate(msgspec.Struct, frozen=True, array_like=True):
         key: The user's 16-byte identity.
         watermark_ms: Newest event time folded, none later than its record's arrival.
         persona_before: None if the user belonged to no persona.
-        change: Added for everybody, and for the personas that stayed the same.
-        left: The user before; given only if they left a persona.
-        joined: The user after; given only if they joined a persona.
+        change: Added for everybody, and for the personas that stayed the same; for all personas
+            if it is the first.
+        left: The user before; given only if they left a persona and this is not the first.
+        joined: The user after; given only if they joined a persona and this is not the first.
         declared_before, declared_after: Ids of the declared personas.
         declaration: Version of the declaration that named them; 0 for none.
         first: The user had nothing before, so nothing of them is counted.

@@ -10,6 +10,7 @@ from base64 import b64decode, b64encode
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Final
 from uuid import UUID
 
@@ -135,6 +136,7 @@ class _Claimant:
     token: Token
 
 
+@lru_cache(maxsize=1 << 14)
 def _point_id(key: bytes) -> str:
     return str(UUID(bytes=key))
 

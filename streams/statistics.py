@@ -14,6 +14,7 @@ from profiles.contributions import (
     TIMED_SERIES,
     bucket_floor,
     fixed_point,
+    pairs_counted,
     view_of,
     view_of_whole,
     whole_of,
@@ -316,6 +317,9 @@ class StatisticsEngine:
 
     def _add_update(self, adding: Sum, update: ProfileUpdate) -> None:
         before, after = update.scopes_before, update.scopes_after
+        if update.first:
+            adding.add(update.tenant, after, update.change)
+            return
         adding.add(update.tenant, before & after, update.change)
         for scopes, user, sign in (
             (before - after, update.left, -1),
@@ -323,7 +327,8 @@ class StatisticsEngine:
         ):
             if user is not None:
                 view = view_of_whole(user, dimension=self._catalogue.dimension)
-                adding.add(update.tenant, scopes, whole_of(view), sign=sign)
+                pairs = pairs_counted(update.key, self._policy)
+                adding.add(update.tenant, scopes, whole_of(view, pairs=pairs), sign=sign)
 
     def _kept(
         self, items: Sequence[ItemCounters], watermarks: Mapping[str, int]
@@ -442,7 +447,8 @@ class StatisticsEngine:
             known = counted(state, self._data.counted)
             view = view_of(known, fixed_point(record.vector), record.space)
             scopes = scopes_of(record.persona, self._declared.of_state(known))
-            adding.add(record.tenant, scopes, whole_of(view))
+            pairs = pairs_counted(record.key, self._policy)
+            adding.add(record.tenant, scopes, whole_of(view, pairs=pairs))
             # In the space it was stored in, which the catalogue may have left already.
             shown = permitted(state, self._data.ranked)
             projection = replace(

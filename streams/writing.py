@@ -11,6 +11,7 @@ from profiles.contributions import (
     UserView,
     change,
     fixed_point,
+    pairs_counted,
     view_of,
     views_of,
     whole_user,
@@ -215,8 +216,14 @@ def _write(
     before, persona, space = held.record, state.persona, view.space
     declared_before = declared.of_state(held.view.state)
     declared_after = declared.of_state(view.state)
-    scopes_before = scopes_of(before.persona, declared_before)
-    scopes_after = scopes_of(persona, declared_after)
+    first = not before.version or held.view.state.is_vacant
+    left = joined = None
+    # Of a user who had nothing before, the change is the whole.
+    if not first and (before.persona, declared_before) != (persona, declared_after):
+        scopes_before = scopes_of(before.persona, declared_before)
+        scopes_after = scopes_of(persona, declared_after)
+        left = whole_user(held.view) if scopes_before - scopes_after else None
+        joined = whole_user(view) if scopes_after - scopes_before else None
     update = encode_update(
         ProfileUpdate(
             tenant=before.tenant,
@@ -226,13 +233,13 @@ def _write(
             watermark_ms=held.watermark_ms,
             persona_before=before.persona,
             persona_after=persona,
-            change=change(held.view, view, policy),
-            left=whole_user(held.view) if scopes_before - scopes_after else None,
-            joined=whole_user(view) if scopes_after - scopes_before else None,
+            change=change(held.view, view, policy, pairs=pairs_counted(before.key, policy)),
+            left=left,
+            joined=joined,
             declared_before=declared_before,
             declared_after=declared_after,
             declaration=declared.version,
-            first=not before.version or held.view.state.is_vacant,
+            first=first,
             last=state.is_vacant,
         )
     )

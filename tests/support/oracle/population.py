@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from oracle.history import OracleUser
+from oracle.identities import hash_of_user
 from oracle.reading import Entry, as_float32
 from oracle.settings import DEFAULT_SETTINGS, Settings
 
@@ -30,8 +31,8 @@ class Population:
         likers, dislikers: Users with such entries, per item.
         eras: (era, item) → decayed popularity in units of 2^-10 at the era's start.
         buckets: (window name, bucket, item) → positive entries.
-        pairs: (item, other item) → how often both were liked near each other; each
-            pair is there both ways round.
+        pairs: (item, other item) → how often both were liked near each other, by the
+            drawn users; each pair is there both ways round.
         attributes: (name, value as JSON) → users.
         events: (kind, action) → events ever.
         doers: (kind, action) → users with any.
@@ -71,7 +72,8 @@ def population(users: Iterable[OracleUser], *, settings: Settings = DEFAULT_SETT
             found.eras[era, entry.item] += fixed
             for name, (_, bucket_s) in TREND_WINDOWS.items():
                 found.buckets[name, entry.time_ms // (1000 * bucket_s), entry.item] += 1
-        found.pairs.update(_pairs(user.positive, settings.co_occurrence_window))
+        if _is_drawn(user, settings.co_occurrence_share):
+            found.pairs.update(_pairs(user.positive, settings.co_occurrence_window))
         for name, value in user.attributes.items():
             found.attributes[name, json.dumps(value)] += 1
         for kind, by_action in user.totals.items():
@@ -90,6 +92,12 @@ def _fixed_popularity(entry: Entry, settings: Settings) -> tuple[int, int]:
     half_life_ms = 1000.0 * settings.popularity_half_life_s
     era = math.floor(entry.time_ms / (half_life_ms * _ERA))
     return era, round(2.0 ** (10 + (entry.time_ms / half_life_ms - _ERA * era)))
+
+
+def _is_drawn(user: OracleUser, share: float) -> bool:
+    """The first four bytes of a user's hash, as a fraction, are below the share."""
+    (drawn,) = struct.unpack(">I", hash_of_user(user.tenant, user.user_id)[:4])
+    return bool(drawn / 2**32 < share)
 
 
 def _pairs(liked: list[Entry], window: int) -> Iterable[tuple[int, int]]:

@@ -19,6 +19,7 @@ class Settings:
     choice_weight: float = 0.5
     popularity_half_life_s: float = 604_800.0
     co_occurrence_window: int = 10
+    co_occurrence_share: float = 0.25
     consent: Mapping[str, str] = field(default_factory=dict)
 
 

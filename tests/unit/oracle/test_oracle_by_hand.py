@@ -209,7 +209,7 @@ def test_statistics_of_two_users() -> None:
         at(0, "e7", type="attributes", attributes={"age": 3}) | {"user_id": "w"},
     ]
     users = list(tell(events, VECTORS, dimension=2).values())
-    found = population(users)
+    found = population(users, settings=Settings(co_occurrence_share=1.0))
     assert (found.users, found.directed) == (3, 2)
     assert found.positive == {A: 2, B: 2}
     assert found.negative == {B: 1}
@@ -228,11 +228,18 @@ def test_statistics_of_two_users() -> None:
 
 def test_pairs_reach_back_no_further_than_the_window() -> None:
     user = alone(like(0, "e1", "a"), like(1, "e2", "b"), like(2, "e3", "b"))
-    assert population([user], settings=Settings(co_occurrence_window=1)).pairs == {
+    assert population(
+        [user], settings=Settings(co_occurrence_window=1, co_occurrence_share=1.0)
+    ).pairs == {
         (A, B): 1,
         (B, A): 1,
     }
-    assert population([user], settings=Settings(co_occurrence_window=2)).pairs[A, B] == 2
+    assert (
+        population(
+            [user], settings=Settings(co_occurrence_window=2, co_occurrence_share=1.0)
+        ).pairs[A, B]
+        == 2
+    )
 
 
 def test_popularity_halves_every_half_life() -> None:

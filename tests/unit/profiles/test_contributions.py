@@ -30,6 +30,7 @@ from profiles.contributions import (
     change,
     contribution,
     fixed_point,
+    pairs_counted,
     spelled_out,
     unpacked,
     view_of,
@@ -37,6 +38,7 @@ from profiles.contributions import (
     whole_user,
 )
 from profiles.counting import MARKED, Sum
+from profiles.ids import user_key
 from profiles.policy import DEFAULT_POLICY, Policy
 from profiles.state import EMPTY_STATE, decode_state, encode_state
 from schemas.updates import Change, Contribution
@@ -130,7 +132,7 @@ def test_changes_along_any_path_add_up_to_the_oracles_population(
         tell(events, VECTORS, dimension=DIMENSION, settings=Settings())["default", "u"]
         for events in everyone
     ]
-    expected = population(users)
+    expected = population(users, settings=Settings(co_occurrence_share=1.0))
     observed = observed_population(total.counts, unpacked(total.mean, dimension=DIMENSION).tolist())
     assert observed.mean_fixed == pytest.approx(expected.mean_fixed, abs=2 * len(users))
     observed.mean_fixed, observed.mean_sum = expected.mean_fixed, expected.mean_sum
@@ -153,6 +155,30 @@ def test_an_attribute_that_changes_its_type_only_is_a_change() -> None:
     assert_change_is_the_difference(
         seen(before, DEFAULT_POLICY), seen(after, DEFAULT_POLICY), DEFAULT_POLICY
     )
+
+
+def _without_pairs(part: Contribution) -> Contribution:
+    kept = {name: table for name, table in part.counts.items() if name[0] != "co-occurrence"}
+    return Contribution(kept, part.mean)
+
+
+@given(histories(says=busy), histories(says=busy), policies)
+def test_who_is_not_drawn_counts_for_everything_but_pairs(
+    events: list[EventDict], more: list[EventDict], policy: Policy
+) -> None:
+    state = folded(events, policy)
+    before, after = seen(state, policy), seen(folded(more, policy, state=state, first=100), policy)
+    assert contribution(after, policy, pairs=False) == _without_pairs(contribution(after, policy))
+    came = change(before, after, policy, pairs=False)
+    assert spelled_out(came, policy) == _without_pairs(difference(after, before, policy))
+
+
+def test_the_share_of_users_whose_pairs_are_counted_is_that_of_the_policy() -> None:
+    keys = [user_key("t", f"user {number}") for number in range(4_000)]
+    for share in (0.0, 0.25, 1.0):
+        policy = Policy(co_occurrence_share=share)
+        drawn = sum(pairs_counted(key, policy) for key in keys)
+        assert drawn == pytest.approx(share * len(keys), abs=0.03 * len(keys))
 
 
 @given(histories(says=busy), policies)

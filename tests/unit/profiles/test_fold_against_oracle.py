@@ -115,7 +115,7 @@ def test_contributions_add_up_to_the_oracles_population(
         for events in everyone
     ]
     total = sum_of(parts)
-    expected = population(users, settings=settings)
+    expected = population(users, settings=replace(settings, co_occurrence_share=1.0))
     mean = unpacked(total.mean, dimension=DIMENSION).tolist() if users else []
     observed = observed_population(total.counts, mean)
     assert observed.mean_fixed == pytest.approx(expected.mean_fixed, abs=2 * len(users))

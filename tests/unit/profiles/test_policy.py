@@ -104,6 +104,7 @@ def test_an_empty_policy_file_is_the_default() -> None:
         ("co_occurrence_window = 0", "co_occurrence_window"),
         ("co_occurrence_window = 101", "co_occurrence_window"),
         ("co_occurrence_window = 1.5", "co_occurrence_window"),
+        ("co_occurrence_share = 1.1", "co_occurrence_share"),
         ("half_live_s = 3", "half_live_s"),
         ("half_rank = ", "TOML"),
         ("actions = 3", "actions"),

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from streams_world import DIMENSION, NOW_MS, PARTITIONS, Engines, Killed, World, item, liked
 
-from profiles.contributions import contribution, fixed_point, unpacked, view_of
+from profiles.contributions import contribution, fixed_point, pairs_counted, unpacked, view_of
 from profiles.declared import NOTHING_DECLARED, DeclaredPersonas, load_personas
 from profiles.policy import DEFAULT_POLICY
 from profiles.ports import CounterTable
@@ -97,7 +97,8 @@ async def sums_over_members(world: World, members: Members) -> dict[CounterTable
             if record.persona is not None:
                 scopes.add(record.persona)
             view = view_of(state, fixed_point(record.vector), record.space)
-            whole = contribution(view, DEFAULT_POLICY)
+            pairs = pairs_counted(record.key, DEFAULT_POLICY)
+            whole = contribution(view, DEFAULT_POLICY, pairs=pairs)
             mean = unpacked(whole.mean, dimension=DIMENSION)
             for scope in scopes:
                 for (series, part), counts in whole.counts.items():
