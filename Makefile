@@ -29,7 +29,7 @@ test: $(VENV)/.dev
 # More schedules than CI runs (FROM, SCHEDULES), or one of them in full (SEED).
 simulate: $(VENV)/.dev
 	PYTHONPATH=.:tests/support $(BIN)/python -m simulation \
-	  $(if $(SEED),--seed $(SEED),--from $(or $(FROM),0) --schedules $(or $(SCHEDULES),5000))
+	  $(if $(SEED),--seed $(SEED),--from $(or $(FROM),0) --schedules $(or $(SCHEDULES),10000))
 
 # Real Kafka, Redis and Qdrant's storage under fire; EVENTS, KILLS and SEED as you like.
 chaos: $(VENV)/.dev

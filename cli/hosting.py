@@ -31,7 +31,7 @@ from cli.control import Progress
 from cli.declarations import Declarations, read_declarations
 from cli.query_vectors import QueryVectors, already_loaded
 from cli.settings import Settings
-from cli.versions import declarations_of, settings_of
+from cli.versions import declarations_of, settings_of, topics_of
 from cli.working import worker_draining
 from lookup.answering import Answering, Documents, VersionChoice
 from lookup.dashboard.comparison import Comparison
@@ -43,7 +43,6 @@ from stores.connect import OpenVersions
 from stores.errors import StoreInUse
 from stores.versions import Version, Versions
 from streams.embedding import Embedder
-from streams.version_topics import version_topics
 from streams.watching import NOT_WATCHED, Watch
 
 __all__ = ["FIRST", "Hosting", "answering_over"]
@@ -283,7 +282,7 @@ class Hosting(VersionChoice):
             embedder=self._embedders[model],
             declarations=declarations,
             directory=self._directory / version.name,
-            topics=version_topics(version.name),
+            topics=topics_of(version),
             watch=self._watch(settings.namespace),
         )
         running = asyncio.create_task(worker_draining(worker), name=f"worker of {version.name}")

@@ -14,7 +14,7 @@ from cli.running import find_running
 from cli.settings import Settings, load_settings
 from cli.switching import put_back, put_in_force
 from cli.terminal import cell, stderr, stdout
-from cli.versions import Site, settings_of, site_opened
+from cli.versions import Site, settings_of, site_opened, topics_of
 from stores.connect import (
     drop_profile_stores,
     open_redis,
@@ -23,7 +23,6 @@ from stores.connect import (
 from stores.versions import Version, VersionStore, changed
 from streams.offsets import KafkaView, kafka_opened
 from streams.topics import remove_topics
-from streams.version_topics import version_topics
 
 __all__ = ["dropped", "promoted", "rolled_back"]
 
@@ -152,8 +151,7 @@ async def _removed(version: Version, site: Site, versions: VersionStore) -> None
         await redis.erase()
     finally:
         await redis.close()
-    derived = version_topics(version.name).derived()
-    await remove_topics(site.addresses.kafka_bootstrap, derived)
+    await remove_topics(site.addresses.kafka_bootstrap, topics_of(version).own())
     await changed(versions, lambda now: now.without(version.name))
 
 

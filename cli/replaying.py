@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from cli.composition import compose_worker, load_embedder, stores_opened, vector_dimension
 from cli.errors import CommandFailed, WrongUse
+from cli.importing import imported
 from cli.logs import configure_quiet
 from cli.observing import Observing, ReplayMetrics, metrics_served
 from cli.progress import replay_progress
@@ -23,9 +24,11 @@ from cli.terminal import cell, stderr, stdout
 from cli.versions import (
     Site,
     declarations_of,
+    nested,
     range_of,
     settings_of,
     site_opened,
+    topics_of,
     version_named,
 )
 from cli.working import supervised, worker_draining
@@ -35,7 +38,7 @@ from stores.versions import Version, VersionStore, changed
 from streams.offsets import KafkaView, kafka_opened
 from streams.replay import EARLIEST, Moment, Progress, planned, prepared, progress_of
 from streams.topics import ensure_topics
-from streams.version_topics import version_topics
+from streams.version_topics import version_specs
 from streams.watching import NOT_WATCHED, Watch
 
 __all__ = ["Asked", "replayed_into", "version_working", "versions_of", "worked_beside"]
@@ -49,6 +52,7 @@ class Asked:
 
     Attributes:
         policy, personas: Files; None for what the settings name.
+        files: Of history that the topics do not hold.
         lag: Records behind the newest at which it counts as caught up.
         workers: Processes that build it, ≥ 1; several need servers.
     """
@@ -60,6 +64,7 @@ class Asked:
     policy: Path | None = None
     personas: Path | None = None
     embedding_model: str | None = None
+    files: tuple[Path, ...] = ()
     lag: int = 1_000
     workers: int = 1
 
@@ -87,7 +92,7 @@ async def replayed_into(asked: Asked) -> None:
                 "several workers need a Qdrant server, as STRATA_QDRANT_URL=http://HOST:6333: "
                 "embedded storage has one owner"
             )
-        version = await _begun(asked, site, versions, kafka)
+        version = await _imported(await _begun(asked, site, versions, kafka), site, versions, kafka)
         started = time.monotonic()
         observing = Observing()
         metrics = ReplayMetrics(observing.http.registry, settings_of(settings, version).namespace)
@@ -187,9 +192,27 @@ async def _begun(asked: Asked, site: Site, versions: VersionStore, kafka: KafkaV
         personas=_text(asked.personas),
         embedding_model=asked.embedding_model,
         reading=reading,
+        files=asked.files,
     )
     await changed(versions, lambda now: now.with_version(version))
     return version
+
+
+async def _imported(
+    version: Version, site: Site, versions: VersionStore, kafka: KafkaView
+) -> Version:
+    """The version, with its files in a topic of its own that is read from the beginning."""
+    topic = topics_of(version).history
+    if topic is None or version.imported:
+        return version
+    bootstrap, partitions = site.addresses.kafka_bootstrap, site.settings.partitions
+    await ensure_topics(bootstrap, partitions=partitions, wanted=version_specs(topics_of(version)))
+    sent = await imported(version, kafka, topic=topic, bootstrap=bootstrap, partitions=partitions)
+    _say(f"{sent:,} events of files are in {topic}")
+    beginnings = nested(await kafka.beginnings(await kafka.places([topic])))
+    done = replace(version, imported=True, starts={**version.starts, **beginnings})
+    await changed(versions, lambda now: now.with_version(done))
+    return done
 
 
 @asynccontextmanager
@@ -204,7 +227,7 @@ async def version_working(
     """A worker of the version beside what is inside; drained in the end."""
     settings = settings_of(site.settings, version)
     declarations = declarations_of(settings, version)
-    names = version_topics(version.name)
+    names = topics_of(version)
     reading = range_of(version)
     # Before the model, which may take its time: its width may be known.
     dimension = await vector_dimension(settings.embedding_model)
@@ -249,7 +272,7 @@ async def _caught_up(
 ) -> Progress:
     """Return when little enough is left, and show the way there."""
     group = settings_of(site.settings, version).consumer_group
-    names, reading = version_topics(version.name), range_of(version)
+    names, reading = topics_of(version), range_of(version)
     enough = 0 if version.ends else asked.lag
     with replay_progress(stderr()) as bars:
         task = bars.add_task(f"replaying into {version.name}", total=None)

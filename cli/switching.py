@@ -9,12 +9,11 @@ from msgspec.structs import replace
 
 from cli.errors import CommandFailed
 from cli.settings import Settings
-from cli.versions import range_of, settings_of
+from cli.versions import range_of, settings_of, topics_of
 from stores.connect import show_current_version
 from stores.versions import Version, Versions, VersionStore, changed
 from streams.offsets import KafkaView
 from streams.replay import Progress, progress_of
-from streams.version_topics import version_topics
 
 __all__ = ["put_back", "put_in_force"]
 
@@ -87,7 +86,7 @@ async def _caught_up(
     lag: int,
     reached: Callable[[Progress], None],
 ) -> None:
-    names, reading = version_topics(version.name), range_of(version)
+    names, reading = topics_of(version), range_of(version)
     last, since_s = -1, time.monotonic()
     while True:
         at_work = await kafka.members(group)

@@ -9,12 +9,11 @@ from cli.logs import configure_quiet
 from cli.replaying import versions_of
 from cli.settings import Settings, load_settings
 from cli.terminal import cell, stderr, stdout
-from cli.versions import range_of, settings_of, site_opened
+from cli.versions import range_of, settings_of, site_opened, topics_of
 from lookup.dashboard.sources import VersionState
 from stores.versions import Version, Versions
 from streams.offsets import KafkaView, kafka_opened
 from streams.replay import Progress, progress_of
-from streams.version_topics import version_topics
 
 __all__ = ["first_version", "listed", "version_states"]
 
@@ -53,7 +52,7 @@ async def _state(
     reached = Progress(done=0, total=0, behind=0)
     if version.prepared and not version.dropping:
         reached = await progress_of(
-            kafka, group=group, reading=range_of(version), names=version_topics(version.name)
+            kafka, group=group, reading=range_of(version), names=topics_of(version)
         )
     return VersionState(
         name=version.name,

@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Final
 from cli.composition import Addresses, local_servers, server_addresses
 from cli.declarations import Declarations, read_declarations
 from cli.errors import NotRunning, WrongUse
+from cli.event_files import size_bytes
 from cli.running import RunningStack, find_running
 from cli.settings import Settings
 from profiles.declared import load_personas
@@ -18,6 +19,7 @@ from profiles.policy import load_policy
 from stores.versions import Version
 from streams.ownership import Place
 from streams.replay import Range
+from streams.version_topics import VersionTopics, version_topics
 
 __all__ = [
     "Site",
@@ -27,6 +29,7 @@ __all__ = [
     "range_of",
     "settings_of",
     "site_opened",
+    "topics_of",
     "version_named",
 ]
 
@@ -102,6 +105,7 @@ def version_named(
     personas: str | None,
     embedding_model: str | None,
     reading: Range,
+    files: Sequence[Path] = (),
 ) -> Version:
     """A new version's description.
 
@@ -126,9 +130,15 @@ def version_named(
         embedding_model=embedding_model or settings.embedding_model,
         policy=policy,
         personas=personas,
+        files=tuple((str(path.resolve()), size_bytes(path)) for path in files),
         starts=nested(reading.starts),
         ends=nested(reading.ends),
     )
+
+
+def topics_of(version: Version) -> VersionTopics:
+    """The topics of its own."""
+    return version_topics(version.name, with_history=bool(version.files))
 
 
 def settings_of(settings: Settings, version: Version) -> Settings:

@@ -56,6 +56,8 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
         personas: Declared ones, as TOML; None for those of the settings.
         starts: Where its workers began in each topic.
         ends: Where they stop; empty if they follow what comes.
+        files: Of history that the topics do not hold; absolute paths and sizes in bytes.
+        imported: The files are in a topic of the version, and needed no more.
         prepared: `starts` have been put in force.
         kept: The workers of the stack keep it up to date, not only those that build it.
         dropping: It is being removed.
@@ -69,6 +71,8 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     personas: str | None = None
     starts: Offsets = msgspec.field(default_factory=dict)
     ends: Offsets = msgspec.field(default_factory=dict)
+    files: tuple[tuple[str, int], ...] = ()
+    imported: bool = False
     prepared: bool = False
     kept: bool = False
     dropping: bool = False

@@ -1,6 +1,6 @@
 """The Faust application: topics, agents, and what a rebalance means to the engines."""
 
-from collections.abc import AsyncIterable, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterable, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,6 +77,7 @@ def build_app(
     session_timeout_s: float = 8.0,
     batches_buffered: int = 4,
     profile_updates: str = topics.PROFILE_UPDATES,
+    events: Sequence[str] = topics.USER_TOPICS,
     until: Mapping[Place, int] | None = None,
 ) -> StrataApp:
     """Wire agents to handlers.
@@ -89,6 +90,7 @@ def build_app(
             is a good range (Faust's default of 60 leaves them idle for a minute).
         batches_buffered: Per topic, waiting between consumer and agent.
         profile_updates: Topic of the updates that the workers of this group send.
+        events: Topics of users' events.
         until: Offsets by (topic, partition) from which on nothing is handed to an agent.
     """
     app = StrataApp(
@@ -117,7 +119,7 @@ def build_app(
     def source(*names: str) -> Any:  # noqa: ANN401 - Faust's topic
         return app.topic(*names, schema=BatchSchema(), acks=False)
 
-    @app.agent(source(*topics.USER_TOPICS), name="profile")
+    @app.agent(source(*events), name="profile")
     async def profile_agent(stream: AsyncIterable[RecordBatch]) -> None:
         async for batch in stream:
             await handlers.profiles(batch)

@@ -67,6 +67,7 @@ class DocumentEngine:
         gate: The profile agent's, so that both decide alike; letters are the agent's to send.
         epoch: The assignment in force; batches of another are dropped, as they are there.
         sync: Makes embedded storage survive a loss of power.
+        history: A topic that may hold documents among others; None if there is none.
     """
 
     def __init__(
@@ -80,7 +81,9 @@ class DocumentEngine:
         epoch: Callable[[], int],
         sync: Callable[[], Awaitable[None]],
         cut: Cut = DEFAULT_CUT,
+        history: str | None = None,
     ) -> None:
+        self._topics = _TOPICS if history is None else _TOPICS | {history}
         self._passages = passages
         self._users = users
         self._embedder = embedder
@@ -100,7 +103,7 @@ class DocumentEngine:
         Whether the batch is folded, the profile agent decides: what is pending waits for its
         offset to be committed, and a record that is delivered again takes its own place.
         """
-        if batch.topic not in _TOPICS or batch.epoch != self._epoch():
+        if batch.topic not in self._topics or batch.epoch != self._epoch():
             return
         for chunk in batch.chunks(_CHUNK):
             prepared = await self._prepared(chunk)

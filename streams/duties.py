@@ -50,6 +50,7 @@ from streams.seals import Seals
 from streams.spaces import SpaceLoader
 from streams.statistics import StatisticsEngine
 from streams.sweeping import Sweeper
+from streams.version_topics import user_topics
 from streams.watching import NOT_WATCHED, Figures, Watch
 from streams.workshop import Workshop
 
@@ -102,6 +103,7 @@ class DutyOptions:
         learning: When, and from how many users.
         silencing: When a persona counts as silenced by the average.
         release: What is told to others of groups of people.
+        history: A topic with events of all types beside those of everybody; None if there is none.
         seam: Called between durable steps; tests crash there.
         watch: Told of every fold and flush.
     """
@@ -120,6 +122,7 @@ class DutyOptions:
     erasing: ErasingOptions
     users_in_memory: int = 50_000
     dirty_users: int = 5_000
+    history: str | None = None
     seam: Seam = lambda _: None
     watch: Watch = NOT_WATCHED
 
@@ -156,7 +159,11 @@ class Duties:
         self.ready = asyncio.Event()
         self.knowledge = knowledge
         self.ownerships = Ownerships(
-            control=stores.control, consumer=consumer, nonce=nonce, known=knowledge.marks
+            control=stores.control,
+            consumer=consumer,
+            nonce=nonce,
+            known=knowledge.marks,
+            topics=user_topics(options.history),
         )
         seals = Seals(ownerships=self.ownerships, cache=stores.cache, nonce=nonce)
         data_policy = options.data_policy
@@ -167,7 +174,10 @@ class Duties:
             data_policy=data_policy, consumer=consumer, elapsed_s=clocks.elapsed_s
         )
         gate = Gate(
-            partitions=options.partitions, limits=options.limits, vocabulary=options.vocabulary
+            partitions=options.partitions,
+            limits=options.limits,
+            vocabulary=options.vocabulary,
+            mixed=options.history,
         )
         self.erasing = Erasing(
             store=stores.erasures,
@@ -210,6 +220,7 @@ class Duties:
             policy=options.policy,
             epoch=self._epoch,
             sync=stores.flush,
+            history=options.history,
         )
         self.items = ItemEngine(
             store=stores.items,

@@ -59,6 +59,7 @@ class Gate:
         partitions: Count of every user- and item-keyed topic.
         limits: Sizes and times accepted.
         vocabulary: Attributes that users may state.
+        mixed: A topic that holds events of users of all types; None if there is none.
     """
 
     def __init__(
@@ -67,10 +68,12 @@ class Gate:
         partitions: int,
         limits: Limits = DEFAULT_LIMITS,
         vocabulary: Vocabulary = ANY_ATTRIBUTES,
+        mixed: str | None = None,
     ) -> None:
         self._partitions = partitions
         self._vocabulary = vocabulary
         self._limits = limits
+        self._mixed = mixed
 
     def admit(self, batch: RecordBatch) -> Admitted:
         passed: list[Passed] = []
@@ -110,7 +113,8 @@ class Gate:
         )
         if isinstance(event, Rejection):
             return event
-        if topics.TOPIC_OF[event.type] != topic:
+        own = topics.TOPIC_OF[event.type]
+        if own != topic and (topic != self._mixed or own not in topics.USER_TOPICS):
             return Rejection(Reason.WRONG_TOPIC, f"{event.type} events have their own topic")
         if event_key(event) != record.key:
             return Rejection(Reason.KEY_MISMATCH, "the key is not that of the event's user or item")

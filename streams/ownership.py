@@ -79,6 +79,7 @@ class Ownerships:
         known: How far the announcements have been read, by the names of bookmarks. A
             worker may know less than the last owner of a partition did; what it writes
             has to be swept again once it knows as much, so the bookmarks are put back.
+        topics: All that users' events are read from; those of everybody come first.
     """
 
     def __init__(
@@ -88,11 +89,13 @@ class Ownerships:
         consumer: Callable[[], Consumer],
         nonce: str,
         known: Callable[[], Mapping[str, int]],
+        topics: Sequence[str] = USER_TOPICS,
     ) -> None:
         self._control = control
         self._consumer = consumer
         self._nonce = nonce
         self._known = known
+        self._topics = topics
         self._held: dict[int, Control] = {}
         self._taking = asyncio.Lock()
 
@@ -204,7 +207,7 @@ class Ownerships:
 
     async def _align(self, control: Control) -> None:
         consumer = self._consumer()
-        places = [(topic, control.partition) for topic in USER_TOPICS]
+        places = [(topic, control.partition) for topic in self._topics]
         # In this order: whoever is overtaken between them by another owner, who commits
         # what was appended meanwhile, must not take the topic for a shorter one.
         committed = await consumer.committed_offsets(places)

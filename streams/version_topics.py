@@ -13,7 +13,14 @@ from schemas import topics
 from streams.emitter import Outgoing, Sender
 from streams.topics import TopicSpec, specs
 
-__all__ = ["FIRST_TOPICS", "VersionSender", "VersionTopics", "version_specs", "version_topics"]
+__all__ = [
+    "FIRST_TOPICS",
+    "VersionSender",
+    "VersionTopics",
+    "user_topics",
+    "version_specs",
+    "version_topics",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +30,8 @@ class VersionTopics:
     Attributes:
         shadow: Another version sends on what lies in the wrong place, and dead letters; this
             one would send them a second time.
+        history: Events of all types that were brought in from files, for this version alone;
+            None if there were none.
     """
 
     profile_updates: str = topics.PROFILE_UPDATES
@@ -30,6 +39,7 @@ class VersionTopics:
     personas: str = topics.PERSONAS
     persona_events: str = topics.PERSONA_EVENTS
     shadow: bool = False
+    history: str | None = None
 
     def name_of(self, topic: str) -> str | None:
         """Where a record meant for `topic` goes; None for nowhere."""
@@ -45,6 +55,10 @@ class VersionTopics:
             case _:
                 return None if self.shadow else topic
 
+    def own(self) -> tuple[str, ...]:
+        """All topics that are of no other version."""
+        return self.derived() if self.history is None else (*self.derived(), self.history)
+
     def derived(self) -> tuple[str, ...]:
         return (self.profile_updates, self.item_vectors, self.personas, self.persona_events)
 
@@ -52,7 +66,7 @@ class VersionTopics:
 FIRST_TOPICS = VersionTopics()
 
 
-def version_topics(name: str) -> VersionTopics:
+def version_topics(name: str, *, with_history: bool = False) -> VersionTopics:
     """Of a version that is built beside the first one.
 
     >>> version_topics("b").profile_updates
@@ -68,13 +82,23 @@ def version_topics(name: str) -> VersionTopics:
         personas=named(topics.PERSONAS),
         persona_events=named(topics.PERSONA_EVENTS),
         shadow=True,
+        history=named("history") if with_history else None,
     )
+
+
+def user_topics(history: str | None) -> tuple[str, ...]:
+    """All topics that events of users are read from."""
+    return topics.USER_TOPICS if history is None else (*topics.USER_TOPICS, history)
 
 
 def version_specs(names: VersionTopics) -> tuple[TopicSpec, ...]:
     """All topics that a version's workers need; those of events are everybody's."""
     derived = dict(zip(FIRST_TOPICS.derived(), names.derived(), strict=True))
-    return tuple(replace(spec, name=derived.get(spec.name, spec.name)) for spec in specs())
+    own = [replace(spec, name=derived.get(spec.name, spec.name)) for spec in specs()]
+    if names.history is not None:
+        like = next(spec for spec in own if spec.name == topics.INTERACTIONS)
+        own.append(replace(like, name=names.history))
+    return tuple(own)
 
 
 class VersionSender:

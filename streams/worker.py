@@ -30,7 +30,13 @@ from streams.personas import PersonaOptions
 from streams.profiles import Seam
 from streams.releasing import DEFAULT_RELEASE, ReleaseOptions
 from streams.topics import ensure_topics
-from streams.version_topics import FIRST_TOPICS, VersionSender, VersionTopics, version_specs
+from streams.version_topics import (
+    FIRST_TOPICS,
+    VersionSender,
+    VersionTopics,
+    user_topics,
+    version_specs,
+)
 from streams.watchdog import Watchdog
 from streams.watching import NOT_WATCHED, Figures, Watch
 from streams.workshop import ChildWorkshop
@@ -153,6 +159,7 @@ class Worker:
                 erasing=options.erasing,
                 users_in_memory=options.users_in_memory,
                 dirty_users=options.dirty_users,
+                history=options.topics.history,
                 seam=options.seam,
                 watch=options.watch,
             ),
@@ -207,6 +214,7 @@ class Worker:
             directory=options.directory,
             session_timeout_s=options.session_timeout_s,
             profile_updates=options.topics.profile_updates,
+            events=user_topics(options.topics.history),
             until=options.until,
         )
         background = [

@@ -63,6 +63,19 @@ def replay(
             help="Where to end; without it the version follows what comes.",
         ),
     ] = None,
+    from_files: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--from-files",
+            metavar="FILE",
+            exists=True,
+            dir_okay=False,
+            readable=True,
+            show_default=False,
+            help="History that Kafka no longer holds, as `strata publish` takes it; may be "
+            "repeated. Taken in beside what the topics hold.",
+        ),
+    ] = None,
     policy: File = None,
     personas: File = None,
     embedding_model: Annotated[
@@ -99,6 +112,7 @@ def replay(
         policy=policy,
         personas=personas,
         embedding_model=embedding_model,
+        files=tuple(from_files or ()),
         lag=lag,
         workers=workers,
     )

@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 from write_side.processes import Fate
 
-__all__ = ["AFTER_FETCH", "SEAMS", "Step", "draw_steps"]
+__all__ = ["AFTER_FETCH", "SEAMS", "SELDOM", "Step", "draw_steps"]
 
 SEAMS: Final = {
     "after the fetch": ("fetched", "folded"),
@@ -26,6 +26,9 @@ AFTER_FETCH: Final = "after the fetch"
 
 _AT_ONCE: Final = ("control.take", "aggregates.begin_build", "personas.publish")
 """Reached soon after a start, or never for a while."""
+
+SELDOM: Final = ("items.put", "aggregates.begin_build", "personas.publish")
+"""Where many lives have nothing to do: no item is new, nothing is to be summed or learned."""
 
 What = Literal["kill", "freeze", "kafka dies", "redis dies", "redis is emptied"]
 

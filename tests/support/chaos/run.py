@@ -19,7 +19,7 @@ from write_side.running import learning, options_of, running
 from chaos.account import Account, compared
 from chaos.history import draw_history, records_of
 from chaos.parts import Parts
-from chaos.plan import Step, What, draw_steps
+from chaos.plan import SELDOM, Step, What, draw_steps
 from chaos.publisher import Publisher
 
 __all__ = ["Scale", "run_alone", "run_together"]
@@ -27,6 +27,7 @@ __all__ = ["Scale", "run_alone", "run_together"]
 _SESSION_S: Final = 6.0
 _ENDED_S: Final = 60.0
 _READY_S: Final = 1_200.0
+_SELDOM_S: Final = 60.0
 
 Say = Callable[[str], None]
 
@@ -213,7 +214,8 @@ class _Run:
 
     async def _until_killed(self, step: Step, worker: WorkerProcess) -> None:
         try:
-            code = await worker.ended(timeout_s=self.reached_s)
+            seldom = step.fate is not None and step.fate.point in SELDOM
+            code = await worker.ended(timeout_s=_SELDOM_S if seldom else self.reached_s)
         except TimeoutError:
             # The other worker may lead, or have all the work.
             await self.kill(worker)

@@ -1,4 +1,4 @@
-"""Run schedules: `python -m simulation --from 0 --schedules 5000`, or one: `--seed 42`.
+"""Run schedules: `python -m simulation --from 0 --schedules 10000`, or one: `--seed 42`.
 
 Needs `tests/support` and the repository's root on PYTHONPATH.
 """
@@ -23,7 +23,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="simulation", description=__doc__)
     parser.add_argument("--seed", type=int, help="run this one and print all that happened")
     parser.add_argument("--from", type=int, default=0, dest="first", help="first seed")
-    parser.add_argument("--schedules", type=int, default=5_000, help="how many, in fifties")
+    parser.add_argument("--schedules", type=int, default=10_000, help="how many, in fifties")
     parser.add_argument("--workers", type=int, default=2, help="processes")
     asked = parser.parse_args()
     if asked.seed is not None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Protocol
 
 from schemas import topics
+from simulation.clock import SimulatedLoop
 from streams.emitter import Outgoing
 from streams.memory import MemoryLog, MemoryRecord
 from streams.ownership import PartitionLost, Place
@@ -31,7 +32,7 @@ class Broker:
     """Logs by place, and a group that rebalances eagerly with range assignment.
 
     Args:
-        now_ms: The time stamped on what is appended.
+        loop: Its time is stamped on what is appended.
         committing: Told of every commit before it is taken.
     """
 
@@ -39,20 +40,20 @@ class Broker:
         self,
         *,
         partitions: int,
-        now_ms: Callable[[], int],
+        loop: SimulatedLoop,
         committing: Callable[[str, Mapping[Place, int]], None],
     ) -> None:
         self.partitions = partitions
         self.logs: dict[Place, MemoryLog] = {}
         self.committed: dict[Place, int] = {}
-        self._now_ms = now_ms
+        self._loop = loop
         self._committing = committing
         self._members: dict[str, Member] = {}
         self._joined: dict[str, asyncio.Future[list[int] | None]] = {}
         self._moves: dict[str, asyncio.Event] = {}
         self._generations: dict[str, int] = {}
         self._generation = 0
-        self._grown = asyncio.Event()
+        self._growing: list[asyncio.Future[None]] = []
 
     def log(self, place: Place) -> MemoryLog:
         return self.logs.setdefault(place, MemoryLog())
@@ -61,9 +62,12 @@ class Broker:
         log = self.log((record.topic, record.partition))
         headers = tuple(record.headers)
         log.records.append(
-            MemoryRecord(log.end_offset, self._now_ms(), record.key, record.value, headers)
+            MemoryRecord(log.end_offset, self._loop.now_ms(), record.key, record.value, headers)
         )
-        self._grown.set()
+        waiting, self._growing = self._growing, []
+        for grown in waiting:
+            if not grown.done():
+                grown.set_result(None)
 
     def read(self, place: Place, position: int, *, most: int) -> Sequence[MemoryRecord]:
         log = self.log(place)
@@ -72,12 +76,9 @@ class Broker:
 
     async def until_grown(self, *, timeout_s: float) -> None:
         """Until something was appended, or the time is over."""
-        self._grown.clear()
-        try:
-            async with asyncio.timeout(timeout_s):
-                await self._grown.wait()
-        except TimeoutError:
-            return
+        grown: asyncio.Future[None] = self._loop.passing(timeout_s)
+        self._growing.append(grown)
+        await grown
 
     async def join(self, member: Member) -> list[int] | None:
         """Partitions, once every member has come; None if the group did not wait for it."""

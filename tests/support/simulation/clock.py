@@ -32,7 +32,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         super().__init__()
         self._now_s = 0.0
         self._due: deque[asyncio.Handle] = deque()
-        self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
+        self._timers: list[tuple[float, int, asyncio.TimerHandle | asyncio.Future[None]]] = []
         self._order = count()
 
     def time(self) -> float:
@@ -60,6 +60,12 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         heappush(self._timers, (when, next(self._order), handle))
         return handle
 
+    def passing(self, seconds: float) -> "asyncio.Future[None]":
+        """Done when so much time has passed: `asyncio.sleep` at half the price."""
+        passed = asyncio.Future[None](loop=self)
+        heappush(self._timers, (self._now_s + seconds, next(self._order), passed))
+        return passed
+
     def run_in_executor(  # type: ignore[override]
         self,
         executor: Any,  # noqa: ARG002 - asyncio's signature
@@ -72,24 +78,32 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         return done
 
     def _run_once(self) -> None:
-        """All that is due now; if nothing is, the clock is put forward to the next timer."""
+        """All that comes to be due; when nothing is, the clock is put forward to the next timer.
+
+        `_stopping` is what asyncio's own `stop` sets.
+        """
         due = self._due
-        if not due:
-            self._leap()
-        for _ in range(len(due)):
+        while not self._stopping:  # type: ignore[attr-defined]
+            if not due:
+                self._leap()
             handle = due.popleft()
-            if not handle.cancelled():
+            if not handle._cancelled:
                 handle._run()
 
     def _leap(self) -> None:
         timers = self._timers
-        while timers and timers[0][2].cancelled():
-            heappop(timers)
-        if not timers:
-            raise NothingLeftToDo
-        self._now_s = max(self._now_s, timers[0][0])
-        while timers and timers[0][0] <= self._now_s:
-            self._due.append(heappop(timers)[2])
+        while not self._due:
+            while timers and timers[0][2].cancelled():
+                heappop(timers)
+            if not timers:
+                raise NothingLeftToDo
+            self._now_s = max(self._now_s, timers[0][0])
+            while timers and timers[0][0] <= self._now_s:
+                come = heappop(timers)[2]
+                if isinstance(come, asyncio.Handle):
+                    self._due.append(come)
+                elif not come.done():
+                    come.set_result(None)
 
     def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
         """It is left out when its time has come."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar, cast
 
 from profiles.ports import StoreUnavailable
+from simulation.clock import SimulatedLoop
 from stores.points import Payload, Point, PointId, Points, Stored, Where
 
 __all__ = ["Network", "Process", "ReachablePoints", "Storm", "reachable"]
@@ -26,6 +27,7 @@ class Process:
 
     name: str
     chance: random.Random
+    loop: SimulatedLoop
     dead: bool = False
     running: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -38,8 +40,8 @@ class Process:
 
     async def pause(self, longest_s: float = 0.02) -> None:
         """Time passes; whoever died meanwhile never comes back from it."""
-        await asyncio.sleep(self.chance.random() ** 2 * longest_s)
-        while not self.beating:
+        await self.loop.passing(self.chance.random() ** 2 * longest_s)
+        while self.dead or not self.running.is_set():
             if self.dead:
                 await asyncio.get_running_loop().create_future()
             await self.running.wait()

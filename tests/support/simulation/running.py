@@ -34,6 +34,7 @@ __all__ = ["Outcome", "run"]
 PARTITIONS: Final = 2
 _PATIENCE_S: Final = 60.0
 _STEADY_S: Final = 2.5
+"""Longer than the longest pause between two rounds of whatever a worker does in the background."""
 
 
 @dataclass
@@ -48,20 +49,21 @@ class Outcome:
 
     lines: list[str] = field(default_factory=list)
     trace: list[tuple[float, str, str]] = field(default_factory=list)
-    kept: object = None
+    kept: object | None = None
 
 
-def run(schedule: Schedule, *, telling: bool = False) -> Outcome:
+def run(schedule: Schedule, *, telling: bool = False, keeping: bool = False) -> Outcome:
     """Run it to its end, and in peace until nothing moves any more.
 
     Args:
         telling: The workers' logs belong to the trace; three times as slow.
+        keeping: What is stored in the end belongs to the outcome.
     """
     outcome = Outcome()
     random.seed(schedule.seed)
 
     def world(loop: SimulatedLoop) -> Coroutine[Any, Any, None]:
-        return _World(schedule, outcome, loop).play()
+        return _World(schedule, outcome, loop).play(keeping=keeping)
 
     with _logs(outcome if telling else None):
         run_simulated(world)
@@ -77,16 +79,14 @@ class _World:
         self._shelves = Shelves.new(partitions=PARTITIONS)
         self._network = Network(self._chance, self._note)
         self._watch = Watch(self._shelves, self._complain)
-        self._broker = Broker(
-            partitions=PARTITIONS, now_ms=loop.now_ms, committing=self._watch.committing
-        )
+        self._broker = Broker(partitions=PARTITIONS, loop=loop, committing=self._watch.committing)
         self._watch.broker = self._broker
         self._workers: list[SimulatedWorker] = []
         self._left = list(schedule.records)
         self._policy = Policy()
         self._born = 0
 
-    async def play(self) -> None:
+    async def play(self, *, keeping: bool) -> None:
         self._prepare_storms()
         for act in self._schedule.acts:
             await asyncio.sleep(max(0.0, act.at_s - self._loop.time()))
@@ -97,7 +97,8 @@ class _World:
             self._outcome.lines += await verdict(
                 self._shelves, self._broker, self._schedule.records
             )
-            self._outcome.kept = await kept(self._shelves)
+            if keeping:
+                self._outcome.kept = await kept(self._shelves)
 
     async def _do(self, act: Act) -> None:
         self._note("-", str(act))
@@ -154,7 +155,8 @@ class _World:
 
     def _start(self) -> None:
         self._born += 1
-        process = Process(f"w{self._born}", random.Random(self._chance.random()))  # noqa: S311
+        chance = random.Random(self._chance.random())  # noqa: S311 - a seeded choice
+        process = Process(f"w{self._born}", chance, self._loop)
         worker = SimulatedWorker(
             process,
             broker=self._broker,

@@ -188,7 +188,7 @@ class SimulatedWorker:
     async def _rounds(self, work: Callable[[], Awaitable[None]], every_s: float) -> None:
         async def endless() -> None:
             while True:
-                await asyncio.sleep(every_s * (0.5 + self.process.chance.random()))
+                await self.process.loop.passing(every_s * (0.5 + self.process.chance.random()))
                 await work()
 
         await self.duties.guard(endless)
