@@ -83,13 +83,11 @@ def _variants() -> dict[str, list[int]]:
         "after the two before",
         "after the earlier",
         "within minutes",
-        "after those long before",
         "after the liked ones",
         "oftener than usual",
     )
     found["without texts"] = without("recent texts", "liked texts")
-    found["without the five"] = without(
-        "after those long before",
+    found["without the four"] = without(
         "after the liked ones",
         "direction of taste",
         "near the last",

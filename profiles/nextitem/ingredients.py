@@ -35,7 +35,6 @@ INGREDIENTS: Final[Mapping[str, Level]] = {
     "recent texts": Level.USER,
     "liked texts": Level.USER,
     "obscurity": Level.USER,
-    "after those long before": Level.USER,
     "after the liked ones": Level.USER,
     "direction of taste": Level.USER,
     "near the last": Level.USER,
@@ -45,7 +44,7 @@ _HISTORY_KNOTS: Final = np.log1p(np.array([0.0, 2.0, 10.0, 45.0, 200.0]))
 _PAUSE_KNOTS: Final = np.log(np.array([5.0, 60.0, 1_800.0]))
 CIRCUMSTANCES: Final = 1 + len(_HISTORY_KNOTS) + len(_PAUSE_KNOTS)
 
-_LONG_BEFORE: Final = (12, 30)
+_SOURCES: Final = 30
 _LIKED_SOURCES: Final = 10
 _LIFT_FADE: Final = 0.8
 _RECENT_FADE: Final = 0.85
@@ -195,27 +194,22 @@ def _recent_features(
 def _step_features(
     out: _Floats, population: Population, questions: Questions, share: _Floats
 ) -> None:
-    """What follows the last act, those before it, those long before, and the latest liked ones."""
-    latest = _Latest.of(questions, max(population.recent, _LONG_BEFORE[1]))
+    """What follows the last act, those before it, and the latest liked ones; and how unusually."""
+    latest = _Latest.of(questions, max(population.recent, _SOURCES))
     steps, unmet = _unmet(population.steps, latest.items, questions, out.shape[2])
     lags = np.arange(latest.acts.shape[1])
-    for ingredient, first, last in (
-        (5, 0, 1),
-        (6, 1, 3),
-        (7, 3, population.recent),
-        (14, *_LONG_BEFORE),
-    ):
+    for ingredient, first, last in ((5, 0, 1), (6, 1, 3), (7, 3, population.recent)):
         part = latest.shared((lags >= first) & (lags < last) & latest.valid)
         out[:, ingredient] = _log_share((part / unmet) @ steps)
     liked = questions.history.liked[latest.acts] & latest.valid
     liked &= np.cumsum(liked, axis=1) <= _LIKED_SOURCES
-    out[:, 15] = _log_share((latest.shared(liked) / unmet) @ steps)
+    out[:, 14] = _log_share((latest.shared(liked) / unmet) @ steps)
     fade = (1.0 - _LIFT_FADE) * latest.weighted(np.where(latest.valid, _LIFT_FADE**lags, 0.0))
     source, item = np.nonzero(steps)
     lifted = steps[source, item] / share[item]
     for question in range(len(questions)):
         lifts = fade[question, source] * np.log1p(lifted / unmet[question, source])
-        out[question, 18] = np.bincount(item, weights=lifts, minlength=out.shape[2])
+        out[question, 17] = np.bincount(item, weights=lifts, minlength=out.shape[2])
 
 
 def _unmet(
@@ -255,10 +249,10 @@ def _taste_features(
     unit = (places.T / np.maximum(np.linalg.norm(places, axis=1), 1e-9)).astype(np.float32)
     out[:, 10] = (_TASTE_SCALE * taste) @ places.T
     lengths = np.maximum(np.linalg.norm(taste, axis=1, keepdims=True), 1e-9)
-    out[:, 16] = (_SPACE_SCALE / lengths * taste) @ unit
+    out[:, 15] = (_SPACE_SCALE / lengths * taste) @ unit
     begun = questions.ends > 0
     last = history.row[questions.ends[begun] - 1]
-    out[begun, 17] = (_SPACE_SCALE * unit[:, last].T) @ unit
+    out[begun, 16] = (_SPACE_SCALE * unit[:, last].T) @ unit
 
 
 def _text_features(

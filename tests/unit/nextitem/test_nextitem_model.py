@@ -268,7 +268,6 @@ def test_a_layer_cannot_be_left_out_whole() -> None:
             "recent texts",
             "liked texts",
             "obscurity",
-            "after those long before",
             "after the liked ones",
             "direction of taste",
             "near the last",
