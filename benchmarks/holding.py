@@ -1,7 +1,8 @@
 """Whether a running service holds a rate: `python -m benchmarks.holding URL [--rate R]`.
 
-Reads profiles at R a second and publishes a twentieth of that over HTTP, by the clock, whether or
-not earlier requests have been answered. For a service without keys, on this machine alone.
+Reads profiles of known users at R a second and publishes a twentieth of that over HTTP, by the
+clock, whether or not earlier requests have been answered. For a service without keys, on this
+machine alone.
 """
 
 import argparse
@@ -9,13 +10,15 @@ import asyncio
 import sys
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final
 from urllib.parse import urlsplit
 
 import aiohttp
 
-from benchmarks.load import Load
+from benchmarks.load import Load, Record
 from benchmarks.spread import quantile
 from lookup.loopback import is_loopback
 from lookup.loops import run
@@ -23,6 +26,9 @@ from lookup.loops import run
 _PUBLISHED: Final = 20
 _CONNECTIONS: Final = 128
 _TIMEOUT_S: Final = 30.0
+_KNOWN: Final = 1_000
+_KNOWN_WITHIN_S: Final = 120.0
+_LOOK_S: Final = 0.2
 
 
 @dataclass(slots=True)
@@ -33,8 +39,10 @@ class _Held:
 
 async def held(url: str, *, rate: float, minutes: float) -> bool:
     """Print what came of it; whether every request was answered as it should be."""
-    load = Load(events=max(1, round(rate * minutes * 60 / _PUBLISHED)), users=10_000)
+    published = max(1, round(rate * minutes * 60 / _PUBLISHED))
+    load = Load(events=published + _KNOWN, users=_KNOWN)
     events = load.interactions()
+    known = await _made_known(url, list(islice(events, _KNOWN)))
     reads, writes = _Held(), _Held()
     async with (
         aiohttp.ClientSession(
@@ -57,7 +65,7 @@ async def held(url: str, *, rate: float, minutes: float) -> bool:
         for number in range(round(rate * minutes * 60)):
             due_s = start_s + number / rate
             await asyncio.sleep(max(0.0, due_s - time.perf_counter()))
-            asking.create_task(read(load.user_id(number * 7 % load.users), due_s))
+            asking.create_task(read(known[number % len(known)], due_s))
             if number % _PUBLISHED == 0 and (event := next(events, None)) is not None:
                 asking.create_task(write(event[1], due_s))
     for name, found in (("read", reads), ("published", writes)):
@@ -68,6 +76,21 @@ async def held(url: str, *, rate: float, minutes: float) -> bool:
             f" errors {errors} {dict(found.wrong) or ''}, p50 {p50:.1f} ms, p99 {p99:.1f} ms"
         )
     return not reads.wrong and not writes.wrong
+
+
+async def _made_known(url: str, events: Sequence[Record]) -> list[str]:
+    """Publish these, and wait until their users are answered by their own evidence."""
+    users = sorted({key.decode() for key, _ in events})
+    body = b"[" + b",".join(event for _, event in events) + b"]"
+    async with aiohttp.ClientSession() as session, asyncio.timeout(_KNOWN_WITHIN_S):
+        await session.post(
+            f"{url}/v1/events", data=body, headers={"Content-Type": "application/json"}
+        )
+        for user in users:
+            address = f"{url}/v1/profiles/{user}"
+            while not (await (await session.get(address)).json())["known"]:  # noqa: ASYNC110
+                await asyncio.sleep(_LOOK_S)
+    return users
 
 
 async def _timed(
