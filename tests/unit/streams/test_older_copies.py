@@ -3,6 +3,7 @@
 import asyncio
 import copy
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from streams_world import Engines, World, item, liked
@@ -139,6 +140,38 @@ def test_a_copy_brings_no_view_of_a_user_back_who_was_erased_since() -> None:
         assert (await versions(world))[0] is not None
         await engines.statistics.ensure_built(range(2))
         assert (await versions(world))[0] is None
+
+    asyncio.run(scenario())
+
+
+def test_users_put_back_to_an_older_copy_beside_a_living_redis_are_caught_up_with() -> None:
+    """Counters and views, of versions that no user has any more, do not stand in the way."""
+
+    async def scenario() -> None:
+        world, engines, _ = await with_an_older_copy()
+        collections: list[Any] = [
+            world.profiles.users,
+            world.profiles.control,
+            world.profiles.items,
+            world.profiles.personas,
+        ]
+        kept = copy.deepcopy([vars(store._points) for store in collections])
+        for turn in range(2):
+            world.publish(liked("ann", "a", 50 + turn))
+            await engines.drain()
+        counters = await world.counters()
+        for store, held in zip(collections, kept, strict=True):
+            vars(store._points).update(held)
+        # A version in the cache is one that the user no longer has.
+        before = await versions(world)
+        successor = Engines(world, nonce="two")
+        successor.recall()
+        await successor.own_all()
+        await successor.statistics.ensure_built(range(2))
+        assert (await versions(world))[0] != before[0]
+        await successor.drain()
+        await successor.statistics.ensure_built(range(2))
+        assert await world.counters() == counters == await rebuilt(world, successor)
 
     asyncio.run(scenario())
 
