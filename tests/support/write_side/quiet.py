@@ -12,6 +12,7 @@ from collections.abc import Mapping
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
 
 from profiles.personas import PersonaSet, decode_personas
 from profiles.ports import CounterTable
@@ -67,7 +68,13 @@ async def until_quiet(
             if worker is not None and worker.done():
                 worker.result()
                 raise NotQuiet("the worker has ended")
-            offsets = await read_offsets(admin, consumer, ground.namespace)
+            try:
+                offsets = await read_offsets(admin, consumer, ground.namespace)
+            except KafkaError as error:
+                # A worker that shares this loop may keep it from being answered in time.
+                if time.monotonic() - began > timeout_s:
+                    raise NotQuiet(repr(error)) from error
+                continue
             left = _left_of_offsets(offsets) or await _left_of_stores(
                 ground, opened, offsets, learned=learned, data_policy=data_policy
             )
