@@ -270,7 +270,7 @@ class Duties:
             releaser=Releaser(
                 aggregates=stores.aggregates,
                 policy=options.policy,
-                declared=options.declared,
+                declared=declared,
                 texts=knowledge.texts,
                 clock_ms=clocks.now_ms,
                 options=options.release,
