@@ -146,6 +146,7 @@ def questions(user_id: str, item_id: str) -> Iterable[tuple[str, str, Any]]:
     yield "GET", f"/v1/items/{item}/similar", None
     yield "GET", f"/v1/users/{user}/similar", None
     yield "GET", f"/v1/users/{user}/export", None
+    yield "GET", f"/v1/users/{user}/mine", None
 
 
 async def answers(place: Populated, key: str, user_id: str, item_id: str) -> list[Any]:
