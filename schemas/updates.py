@@ -82,6 +82,7 @@ class ProfileUpdate(msgspec.Struct, frozen=True, array_like=True):
         declaration: Version of the declaration that named them; 0 for none.
         first: The user had nothing before, so nothing of them is counted.
         last: The user has nothing any more, so nothing of them is to be counted or known.
+        token: Of the owner who wrote it.
     """
 
     tenant: str
@@ -99,6 +100,7 @@ class ProfileUpdate(msgspec.Struct, frozen=True, array_like=True):
     declaration: int = 0
     first: bool = False
     last: bool = False
+    token: int = 0
 
     @property
     def scopes_before(self) -> frozenset[str]:

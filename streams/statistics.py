@@ -256,7 +256,7 @@ class StatisticsEngine:
             # Put back to an older copy under our hands.
             return False
         versions[_COUNTED] = max(expected[_COUNTED], counted)
-        fresh = await self._fresh(updates, versions)
+        fresh = await self._fresh(updates, versions, token=token)
         if versions == expected:
             return True
         watermarks = await until_available(partial(self._aggregates.watermarks_ms, partition))
@@ -291,9 +291,12 @@ class StatisticsEngine:
         return done
 
     async def _fresh(
-        self, updates: Sequence[ProfileUpdate], versions: dict[bytes, int]
+        self, updates: Sequence[ProfileUpdate], versions: dict[bytes, int], *, token: Token
     ) -> list[ProfileUpdate]:
         """Those that were not applied before; raises `versions` to theirs.
+
+        An owner that stood still between storing a user and sending it on may send it when its
+        successor has counted, and taken back, that user. Of one owner updates come in order.
 
         Raises:
             _Gap: one of them does not follow the version before it.
@@ -302,7 +305,8 @@ class StatisticsEngine:
         for update in updates:
             known = versions[update.key]
             foreign = update.declaration != self._declared.version
-            unknown = not known and (foreign or not update.first)
+            late = update.token < token
+            unknown = not known and (foreign or late or not update.first)
             if update.version <= known or (unknown and await self._has_left(update)):
                 self.counts["repeated"] += 1
             elif foreign:

@@ -241,6 +241,7 @@ def _write(
             declaration=declared.version,
             first=first,
             last=state.is_vacant,
+            token=token,
         )
     )
     record = UserRecord(

@@ -144,7 +144,9 @@ def _agent_of(topic: str) -> str:
 
 
 class SimulatedSender(Sender):
-    """Appends one by one; a record that is not taken at once comes after the others.
+    """Appends one by one; after a record that is not taken, none goes to that partition first.
+
+    As `streams.emitter.Emitter`, whose order within a partition is what readers rely on.
 
     Args:
         sending: Told of every record before it is appended.
@@ -161,10 +163,11 @@ class SimulatedSender(Sender):
         left = list(records)
         while left:
             await self._process.pause(0.005)
-            later = []
+            later: list[Outgoing] = []
             for record in left:
                 drawn = self._process.chance.random()
-                if drawn < 0.03:
+                place = (record.topic, record.partition)
+                if drawn < 0.03 or any(place == (one.topic, one.partition) for one in later):
                     later.append(record)
                     continue
                 self._sending(self._process.name, record)

@@ -171,6 +171,28 @@ async def test_updates_sent_again_after_an_erasure_change_nothing(world: World) 
     assert await world.counters() == {}
 
 
+async def test_an_update_that_comes_late_from_an_owner_before_counts_nobody_who_left(
+    world: World,
+) -> None:
+    """It stood still between storing a new user and sending them on, and thaws afterwards."""
+    world.publish(like(1))
+    await Engines(world).drain()
+    (log,) = (
+        log
+        for (topic, _), log in world.consumer.logs.items()
+        if topic == "strata.profile-updates" and log.records
+    )
+    late = log.records[0]
+    successor = Engines(world, nonce="two")
+    await successor.own_all()
+    world.publish(ERASED)
+    await settled(successor)
+    assert await world.counters() == {}
+    log.append(late.key, late.value, timestamp_ms=NOW_MS)
+    await settled(successor)
+    assert await world.counters() == {}
+
+
 async def test_what_an_owner_left_unfinished_the_next_one_finishes(world: World) -> None:
     first = Engines(world)
     for one in [*lived("ann"), ERASED]:
