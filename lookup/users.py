@@ -8,6 +8,7 @@ import numpy as np
 import structlog
 
 from lookup.gathered import GatheredReads
+from lookup.gathered_records import GatheredRecords
 from lookup.items import ItemReader
 from lookup.stored import stored_profile, text_projection
 from profiles.entries import TEXT
@@ -57,7 +58,7 @@ class UserReader:
         policy: Policy,
         data_policy: DataPolicy = ANYTHING_GOES,
     ) -> None:
-        self._users = users
+        self._users = GatheredRecords(users)
         self._cache = GatheredReads(cache)
         self._items = items
         self._policy = policy
