@@ -16,7 +16,10 @@ from strata_client.positions import joined, positions_of, token_of
 
 DOCUMENT: Final[dict[str, Any]] = json.loads(OPENAPI.read_text("utf-8"))
 README: Final = (CLIENT / "README.md").read_text("utf-8")
-BLOCKS: Final = re.findall(r"^```typescript\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+HOW_TO: Final = (CLIENT.parents[1] / "docs/howto/publish.md").read_text("utf-8")
+_BLOCK: Final = re.compile(r"^```typescript\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+IN_HOW_TO: Final = _BLOCK.findall(HOW_TO)
+BLOCKS: Final = _BLOCK.findall(README) + IN_HOW_TO
 NOW_MS: Final = 1_700_000_000_000
 _EVENT: Final = {"event_id": "e", "occurred_at": "2023-11-14T12:00:00Z"}
 _VIEW: Final = {
@@ -116,7 +119,7 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def examples(package: Path) -> Path:
-    """The README's blocks and the service's examples, compiled as a program of a user."""
+    """What the documents show and the service's examples, compiled as a program of a user."""
     written = package / "examples"
     written.mkdir()
     for number, block in enumerate(BLOCKS):
@@ -158,8 +161,9 @@ def test_every_example_of_the_service_is_of_its_types(examples: Path) -> None:
     assert (examples / "answers.js").read_text("utf-8").count("\n") > 15
 
 
-def test_its_readme_runs_against_a_service(examples: Path, service_url: str) -> None:
-    assert len(BLOCKS) >= 5
+def test_what_the_documents_show_runs_against_a_service(examples: Path, service_url: str) -> None:
+    assert len(BLOCKS) - len(IN_HOW_TO) >= 5
+    assert IN_HOW_TO
     program = "\n".join(f'await import("./block-{number}.js");' for number in range(len(BLOCKS)))
     for block in examples.glob("block-*.js"):
         source = block.read_text("utf-8")
