@@ -28,7 +28,7 @@ def erasure_secret(settings: Settings) -> Secret:
         CommandFailed: the file in the data directory cannot be used.
     """
     if settings.erasure_key is not None:
-        return secret_of(settings.erasure_key)
+        return secret_of(settings.erasure_key.get_secret_value())
     if settings.qdrant_url is None or settings.qdrant_url.startswith("edge://"):
         return secret_of(_kept_in(settings.data_dir / KEY_FILE))
     _log.warning(

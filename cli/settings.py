@@ -117,7 +117,7 @@ class Settings(BaseSettings):
     embedding_model: str = DEFAULT_MODEL
     namespace: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")] = "live"
     partitions: Annotated[int, Field(ge=1, le=10_000)] = 4
-    erasure_key: Annotated[str | None, Field(min_length=16, repr=False)] = None
+    erasure_key: Annotated[SecretStr | None, Field(min_length=16)] = None
     policy: Place | None = None
     personas: Place | None = None
     norms: Place | None = None

@@ -65,6 +65,7 @@ class Explanations:
         aggregates: AggregateStore,
         policy: Policy,
         options: LookupOptions,
+        withheld: tuple[str, ...] = (),
     ) -> None:
         self._users = users
         self._items = items
@@ -74,6 +75,7 @@ class Explanations:
         self._aggregates = aggregates
         self._policy = policy
         self._options = options
+        self._withheld = withheld
         self._spaces: dict[str, tuple[ModelPointer, ItemSpace]] = {}
 
     async def answer(self, asked: ExplainQuestion) -> ExplanationView:
@@ -140,6 +142,7 @@ class Explanations:
             items=_item_views(found, offered, items, limit=asked.limit),
             stale=bool(footing.stale_because),
             stale_because=footing.stale_because,
+            withheld=self._withheld,
         )
 
     async def _near(

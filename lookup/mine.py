@@ -5,6 +5,7 @@ from itertools import groupby
 from typing import Final, assert_never
 
 from lookup.presenting import title_of
+from profiles.documents.text_profile import TextProfile
 from profiles.ports import ItemRecord
 from profiles.privacy.data_policy import DataPolicy
 from profiles.privacy.exporting import ExportedEvent
@@ -30,6 +31,7 @@ def mine_view(
     items: Mapping[str, ItemRecord],
     data: DataPolicy,
     profile: ProfileView,
+    writing: TextProfile | None = None,
 ) -> MineView:
     """What is kept, kind by kind, and what was worked out from it.
 
@@ -37,7 +39,7 @@ def mine_view(
         kept: All that is kept, as events, oldest first.
         items: By id.
         data: Says who sees what, and how long.
-        profile: Of the same user.
+        profile, writing: Of the same user; without documents that may be told of, no writing.
     """
     lines = {kind: list(own) for kind, own in _by_kind(kept, items, data)}
     return MineView(
@@ -47,7 +49,7 @@ def mine_view(
         kinds=tuple(
             _kind_view(kind, lines.get(kind, []), state, data) for kind in sorted(CONSENTED)
         ),
-        inferred=tuple(_inferred(state, data, profile)),
+        inferred=(*_inferred(state, data, profile), *_written(writing)),
     )
 
 
@@ -189,3 +191,21 @@ def _inferred(
             text="how much each of several things would be worth to you, as `score` answers it",
             rests_on=(DataType.PREFERENCES.value,),
         )
+
+
+def _written(writing: TextProfile | None) -> Iterator[OwnInferenceView]:
+    """What was read from their documents."""
+    if writing is None:
+        return
+    told = {
+        "which languages you write in": [
+            f"{one.code} ({one.share:.0%})" for one in writing.languages
+        ],
+        "what you write about": [f"“{one.term}”" for one in writing.terms],
+        "how long your texts are": [f"{writing.mean_words:.0f} words on average"],
+    }
+    for what, found in told.items():
+        if found:
+            yield OwnInferenceView(
+                what=what, text=", ".join(found), rests_on=(DataType.DOCUMENTS.value,)
+            )

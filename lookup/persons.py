@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from lookup.mine import mine_view
 from lookup.options import require_name
 from profiles.documents.passages import PassageStore, is_live, live_versions
+from profiles.documents.text_profile import TextProfile
 from profiles.ids import user_key
 from profiles.policy import Policy
 from profiles.ports import ItemRecord, ItemStore, UserStore
@@ -45,15 +46,29 @@ class Persons:
             event.model_dump_json(exclude_none=True).encode() + b"\n" for event in events
         )
 
-    async def mine(self, tenant: str, user_id: str, profile: ProfileView) -> MineView:
+    async def mine(
+        self,
+        tenant: str,
+        user_id: str,
+        profile: ProfileView,
+        *,
+        writing: TextProfile | None = None,
+    ) -> MineView:
         """What is kept of a user, in plain words, with what may see it and until when.
 
         Args:
-            profile: Of the same user: what was inferred.
+            profile, writing: Of the same user: what was inferred.
         """
         events, state, items = await self._kept(tenant, user_id)
         return mine_view(
-            tenant, user_id, state, events, items=items, data=self._data, profile=profile
+            tenant,
+            user_id,
+            state,
+            events,
+            items=items,
+            data=self._data,
+            profile=profile,
+            writing=writing,
         )
 
     async def _kept(

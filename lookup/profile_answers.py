@@ -20,7 +20,11 @@ __all__ = ["ProfileAnswers"]
 
 
 class ProfileAnswers:
-    """Answers about users, as JSON."""
+    """Answers about users, as JSON.
+
+    Args:
+        withheld: Kinds of data that cached views are made without.
+    """
 
     def __init__(
         self,
@@ -32,6 +36,7 @@ class ProfileAnswers:
         declared: DeclaredReader,
         policy: Policy,
         options: LookupOptions,
+        withheld: Sequence[str] = (),
         clock: Clock,
     ) -> None:
         self._users = users
@@ -41,6 +46,7 @@ class ProfileAnswers:
         self._declared = declared
         self._actions = Actions(policy)
         self._options = options
+        self._withheld = withheld
         self._kept = KeptAnswers(most=options.answers_held, age_s=options.name_age_s, clock=clock)
 
     async def of(self, tenant: str, user_ids: Sequence[str]) -> list[ProfileAnswer]:
@@ -64,10 +70,20 @@ class ProfileAnswers:
         return [answer for answer in answers if answer is not None]
 
     async def made_of(
-        self, tenant: str, user_id: str, profile: CachedProfile | None
+        self,
+        tenant: str,
+        user_id: str,
+        profile: CachedProfile | None,
+        *,
+        withheld: Sequence[str],
     ) -> ProfileAnswer:
-        """From a profile that no cache holds; None for an unknown user."""
-        answer, _ = await self._composed(Asked(tenant=tenant, user_id=user_id), profile)
+        """From a profile that no cache holds; None for an unknown user.
+
+        Args:
+            withheld: Kinds of data that it was made without.
+        """
+        asked = Asked(tenant=tenant, user_id=user_id)
+        answer, _ = await self._composed(asked, profile, withheld)
         return answer
 
     async def _again(self, tenant: str, kept: Kept | None) -> ProfileAnswer | None:
@@ -81,13 +97,13 @@ class ProfileAnswers:
         self, asked: Asked, key: bytes, view: bytes | None, profile: CachedProfile | None
     ) -> ProfileAnswer:
         if view is None or profile is None:
-            return (await self._composed(asked, profile))[0]
+            return (await self._composed(asked, profile, self._withheld))[0]
         ground = Ground(
             scopes=(EVERYBODY, *_of_persona(profile), *self._declared.ids_of(profile)),
             personas=profile.persona is not None,
         )
         before = await self._published_for(asked.tenant, ground)
-        answer, lasting = await self._composed(asked, profile)
+        answer, lasting = await self._composed(asked, profile, self._withheld)
         published = await self._published_for(asked.tenant, ground)
         if lasting and _are_same(before, published):
             self._kept.keep(key, view, ground=ground, published=published, answer=answer)
@@ -107,7 +123,7 @@ class ProfileAnswers:
         return [one.value if one.trouble is None else one for one in readings]
 
     async def _composed(
-        self, asked: Asked, profile: CachedProfile | None
+        self, asked: Asked, profile: CachedProfile | None, withheld: Sequence[str]
     ) -> tuple[ProfileAnswer, bool]:
         """The answer, and whether every item in it has the name that it will keep."""
         footing = await find_footing(
@@ -135,6 +151,7 @@ class ProfileAnswers:
             declared=[counted.membership() for counted in declared],
             stale_because=tuple(dict.fromkeys((*footing.stale_because, *miscounted, *unnamed))),
             actions=self._actions,
+            withheld=withheld,
         )
         lasting = items.trouble is None and all(
             key in items.by_key and items.by_key[key].title for key in named

@@ -74,6 +74,7 @@ class _Profile(msgspec.Struct, frozen=True, kw_only=True):
     as_of: str | None
     declared: Sequence[DeclaredMembershipView]
     space: int
+    withheld: Sequence[str]
 
 
 def _encoded(view: object) -> msgspec.Raw:
@@ -131,12 +132,14 @@ def profile_answer(
     declared: Sequence[DeclaredMembershipView],
     stale_because: Sequence[str],
     actions: Actions,
+    withheld: Sequence[str],
 ) -> ProfileAnswer:
     """What is known about one user.
 
     Args:
         profile: None for an unknown user.
         items: Those that exist, by key; what is not there cannot be named and is left out.
+        withheld: Kinds of data that it was made without.
     """
     likes: list[_Interest] = []
     dislikes: list[_Interest] = []
@@ -181,6 +184,7 @@ def profile_answer(
             as_of=as_of(profile, footing.shown),
             declared=declared,
             space=0 if profile is None else profile.space,
+            withheld=withheld,
         )
     )
     return ProfileAnswer(body=body, weights=weights, stale=bool(stale_because))

@@ -161,6 +161,7 @@ class Lookup:
             declared=self._declared,
             policy=policy,
             options=options,
+            withheld=data_policy.barred(Purpose.RANKING),
             clock=clock,
         )
         self._population = Population(
@@ -188,6 +189,7 @@ class Lookup:
             aggregates=aggregates,
             policy=policy,
             options=options,
+            withheld=data_policy.barred(Purpose.RANKING),
         )
         self._similarity = Similarity(
             user_store=users,
@@ -210,7 +212,9 @@ class Lookup:
         require_name("tenant", tenant)
         require_name("user_id", user_id)
         found = await self._users.profile_of(tenant, user_id, kinds)
-        answer = await self._profiles.made_of(tenant, user_id, found)
+        answer = await self._profiles.made_of(
+            tenant, user_id, found, withheld=self._data.barred(purpose)
+        )
         return ProfileView.model_validate_json(answer.body)
 
     async def profiles(self, tenant: str, user_ids: Sequence[str]) -> ProfilesView:
@@ -361,15 +365,15 @@ class Lookup:
         """Users of the tenant whose vectors point the same way."""
         return await self._similarity.similar_users(tenant, user_id, limit=limit)
 
-    async def some_users(self, tenant: str, *, most: int) -> tuple[list[str], int]:
-        """Ids of some users with an event, in order, and how many there are in all."""
+    async def some_users(self, tenant: str, *, most: int) -> list[str]:
+        """Ids of some users with an event, in order."""
         require_name("tenant", tenant)
         found: list[str] = []
         async for page in self._user_store.scan(tenant=tenant, page=most):
             found += [record.user_id for record in page if record.version > 0]
             if len(found) >= most:
                 break
-        return sorted(found[:most]), await self._user_store.count(tenant=tenant)
+        return sorted(found[:most])
 
     async def persona_places(self, tenant: str) -> tuple[Mapping[str, Vector], int]:
         """Centroids of personas that are shown, and the version of the item space they lie in."""

@@ -6,12 +6,14 @@ from fastapi import APIRouter, Depends
 from fastapi.exceptions import HTTPException
 from starlette.responses import Response
 
+from lookup.answering import Answering
 from lookup.asking import PROBLEM_CONTENT, AtLeast, Chosen, PathId, Tenant
 from lookup.erasures import Erasures, UnknownErasure
 from lookup.persons import Persons
+from profiles.documents.text_profile import TextProfile
 from schemas.privacy_views import ErasureView, MineView
 
-__all__ = ["JSON_LINES", "AskedPersons", "erasure_routes", "person_routes"]
+__all__ = ["JSON_LINES", "AskedPersons", "erasure_routes", "person_routes", "writing_of"]
 
 JSON_LINES: Final = "application/x-ndjson"
 _problems: Final[dict[int | str, dict[str, Any]]] = dict.fromkeys((422, 503), PROBLEM_CONTENT)
@@ -29,6 +31,13 @@ async def _persons(answering: Chosen) -> Persons:
     if answering.persons is None:
         raise RuntimeError("the version in force cannot be asked for a person's data")
     return answering.persons
+
+
+async def writing_of(answering: Answering, tenant: str, user_id: str) -> TextProfile | None:
+    """What a user writes about, where there are documents to ask and they may be told of."""
+    if answering.documents is None:
+        return None
+    return await answering.documents.retrieval.text_profile(tenant, user_id)
 
 
 AskedPersons: TypeAlias = Annotated[Persons, Depends(_persons)]
@@ -53,7 +62,8 @@ def person_routes() -> APIRouter:
         """What is kept of a user, in words for that user: since when, until when, who sees it."""
         await seen.of(user_id)
         profile = await answering.lookup.profile(tenant, user_id)
-        return _json(await persons.mine(tenant, user_id, profile))
+        writing = await writing_of(answering, tenant, user_id)
+        return _json(await persons.mine(tenant, user_id, profile, writing=writing))
 
     return routes
 
@@ -68,7 +78,7 @@ def erasure_routes(erasures: Erasures) -> APIRouter:
         del user_id
         raise HTTPException(405, "only GET is answered here", headers={"Allow": "GET"})
 
-    for longer in ("export", "similar"):
+    for longer in ("export", "mine", "similar"):
         routes.add_api_route(
             f"/v1/users/{{user_id:path}}/{longer}",
             not_this,

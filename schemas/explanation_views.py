@@ -72,6 +72,7 @@ class ExplanationView(_View):
         weights: By this evidence alone; a learned model weighs in more.
         events: Newest first. What was superseded or has been forgotten is not there.
         items: Nearest first, of those the user has had nothing to do with.
+        withheld: Kinds of data that the data policy keeps from explanations.
     """
 
     tenant: str
@@ -89,3 +90,4 @@ class ExplanationView(_View):
     items: tuple[MovedItemView, ...]
     stale: bool
     stale_because: tuple[str, ...]
+    withheld: tuple[str, ...] = ()

@@ -194,6 +194,7 @@ class ProfileView(_View):
         popular: What is popular in the layer above: the persona if one is named, else everybody.
         waiting: Some event is about an item that is not described yet.
         space: Version of the item space that the user stands in; 0 before any was learned.
+        withheld: Kinds of data that the data policy keeps from profiles.
         as_of: Arrival of the newest record folded in; for a user without one,
             the event time that the statistics end at. Null if neither is known.
     """
@@ -218,6 +219,7 @@ class ProfileView(_View):
     as_of: Instant | None
     declared: tuple[DeclaredMembershipView, ...] = ()
     space: Count = 0
+    withheld: tuple[str, ...] = ()
 
 
 class ProfilesView(_View):

@@ -10,14 +10,14 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from lookup.asking import AskedLookup, AtLeast
+from lookup.answering import Answering
+from lookup.asking import AtLeast, Chosen
 from lookup.dashboard.asking import Tenant, require_same_origin
 from lookup.dashboard.rendering import Pages
 from lookup.dashboard.sources import Dashboard, SourceUnavailable
 from lookup.erasures import Erasures
 from lookup.ingest import Ingest
-from lookup.queries import Lookup
-from lookup.routes_persons import AskedPersons
+from lookup.routes_persons import AskedPersons, writing_of
 from schemas.instants import instant_ms, rfc3339
 from schemas.privacy_views import MineView, OwnLineView
 
@@ -74,7 +74,7 @@ def mine_pages(
     async def mine(
         *,
         request: Request,
-        lookup: AskedLookup,
+        answering: Chosen,
         persons: AskedPersons,
         tenant: Tenant,
         user_id: str,
@@ -82,12 +82,12 @@ def mine_pages(
         done: Annotated[str | None, Query(pattern="^(changed|erased)$")] = None,
     ) -> Response:
         await seen.of(user_id)
-        found = await persons.mine(tenant, user_id, await lookup.profile(tenant, user_id))
+        found = await _mine_of(answering, persons, tenant, user_id)
         return shown(request, tenant, found, changed=done == "changed", erased=done == "erased")
 
     @routes.post("/mine/change")
     async def change(
-        request: Request, lookup: AskedLookup, persons: AskedPersons, tenant: Tenant
+        request: Request, answering: Chosen, persons: AskedPersons, tenant: Tenant
     ) -> Response:
         """Publish what the form asks for as an event; the page then shows it in effect."""
         require_same_origin(request)
@@ -95,7 +95,7 @@ def mine_pages(
             raise SourceUnavailable("this service publishes nothing")
         form = await _form_of(request)
         user_id = form.get("user_id", "")
-        found = await _mine_of(lookup, persons, tenant, user_id)
+        found = await _mine_of(answering, persons, tenant, user_id)
         try:
             said = _said_by(form, found)
         except _NotChanged as error:
@@ -134,8 +134,12 @@ async def _form_of(request: Request) -> Mapping[str, str]:
     return {name: values[0] for name, values in fields.items()}
 
 
-async def _mine_of(lookup: Lookup, persons: AskedPersons, tenant: str, user_id: str) -> MineView:
-    return await persons.mine(tenant, user_id, await lookup.profile(tenant, user_id))
+async def _mine_of(
+    answering: Answering, persons: AskedPersons, tenant: str, user_id: str
+) -> MineView:
+    profile = await answering.lookup.profile(tenant, user_id)
+    writing = await writing_of(answering, tenant, user_id)
+    return await persons.mine(tenant, user_id, profile, writing=writing)
 
 
 def _said_by(form: Mapping[str, str], mine: MineView) -> dict[str, object]:

@@ -88,14 +88,13 @@ class _PeoplePages:
         self._pages = pages
 
     async def users(self, request: Request, lookup: AskedLookup, tenant: Tenant) -> Response:
-        some, count = await lookup.some_users(tenant, most=_SHOWN_USERS)
+        some = await lookup.some_users(tenant, most=_SHOWN_USERS)
         return self._pages.answer(
             request,
             "users.html",
             tenant=tenant,
             section="users",
             some=some,
-            count=count,
         )
 
     async def user(

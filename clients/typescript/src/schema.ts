@@ -786,6 +786,7 @@ export interface components {
          *         weights: By this evidence alone; a learned model weighs in more.
          *         events: Newest first. What was superseded or has been forgotten is not there.
          *         items: Nearest first, of those the user has had nothing to do with.
+         *         withheld: Kinds of data that the data policy keeps from explanations.
          */
         ExplanationView: {
             /** Tenant */
@@ -816,6 +817,11 @@ export interface components {
             stale: boolean;
             /** Stale Because */
             stale_because: string[];
+            /**
+             * Withheld
+             * @default []
+             */
+            withheld?: string[];
         };
         /**
          * Filters
@@ -1300,6 +1306,7 @@ export interface components {
          *         popular: What is popular in the layer above: the persona if one is named, else everybody.
          *         waiting: Some event is about an item that is not described yet.
          *         space: Version of the item space that the user stands in; 0 before any was learned.
+         *         withheld: Kinds of data that the data policy keeps from profiles.
          *         as_of: Arrival of the newest record folded in; for a user without one,
          *             the event time that the statistics end at. Null if neither is known.
          */
@@ -1351,6 +1358,11 @@ export interface components {
              * @default 0
              */
             space?: number;
+            /**
+             * Withheld
+             * @default []
+             */
+            withheld?: string[];
         };
         /**
          * ProfilesView

@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from cli.erasure_key import erasure_secret
 from cli.errors import CommandFailed
 from cli.secured import with_credentials
 from cli.settings import Settings
+from profiles.privacy.pseudonyms import secret_of
 from stores.kafka import KafkaAddress, client_options
 
 
@@ -95,3 +97,15 @@ def test_an_address_keeps_to_itself_what_it_is_spoken_to_with() -> None:
 def test_an_address_without_more_is_spoken_to_in_the_clear() -> None:
     assert client_options("k:1") == {}
     assert with_credentials(Settings(kafka_bootstrap="k:1")).kafka_bootstrap == "k:1"
+
+
+def test_the_secret_of_erased_users_stands_in_a_file_and_is_not_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = "guessed by nobody at all"  # noqa: S105 - of a test
+    (tmp_path / "key").write_text(secret + "\n")
+    monkeypatch.setenv("STRATA_ERASURE_KEY_FILE", str(tmp_path / "key"))
+    settings = Settings()
+    assert erasure_secret(settings) == secret_of(secret)
+    for shown in (repr(settings), str(settings), settings.model_dump_json()):
+        assert secret not in shown

@@ -100,7 +100,7 @@ async def test_who_was_erased_and_not_yet_removed_is_unknown(publishing: Publish
     assert not profile["known"]
 
 
-@pytest.mark.parametrize("longer", ["export", "similar"])
+@pytest.mark.parametrize("longer", ["export", "mine", "similar"])
 async def test_the_wrong_method_for_a_route_about_a_user_erases_nobody(
     publishing: Publishing, longer: str
 ) -> None:

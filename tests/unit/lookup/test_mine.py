@@ -9,7 +9,9 @@ from ingest_world import Publishing
 from lookup_world import LIBRARY, NOON_MS, World, like
 
 from lookup.dashboard import Dashboard
+from lookup.retrieval import Retrieval
 from lookup.scopes import Scope, scope_of
+from profiles.documents.text_profile import LanguageShare, TermWeight, TextProfile
 from profiles.privacy.data_policy import load_data_policy
 from profiles.state import DataType
 from schemas import decoded as events
@@ -104,6 +106,38 @@ async def test_what_was_worked_out_names_what_it_rests_on(publishing: Publishing
     inferred = {one.what: one for one in (await mine_of(publishing)).inferred}
     assert inferred["you like"].rests_on == ("interactions", "preferences")
     assert "Moby" in inferred["you like"].text
+
+
+WRITTEN = TextProfile(
+    documents=2,
+    passages=3,
+    words=84,
+    mean_words=42.0,
+    languages=(LanguageShare("en", 0.75), LanguageShare("nl", 0.25)),
+    terms=(TermWeight("hops", 3.0, 9), TermWeight("yeast", 2.0, 4)),
+)
+
+
+async def test_what_they_write_about_in_which_language_and_how_long_is_told_of_documents(
+    publishing: Publishing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def written(_self: Retrieval, tenant: str, user_id: str) -> TextProfile | None:
+        return WRITTEN if (tenant, user_id) == ("default", "anna") else None
+
+    monkeypatch.setattr(Retrieval, "text_profile", written)
+    inferred = [
+        (one.what, one.text)
+        for one in (await mine_of(publishing)).inferred
+        if one.rests_on == ("documents",)
+    ]
+    assert inferred == [
+        ("which languages you write in", "en (75%), nl (25%)"),
+        ("what you write about", "“hops”, “yeast”"),
+        ("how long your texts are", "42 words on average"),
+    ]
+    async with publishing.client() as client:
+        page = (await client.get("/mine", params={"user_id": "anna"})).raise_for_status().text
+    assert "“hops”, “yeast”" in page
 
 
 async def test_of_an_unknown_person_nothing_is_kept(publishing: Publishing) -> None:

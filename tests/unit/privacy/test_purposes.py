@@ -212,9 +212,13 @@ def test_answers_say_what_was_withheld_from_them() -> None:
         assert retrieved.absent.code == "not-permitted"
         assert retrieved.passages == ()
         assert writing is None
-        profile, ranking, *_ = await answers(EVERYTHING, data, Purpose.RANKING)
-        assert ranking.withheld == ("attributes",)
+        profile, ranking, explanation, *_ = await answers(EVERYTHING, data, Purpose.RANKING)
+        assert ranking.withheld == profile.withheld == explanation.withheld == ("attributes",)
         assert profile.attributes == {}
+        world, _ = await a_world(EVERYTHING, data)
+        lookup = world.lookup(data_policy=data)
+        told = await lookup.profile_for(Purpose.PROMPTING, "default", "ann")
+        assert told.withheld == ("documents", "interactions")
 
     asyncio.run(look())
 

@@ -431,6 +431,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
         popular: What is popular in the layer above: the persona if one is named, else everybody.
         waiting: Some event is about an item that is not described yet.
         space: Version of the item space that the user stands in; 0 before any was learned.
+        withheld: Kinds of data that the data policy keeps from profiles.
         as_of: Arrival of the newest record folded in; for a user without one,
             the event time that the statistics end at. Null if neither is known.
     """
@@ -455,6 +456,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     as_of: str | None
     declared: tuple[DeclaredMembership, ...] = ()
     space: int = 0
+    withheld: tuple[str, ...] = ()
 
 
 class NamedItem(msgspec.Struct, frozen=True, kw_only=True):
@@ -516,6 +518,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
         weights: By this evidence alone; a learned model weighs in more.
         events: Newest first. What was superseded or has been forgotten is not there.
         items: Nearest first, of those the user has had nothing to do with.
+        withheld: Kinds of data that the data policy keeps from explanations.
     """
 
     tenant: str
@@ -533,6 +536,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     items: tuple[MovedItem, ...]
     stale: bool
     stale_because: tuple[str, ...]
+    withheld: tuple[str, ...] = ()
 
 
 class Profiles(msgspec.Struct, frozen=True, kw_only=True):
