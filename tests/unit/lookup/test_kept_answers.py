@@ -57,7 +57,9 @@ async def test_a_user_who_is_gone_is_not_answered_from_memory(plain: World) -> N
     lookup = plain.lookup()
     await kept(lookup)
     await plain.cache.forget([user_key("default", "ahab")])
-    await plain.user_points.delete((Equals("user_id", "ahab"),))
+    (record,) = await plain.users.read([user_key("default", "ahab")])
+    assert record is not None
+    await plain.user_points.delete((Equals("token", record.token),))
     assert not (await lookup.profile("default", "ahab")).known
     assert user_key("default", "ahab") not in lookup._profiles._kept._held
 
