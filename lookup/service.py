@@ -166,8 +166,9 @@ async def _score(
     return _json(await lookup.score(tenant, asked.user_id, items=asked.items, pairs=pairs))
 
 
-@_questions.get("/personas", response_model=PersonasView)
+@_questions.get("/personas", response_model=PersonasView, responses=_not_modified)
 async def _personas(
+    request: Request,
     lookup: AskedLookup,
     tenant: Tenant,
     limit: Limit = MOST_LISTED,
@@ -176,23 +177,36 @@ async def _personas(
     ] = None,
 ) -> Response:
     """The personas that are large enough to be shown, largest first, in pages."""
-    return _json(page_of_personas(await lookup.personas(tenant), limit=limit, cursor=cursor))
+    page = page_of_personas(await lookup.personas(tenant), limit=limit, cursor=cursor)
+    return _unless_held(request, page)
 
 
 @_questions.get(
-    "/personas/{persona_id:path}", response_model=PersonaView, responses=_problems_or_unknown
+    "/personas/{persona_id:path}",
+    response_model=PersonaView,
+    responses=_problems_or_unknown | _not_modified,
 )
-async def _persona(lookup: AskedLookup, tenant: Tenant, persona_id: PathId) -> Response:
+async def _persona(
+    request: Request, lookup: AskedLookup, tenant: Tenant, persona_id: PathId
+) -> Response:
     """One persona. One that is hidden for its size is as unknown as one that never was."""
-    return _json(await lookup.persona(tenant, persona_id))
+    return _unless_held(request, await lookup.persona(tenant, persona_id))
 
 
-@_questions.get("/statistics", response_model=StatisticsView, responses=_problems_or_unknown)
+@_questions.get(
+    "/statistics",
+    response_model=StatisticsView,
+    responses=_problems_or_unknown | _not_modified,
+)
 async def _statistics(
-    lookup: AskedLookup, tenant: Tenant, persona: str | None = None, most: Limit = 20
+    request: Request,
+    lookup: AskedLookup,
+    tenant: Tenant,
+    persona: str | None = None,
+    most: Limit = 20,
 ) -> Response:
     """Statistics of everybody, or of one persona."""
-    return _json(await lookup.statistics(tenant, persona, most=most))
+    return _unless_held(request, await lookup.statistics(tenant, persona, most=most))
 
 
 @_questions.get(
@@ -247,6 +261,12 @@ def _choice(side: SideRequest) -> Choice:
 def _json(view: BaseModel, *, status_code: int = 200) -> Response:
     # The view was validated when it was made; a response model would do it again.
     return Response(view.model_dump_json(), status_code=status_code, media_type="application/json")
+
+
+def _unless_held(request: Request, view: BaseModel) -> Response:
+    """304 for a caller who has this answer already."""
+    body = view.model_dump_json().encode()
+    return conditional(request.headers.get("if-none-match"), body)
 
 
 def create_app(

@@ -2865,6 +2865,13 @@ export interface operations {
                     "application/json": components["schemas"]["PersonasView"];
                 };
             };
+            /** @description Unchanged since the answer whose ETag came in If-None-Match */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description Bad Request */
             400: {
                 headers: {
@@ -2951,6 +2958,13 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["PersonaView"];
                 };
+            };
+            /** @description Unchanged since the answer whose ETag came in If-None-Match */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Bad Request */
             400: {
@@ -3048,6 +3062,13 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["StatisticsView"];
                 };
+            };
+            /** @description Unchanged since the answer whose ETag came in If-None-Match */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Bad Request */
             400: {

@@ -72,6 +72,33 @@ async def test_an_unchanged_profile_is_not_sent_again(client: httpx.AsyncClient)
         assert (again.status_code, again.content) == (200, first.content)
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/personas",
+        "/v1/personas?limit=1",
+        "/v1/personas/p1",
+        "/v1/statistics",
+        "/v1/statistics?persona=p1",
+    ],
+)
+async def test_what_is_published_of_groups_is_not_sent_again_until_it_changes(
+    world: World, path: str
+) -> None:
+    async with client_of(world.lookup()) as client:
+        first = await client.get(path)
+        held = {"If-None-Match": first.headers["etag"]}
+        again = await client.get(path, headers=held)
+        assert (first.status_code, again.status_code, again.content) == (200, 304, b"")
+        await world.publish_personas(Persona("p1", 900), version=2)
+        await world.publish_statistics({"odes": 900.0})
+        await world.publish_statistics({"odes": 900.0}, scope="p1")
+        world.clock.now_s += 60.0
+        changed = await client.get(path, headers=held)
+        assert changed.status_code == 200
+        assert changed.content != first.content
+
+
 async def test_a_changed_profile_is_sent_with_another_tag(world: World) -> None:
     async with client_of(world.lookup()) as client:
         before = (await client.get("/v1/profiles/edgar")).headers["etag"]
