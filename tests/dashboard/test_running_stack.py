@@ -29,6 +29,7 @@ PAGES: Final = {
     "users": "/users",
     "user": "/user?user_id=reader-0007",
     "hostile": f"/user?user_id={quote(HOSTILE)}",
+    "mine": "/mine?user_id=reader-0007",
     "personas": "/personas",
     "everybody": "/everybody",
     "cost": "/cost",
