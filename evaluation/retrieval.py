@@ -185,9 +185,17 @@ class _Words:
 
 
 async def evaluate_retrieval(
-    *, items: Path, warm: Path, test: Path, embedder: Embedder
+    *,
+    items: Path,
+    warm: Path,
+    test: Path,
+    embedder: Embedder,
+    on_progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> list[Judged]:
     """Ask every answer of the test file before it is learned.
+
+    Args:
+        on_progress: Called after every test document with how many are done, and of how many.
 
     Raises:
         UnreadableEvents: a file is missing or holds something that is no event.
@@ -205,7 +213,7 @@ async def evaluate_retrieval(
     vectors.prepare(asked)
     for event in warm_events:
         everybody.learn(_passages(event))
-    for event, query in zip(test_events, asked, strict=True):
+    for done, (event, query) in enumerate(zip(test_events, asked, strict=True), 1):
         shelf = shelves[event.user_id]
         if query:
             question = _Question(event, query, vectors.of(query))
@@ -213,6 +221,7 @@ async def evaluate_retrieval(
         passages = _passages(event)
         await shelf.add(passages, vectors)
         everybody.learn(passages)
+        on_progress(done, len(test_events))
     return judged
 
 

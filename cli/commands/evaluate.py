@@ -104,6 +104,9 @@ def evaluate(
 def _retrieval(*, items: Path, warm: Path, test: Path, seed: int) -> Mapping[str, object]:
     import asyncio
 
+    from rich.console import Console
+
+    from cli.progress import counting_progress
     from cli.settings import load_settings
     from evaluation.errors import UnreadableEvents
     from evaluation.retrieval import evaluate_retrieval, report
@@ -111,9 +114,17 @@ def _retrieval(*, items: Path, warm: Path, test: Path, seed: int) -> Mapping[str
 
     try:
         embedder = open_embedder(load_settings().embedding_model)
-        judged = asyncio.run(
-            evaluate_retrieval(items=items, warm=warm, test=test, embedder=embedder)
-        )
+        with counting_progress(Console(stderr=True)) as progress:
+            bar = progress.add_task("searching and learning", total=None)
+
+            def show(done: int, total: int) -> None:
+                progress.update(bar, completed=done, total=total)
+
+            judged = asyncio.run(
+                evaluate_retrieval(
+                    items=items, warm=warm, test=test, embedder=embedder, on_progress=show
+                )
+            )
     except (UnreadableEvents, EmbeddingModelMissing, OSError) as error:
         raise CommandFailed(str(error)) from error
     return report(judged, seed=seed)

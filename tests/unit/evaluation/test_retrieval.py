@@ -3,6 +3,7 @@
 import asyncio
 import json
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -51,13 +52,21 @@ def events() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     return items, written
 
 
-def judged(folder: Path, test: list[dict[str, Any]], warm: list[dict[str, Any]]) -> list[Judged]:
+def judged(
+    folder: Path,
+    test: list[dict[str, Any]],
+    warm: list[dict[str, Any]],
+    *,
+    on_progress: Callable[[int, int], None] = lambda _done, _total: None,
+) -> list[Judged]:
     items, _ = events()
     paths = {}
     for name, some in {"items": items, "warm": warm, "test": test}.items():
         paths[name] = folder / f"{name}.jsonl"
         paths[name].write_text("".join(json.dumps(one) + "\n" for one in some))
-    return asyncio.run(evaluate_retrieval(**paths, embedder=HashingEmbedder(64)))
+    return asyncio.run(
+        evaluate_retrieval(**paths, embedder=HashingEmbedder(64), on_progress=on_progress)
+    )
 
 
 def filler() -> list[dict[str, Any]]:
@@ -118,3 +127,10 @@ def test_figures_of_a_ranking() -> None:
     assert ndcg([*"cdefghijkl", "a"], relevant) == 0.0
     assert reciprocal_rank(["c", "a"], relevant) == 0.5
     assert reciprocal_rank(["c"], relevant) == 0.0
+
+
+def test_how_far_it_has_come_is_said_after_every_document(tmp_path: Path) -> None:
+    _, written = events()
+    reached: list[tuple[int, int]] = []
+    judged(tmp_path, written, filler(), on_progress=lambda *so_far: reached.append(so_far))
+    assert reached == [(done, len(written)) for done in range(1, len(written) + 1)]
