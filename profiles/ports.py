@@ -477,8 +477,14 @@ class AggregateStore(Protocol):
 
     async def put_snapshot(self, name: str, body: bytes) -> None: ...
 
-    async def swap_snapshot(self, name: str, body: bytes) -> bytes | None:
-        """As `put_snapshot`, in one step with reading what was there."""
+    async def swap_snapshot(
+        self, name: str, body: bytes, *, beside: Mapping[str, bytes]
+    ) -> bytes | None:
+        """As `put_snapshot`, in one step with reading what was there.
+
+        Args:
+            beside: Other snapshots that are put in the same step, by name.
+        """
         ...
 
     async def get_snapshots(self, names: Sequence[str]) -> list[bytes | None]: ...

@@ -135,9 +135,11 @@ class MemoryAggregateStore(AggregateStore):
         held = self._at(partition)
         return held.epoch if held.built else None
 
-    async def swap_snapshot(self, name: str, body: bytes) -> bytes | None:
+    async def swap_snapshot(
+        self, name: str, body: bytes, *, beside: Mapping[str, bytes]
+    ) -> bytes | None:
         before = self._snapshots.get(name)
-        self._snapshots[name] = body
+        self._snapshots |= {name: body, **beside}
         return before
 
     async def put_snapshot(self, name: str, body: bytes) -> None:

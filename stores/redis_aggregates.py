@@ -210,9 +210,19 @@ class RedisAggregateStore(AggregateStore):
         epoch, built = _list(reply)
         return _optional_int(epoch) if built == b"1" else None
 
-    async def swap_snapshot(self, name: str, body: bytes) -> bytes | None:
-        key = self._snapshot_key(name)
-        before, _ = await self._connection.send([("GET", key), ("SET", key, body)], atomic=True)
+    async def swap_snapshot(
+        self, name: str, body: bytes, *, beside: Mapping[str, bytes]
+    ) -> bytes | None:
+        before, *_ = await self._connection.send(
+            [
+                ("GET", self._snapshot_key(name)),
+                *(
+                    ("SET", self._snapshot_key(one), put)
+                    for one, put in {**beside, name: body}.items()
+                ),
+            ],
+            atomic=True,
+        )
         return before if isinstance(before, bytes) else None
 
     async def put_snapshot(self, name: str, body: bytes) -> None:

@@ -46,6 +46,7 @@ from streams.ownership import Consumer, Doubtful, Ownerships, PartitionLost, Pla
 from streams.personas import PersonaEngine, PersonaOptions
 from streams.profiles import ProfileEngine, Seam
 from streams.releasing import DEFAULT_RELEASE, ReleaseOptions, Releaser
+from streams.sealed import SealedSnapshots
 from streams.seals import Seals
 from streams.spaces import SpaceLoader
 from streams.statistics import StatisticsEngine
@@ -255,8 +256,10 @@ class Duties:
             data_policy=data_policy,
             clock_s=clocks.elapsed_s,
         )
+        snapshots = SealedSnapshots(stores.aggregates)
         self.merger = Merger(
             aggregates=stores.aggregates,
+            snapshots=snapshots,
             policy=options.policy,
             declared=declared,
             partitions=options.partitions,
@@ -269,6 +272,7 @@ class Duties:
             merger=self.merger,
             releaser=Releaser(
                 aggregates=stores.aggregates,
+                snapshots=snapshots,
                 policy=options.policy,
                 declared=declared,
                 texts=knowledge.texts,

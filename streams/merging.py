@@ -23,12 +23,11 @@ from schemas.snapshots import (
 )
 from streams.merged import Merged, Tables
 from streams.retrying import until_available
+from streams.sealed import SealedSnapshots
 from streams.silencing import SilencingWatch
 
 __all__ = ["Merged", "Merger", "mean_vector"]
 
-_SEAL: Final = "published-by"
-_ROUNDS_TRUSTED: Final = 60
 _MOST_POPULAR: Final = 500
 _MOST_TRENDS: Final = 50
 _MOST_VALUES: Final = 50
@@ -56,6 +55,7 @@ class Merger:
         self,
         *,
         aggregates: AggregateStore,
+        snapshots: SealedSnapshots,
         policy: Policy,
         declared: DeclaredPersonas = NOTHING_DECLARED,
         partitions: int,
@@ -71,15 +71,15 @@ class Merger:
         self._clock_ms = clock_ms
         self._silencing = SilencingWatch(policy, silencing, clock_ms=clock_ms)
         self._published: dict[str, bytes] = {}
-        self._leader = ""
-        self._seal = b""
+        self._snapshots = snapshots
         self._wanted = 0
-        self._rounds = 0
         self.renewed = False
 
     async def merge(self) -> list[Merged]:
         """Counters of every tenant."""
-        await self._notice_losses()
+        self.renewed = await self._snapshots.check()
+        if self.renewed:
+            self._published.clear()
         wanted = self._declared.build(await until_available(self._aggregates.wanted_epoch))
         if wanted != self._wanted:
             # A rebuild may follow on a store that was put back to older snapshots.
@@ -104,21 +104,6 @@ class Merger:
             for tenant, mark in sorted(watermarks.items())
         ]
 
-    async def _notice_losses(self) -> None:
-        """Publish everything again if the store was emptied, is older, or another leader's.
-
-        The seal is another in each round, so it is missing from whatever was there before.
-        What a leader wrote that had stood still is not always noticed: now and then
-        everything is published again all the same.
-        """
-        self._rounds += 1
-        seal = f"{self._leader}:{self._rounds}".encode()
-        found = await until_available(partial(self._aggregates.swap_snapshot, _SEAL, seal))
-        self.renewed = found != self._seal or self._rounds % _ROUNDS_TRUSTED == 0
-        if self.renewed:
-            self._published.clear()
-        self._seal = seal
-
     async def publish(self, merged: Merged) -> int:
         """Publish the snapshots that changed; how many did."""
         changed = 0
@@ -129,7 +114,7 @@ class Merger:
             told = None if scope else silenced
             body = encode_statistics(self._snapshot(merged, scope, told))
             if self._published.get(name) != body:
-                await until_available(partial(self._aggregates.put_snapshot, name, body))
+                await self._snapshots.put(name, body)
                 self._published[name] = body
                 changed += 1
         return changed
@@ -142,7 +127,7 @@ class Merger:
         """A leadership begins, or ends (None): nothing is known of what is published."""
         self._published.clear()
         self._silencing.forget()
-        self._leader = str(token)
+        self._snapshots.begin(str(token))
 
     def _snapshot(
         self, merged: Merged, scope: str, silenced: SilencedSnapshot | None

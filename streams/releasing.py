@@ -42,6 +42,7 @@ from schemas.snapshots import (
 )
 from streams.merged import Merged
 from streams.retrying import until_available
+from streams.sealed import SealedSnapshots
 from streams.silencing import SilencingWatch
 
 __all__ = ["DEFAULT_RELEASE", "ReleaseOptions", "Releaser"]
@@ -95,6 +96,7 @@ class Releaser:
         self,
         *,
         aggregates: AggregateStore,
+        snapshots: SealedSnapshots,
         policy: Policy,
         declared: DeclaredPersonas = NOTHING_DECLARED,
         texts: Callable[[int], Iterable[str]],
@@ -103,6 +105,7 @@ class Releaser:
         silencing: SilencingSettings = DEFAULT_SETTINGS,
     ) -> None:
         self._aggregates = aggregates
+        self._snapshots = snapshots
         self._policy = policy
         self._declared = declared
         self._texts = texts
@@ -186,7 +189,7 @@ class Releaser:
     async def _put(self, told: _Told, name: str, body: bytes) -> int:
         if told.bodies.get(name) == body:
             return 0
-        await until_available(partial(self._aggregates.put_snapshot, name, body))
+        await self._snapshots.put(name, body)
         told.bodies[name] = body
         return 1
 

@@ -299,9 +299,9 @@ async def test_snapshots_are_read_back_by_name(redis_stores: RedisStores) -> Non
 
 async def test_a_snapshot_is_swapped_for_what_was_there(redis_stores: RedisStores) -> None:
     store = redis_stores.aggregates
-    assert await store.swap_snapshot("seal", b"one\0") is None
-    assert await store.swap_snapshot("seal", b"two") == b"one\0"
-    assert await store.get_snapshots(["seal"]) == [b"two"]
+    assert await store.swap_snapshot("seal", b"one\0", beside={}) is None
+    assert await store.swap_snapshot("seal", b"two", beside={"a": b"1", "b": b"2"}) == b"one\0"
+    assert await store.get_snapshots(["seal", "a", "b"]) == [b"two", b"1", b"2"]
 
 
 async def test_dropped_snapshots_are_gone_and_the_others_stay(redis_stores: RedisStores) -> None:

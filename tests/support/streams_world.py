@@ -32,6 +32,7 @@ from streams.partitions import partition_of
 from streams.personas import PersonaEngine, PersonaOptions
 from streams.profiles import ProfileEngine
 from streams.releasing import ReleaseOptions, Releaser
+from streams.sealed import SealedSnapshots
 from streams.seals import Seals
 from streams.spaces import SpaceLoader
 from streams.statistics import StatisticsEngine
@@ -201,10 +202,12 @@ class Engines:
             data_policy=data_policy,
             clock_s=lambda: 0.0,
         )
+        snapshots = SealedSnapshots(world.redis.aggregates)
         self.personas = PersonaEngine(
             store=world.profiles.personas,
             merger=Merger(
                 aggregates=world.redis.aggregates,
+                snapshots=snapshots,
                 policy=world.policy,
                 declared=declared,
                 partitions=PARTITIONS,
@@ -213,6 +216,7 @@ class Engines:
             ),
             releaser=Releaser(
                 aggregates=world.redis.aggregates,
+                snapshots=snapshots,
                 policy=world.policy,
                 declared=declared,
                 texts=self.knowledge.texts,

@@ -240,13 +240,16 @@ class _World:
         if personas is not None:
             found = decode_personas(personas.body)
             marks[f"{PERSONAS_MARK}default"] = found.centroids_version
+        # A new owner of the first partition leads, and has to publish everything once.
+        tokens: list[int] = []
         for partition in range(PARTITIONS):
             control = await self._shelves.control.read(partition)
             if control is None or await self._shelves.aggregates.built_epoch(partition) != wanted:
                 return None
             if any(control.positions.get(name, 0) < mark for name, mark in marks.items()):
                 return None
-        return ends, personas.version if personas else 0
+            tokens.append(control.token)
+        return ends, tokens, personas.version if personas else 0
 
     def _note(self, who: str, what: str) -> None:
         self._outcome.trace.append((self._loop.time(), who, what))

@@ -11,6 +11,8 @@ from streams_world import Engines, World, item, liked
 from profiles.ids import user_key
 from profiles.ports import CounterTable
 from schemas.snapshots import decode_profile, statistics_name
+from stores.memory_aggregates import MemoryAggregateStore
+from streams.sealed import SealedSnapshots
 
 ERASURE = {"event_id": "x", "type": "erasure", "occurred_at": 1_690_000_000, "user_id": "ann"}
 
@@ -192,6 +194,53 @@ def test_snapshots_of_a_copy_are_published_again_in_the_next_round() -> None:
         assert await world.redis.aggregates.get_snapshots([name]) != published
         await engines.personas.tick()
         assert await world.redis.aggregates.get_snapshots([name]) == published
+
+    asyncio.run(scenario())
+
+
+def test_a_copy_from_the_middle_of_a_round_is_noticed_in_the_next() -> None:
+    async def scenario() -> None:
+        store = MemoryAggregateStore(partitions=2)
+        snapshots = SealedSnapshots(store)
+        snapshots.begin("1")
+        assert await snapshots.check()
+        await snapshots.put("a", b"old")
+        assert not await snapshots.check()
+        copied = dict(store._snapshots)
+        await snapshots.put("a", b"new")
+        store._snapshots = copied
+        assert await snapshots.check()
+
+    asyncio.run(scenario())
+
+
+def test_what_a_leader_wrote_that_had_stood_still_is_noticed() -> None:
+    async def scenario() -> None:
+        store = MemoryAggregateStore(partitions=2)
+        before, after = SealedSnapshots(store), SealedSnapshots(store)
+        before.begin("1")
+        assert await before.check()
+        after.begin("2")
+        assert await after.check()
+        await after.put("a", b"new")
+        assert not await after.check()
+        await before.put("a", b"old")
+        assert await after.check()
+
+    asyncio.run(scenario())
+
+
+def test_a_store_that_is_put_back_between_two_snapshots_is_noticed() -> None:
+    async def scenario() -> None:
+        store = MemoryAggregateStore(partitions=2)
+        snapshots = SealedSnapshots(store)
+        snapshots.begin("1")
+        assert await snapshots.check()
+        copied = dict(store._snapshots)
+        await snapshots.put("a", b"1")
+        store._snapshots = copied
+        await snapshots.put("b", b"2")
+        assert await snapshots.check()
 
     asyncio.run(scenario())
 

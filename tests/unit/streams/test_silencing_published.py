@@ -10,6 +10,7 @@ from profiles.silencing import SilencingSettings
 from schemas.snapshots import StatisticsSnapshot, decode_statistics, statistics_name
 from stores.memory_aggregates import MemoryAggregateStore
 from streams.merging import Merger
+from streams.sealed import SealedSnapshots
 
 TOKEN = Token(1)
 PARK, ROAD = b"p" * 8, b"r" * 8
@@ -47,6 +48,7 @@ async def published(silencing: SilencingSettings) -> dict[str, StatisticsSnapsho
         await store.finish_build(place, token=TOKEN, epoch=1)
     merger = Merger(
         aggregates=store,
+        snapshots=SealedSnapshots(store),
         policy=DEFAULT_POLICY,
         partitions=2,
         dimension=4,
