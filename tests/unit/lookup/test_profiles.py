@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from lookup_world import NOON_MS, SEA, WRITTEN_MS, World, client_of, like
+from structlog.testing import capture_logs
 
 from lookup.errors import InvalidName
 from lookup.options import LookupOptions, require_name
@@ -237,9 +238,14 @@ async def test_a_profile_in_a_format_of_another_version_is_computed_from_the_sto
 ) -> None:
     from profiles.ids import user_key
 
-    await world.cache.put([(user_key("default", "ishmael"), 99, b"\xff other format")])
-    view = await world.lookup().profile("default", "ishmael")
+    key = user_key("default", "ishmael")
+    await world.cache.put([(key, 99, b"\xff other format")])
+    with capture_logs() as logs:
+        view = await world.lookup().profile("default", "ishmael")
     assert (view.version, view.as_of) == (1, None)
+    (line,) = logs
+    assert line["event"] == "a cached profile has another format"
+    assert key.hex() not in str(line)
 
 
 async def test_without_cache_and_store_nothing_can_be_said(
