@@ -26,9 +26,9 @@ class GatheredRecords:
     """Reads of a user store, few requests for many questions.
 
     Users of whom nothing is known have no cached view, so each question about one comes here; and
-    a store takes a few milliseconds for one user and hardly more for a hundred. While `at_once`
-    requests are under way, what is asked waits and leaves with the next: a burst makes requests
-    larger, not a queue that grows. Nobody is given what was read before they asked.
+    a store takes hardly longer for a hundred users than for one. While `at_once` requests are under
+    way, what is asked waits and leaves with the next: a burst makes requests larger, not a queue
+    that grows. Nobody is given what was read before they asked.
 
     Args:
         at_once: Requests under way, ≥ 1.
