@@ -45,6 +45,7 @@ _LEVELS: Final[dict[str, Json]] = {
     }
     for level in ("global", "persona", "user", "blend")
 }
+_SHARES: Final[dict[str, Json]] = {"global": 0.7, "persona": 0.1, "user": 0.2}
 _FRESH: Final[dict[str, Json]] = {"stale": False, "stale_because": []}
 
 _PROFILE: Final[dict[str, Json]] = {
@@ -244,12 +245,13 @@ EXAMPLES: Final[Mapping[tuple[str, str], Example]] = {
             "user_id": "anna",
             "known": True,
             "version": 41,
-            "items": [{"item_id": "emma", "levels": _LEVELS}],
+            "items": [{"item_id": "emma", "levels": _LEVELS, "shares": _SHARES}],
             "pairs": [
                 {
                     "a": {"item_id": "emma", "text": None},
                     "b": {"item_id": None, "text": "a quiet village"},
                     "levels": _LEVELS,
+                    "shares": _SHARES,
                 }
             ],
             "absent": None,

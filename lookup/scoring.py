@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from lookup.models import ModelReader
 from lookup.users import UserReader
-from profiles.choices.layers import ChoiceAnswer
+from profiles.choices.layers import ChoiceAnswer, shares
 from profiles.choices.model import ChoiceModel, text_side
 from profiles.choices.pair_tables import Side
 from profiles.ids import item_key
@@ -68,22 +68,22 @@ class Scores:
 def _signs(
     choices: ChoiceModel, state: UserState, tenant: str, items: Sequence[str]
 ) -> tuple[SignScoreView, ...]:
+    answered = [(item, choices.sign(state, item_key(tenant, item))) for item in items]
     return tuple(
-        SignScoreView(item_id=item, levels=_views(choices.sign(state, item_key(tenant, item))))
-        for item in items
+        SignScoreView(item_id=item, levels=_views(levels), shares=_shares(levels))
+        for item, levels in answered
     )
 
 
 def _pairs(
     choices: ChoiceModel, state: UserState, tenant: str, pairs: Sequence[Pair]
 ) -> tuple[PairScoreView, ...]:
+    answered = [(a, b, choices.pair(state, _side(tenant, a), _side(tenant, b))) for a, b in pairs]
     return tuple(
         PairScoreView(
-            a=_side_view(a),
-            b=_side_view(b),
-            levels=_views(choices.pair(state, _side(tenant, a), _side(tenant, b))),
+            a=_side_view(a), b=_side_view(b), levels=_views(levels), shares=_shares(levels)
         )
-        for a, b in pairs
+        for a, b, levels in answered
     )
 
 
@@ -107,3 +107,8 @@ def _views(answers: Mapping[Level, ChoiceAnswer]) -> dict[str, ChoiceView]:
         )
         for level, answer in answers.items()
     }
+
+
+def _shares(answers: Mapping[Level, ChoiceAnswer]) -> dict[str, float]:
+    # Sums of floats may pass 1 by a rounding.
+    return {level.value: min(1.0, share) for level, share in shares(answers).items()}

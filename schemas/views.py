@@ -351,10 +351,16 @@ class ChoiceView(_View):
 
 
 class SignScoreView(_View):
-    """Whether the user is for an item: "global", "persona", "user" and "blend"."""
+    """Whether the user is for an item: "global", "persona", "user" and "blend".
+
+    Attributes:
+        shares: Part of the blend's log-odds that each layer brings, summing to 1; all 0 where
+            the log-odds are.
+    """
 
     item_id: str
     levels: dict[str, ChoiceView]
+    shares: dict[str, Fraction]
 
 
 class SideView(_View):
@@ -365,11 +371,16 @@ class SideView(_View):
 
 
 class PairScoreView(_View):
-    """Which of two the user prefers: towards `a`, by level."""
+    """Which of two the user prefers: towards `a`, by level.
+
+    Attributes:
+        shares: As of a signed choice.
+    """
 
     a: SideView
     b: SideView
     levels: dict[str, ChoiceView]
+    shares: dict[str, Fraction]
 
 
 class ScoresView(_View):

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -11,7 +12,7 @@ from profiles.choices.logistic import Floats, sigmoid
 from profiles.choices.mixer import Mixer
 from profiles.queries import Level
 
-__all__ = ["ChoiceAnswer", "Evidence", "Example", "Layout", "LevelMixers"]
+__all__ = ["ChoiceAnswer", "Evidence", "Example", "Layout", "LevelMixers", "shares"]
 
 Groups = npt.NDArray[np.int64]
 
@@ -51,6 +52,27 @@ class ChoiceAnswer:
     def probability(self) -> float:
         """In (0, 1)."""
         return sigmoid(self.log_odds)
+
+
+def shares(answers: Mapping[Level, ChoiceAnswer]) -> dict[Level, float]:
+    """What part of the blend's log-odds each layer brings: everybody's own, then what is added.
+
+    The persona layer brings what it changes of everybody's answer, the user layer what the blend
+    changes of the persona's; sizes alone count, whichever way they point. They sum to 1, or are
+    all 0 where the log-odds are.
+
+    >>> said = {Level.GLOBAL: 1.0, Level.PERSONA: 1.5, Level.USER: 0.4, Level.BLEND: 0.5}
+    >>> shares({level: ChoiceAnswer(odds, 1.0, 0.0) for level, odds in said.items()})[Level.USER]
+    0.4
+    """
+    steps = (Level.GLOBAL, Level.PERSONA, Level.BLEND)
+    reached = [0.0, *(answers[level].log_odds for level in steps)]
+    added = [abs(after - before) for before, after in pairwise(reached)]
+    whole = sum(added)
+    layers = (Level.GLOBAL, Level.PERSONA, Level.USER)
+    return {
+        layer: size / whole if whole else 0.0 for layer, size in zip(layers, added, strict=True)
+    }
 
 
 @dataclass(frozen=True, slots=True)

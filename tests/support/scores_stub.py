@@ -32,6 +32,7 @@ def scores(asked: Mapping[str, Any], *, absent: bool = False) -> dict[str, Any]:
                 "a": {"item_id": None, **pair["a"]},
                 "b": {"item_id": None, **pair["b"]},
                 "levels": levels(pair["a"]["text"], pair["b"]["text"]),
+                "shares": {"global": 1.0, "persona": 0.0, "user": 0.0},
             }
             for pair in pairs
         ],

@@ -1136,6 +1136,9 @@ export interface components {
         /**
          * PairScoreView
          * @description Which of two the user prefers: towards `a`, by level.
+         *
+         *     Attributes:
+         *         shares: As of a signed choice.
          */
         PairScoreView: {
             a: components["schemas"]["SideView"];
@@ -1143,6 +1146,10 @@ export interface components {
             /** Levels */
             levels: {
                 [key: string]: components["schemas"]["ChoiceView"];
+            };
+            /** Shares */
+            shares: {
+                [key: string]: number;
             };
         };
         /**
@@ -1673,6 +1680,10 @@ export interface components {
         /**
          * SignScoreView
          * @description Whether the user is for an item: "global", "persona", "user" and "blend".
+         *
+         *     Attributes:
+         *         shares: Part of the blend's log-odds that each layer brings, summing to 1; all 0 where
+         *             the log-odds are.
          */
         SignScoreView: {
             /** Item Id */
@@ -1680,6 +1691,10 @@ export interface components {
             /** Levels */
             levels: {
                 [key: string]: components["schemas"]["ChoiceView"];
+            };
+            /** Shares */
+            shares: {
+                [key: string]: number;
             };
         };
         /**

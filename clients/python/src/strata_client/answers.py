@@ -719,10 +719,16 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SignScore(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether the user is for an item: "global", "persona", "user" and "blend"."""
+    """Whether the user is for an item: "global", "persona", "user" and "blend".
+
+    Attributes:
+        shares: Part of the blend's log-odds that each layer brings, summing to 1; all 0 where
+            the log-odds are.
+    """
 
     item_id: str
     levels: dict[str, Choice]
+    shares: dict[str, float]
 
 
 class Side(msgspec.Struct, frozen=True, kw_only=True):
@@ -733,11 +739,16 @@ class Side(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PairScore(msgspec.Struct, frozen=True, kw_only=True):
-    """Which of two the user prefers: towards `a`, by level."""
+    """Which of two the user prefers: towards `a`, by level.
+
+    Attributes:
+        shares: As of a signed choice.
+    """
 
     a: Side
     b: Side
     levels: dict[str, Choice]
+    shares: dict[str, float]
 
 
 class Scores(msgspec.Struct, frozen=True, kw_only=True):
