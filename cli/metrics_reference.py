@@ -35,7 +35,9 @@ namespace of the profiles that a worker keeps: another one while a version is bu
 |---|---|---|---|
 """
 _ENDING: Final = """
-Beside these there are those of the Python client's process collector (`process_…`, `python_info`).
+Beside these there are those of the Python client's process collector (`process_…`,
+`python_info`); where several processes serve (`strata serve --processes`), the others are the
+sum of all and these are left out.
 """
 _FIGURES: Final = Figures(
     lag={"strata.interactions": 0}, learned_s={"item-space": 0.0}, silenced=(0.0, 0.0)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+import structlog
 
 from local.directory import DataDirectory
 from local.errors import ProgramMissing
@@ -24,6 +25,13 @@ def _what_the_stack_lacks() -> str | None:
     except ProgramMissing as missing:
         return str(missing)
     return None
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_before() -> Iterator[None]:
+    """A test that sets up logs, or runs what does, leaves none that write to its closed streams."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(autouse=True)

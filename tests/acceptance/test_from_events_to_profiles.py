@@ -53,7 +53,7 @@ async def test_what_is_stored_equals_the_oracles_account(
         async with running(ground, opened, stores=stores) as work:
             for phase in phases:
                 await publish(ground.bootstrap, phase, partitions=ground.partitions)
-                offsets = await work.until_quiet(timeout_s=600)
+                offsets = await work.until_quiet(timeout_s=900)
             # Quiet means so; it is a promise of its own all the same.
             assert not offsets.behind
             assert not await work.worker.lag()

@@ -51,7 +51,7 @@ async def test_two_workers_killed_and_frozen(parts: Parts, tmp_path: Path) -> No
         seed=4,
         learns=True,
         workers=2,
-        reached_s=30,
+        reached_s=90,
         rest_s=200,
     )
     account = await run_together(parts, tmp_path, scale, say)

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import structlog
 from command_line import Command, Outcome
 from documents_world import documents_over
 from lookup_world import DIMENSION, LIBRARY, World, like
@@ -23,14 +22,12 @@ from stores.passages import PointPassageStore, passage_collection
 
 
 @pytest.fixture(autouse=True)
-def _own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith("STRATA_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("STRATA_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setenv("COLUMNS", "100")
     monkeypatch.chdir(tmp_path)
-    yield
-    structlog.reset_defaults()
 
 
 @pytest.fixture
