@@ -165,8 +165,8 @@ async def test_rankings_through_kafka_equal_those_computed_offline(
     [
         ("personas.publish", 1),
         ("aggregates.put_snapshot", 2),
-        pytest.param("aggregates.put_snapshot", 4, marks=pytest.mark.slow),
-        pytest.param("aggregates.put_snapshot", 6, marks=pytest.mark.slow),
+        pytest.param("aggregates.put_snapshot", 3, marks=pytest.mark.slow),
+        pytest.param("aggregates.swap_snapshot", 6, marks=pytest.mark.slow),
         pytest.param("personas.publish", 2, marks=pytest.mark.slow),
     ],
 )
