@@ -5,12 +5,13 @@ from typing import Final
 
 from redis.asyncio import Redis
 
-from benchmarks.people import Person, statistics_of
+from benchmarks.people import Person, described_items, statistics_of
 from benchmarks.spread import quantile
+from lookup.queries import Lookup
 from schemas.snapshots import decode_profile, released_name, statistics_name
-from stores.connect import open_redis
+from stores.connect import RedisStores, open_profile_stores, open_redis
 
-__all__ = ["NAMESPACE", "REFERENCE", "cached", "direct_us"]
+__all__ = ["NAMESPACE", "REFERENCE", "cached", "direct_us", "lookup_over"]
 
 NAMESPACE: Final = "bench-lookups"
 REFERENCE: Final = "bench-reference:"
@@ -29,6 +30,19 @@ async def cached(redis_url: str, persons: list[Person]) -> None:
     finally:
         await plain.aclose()
         await live.close()
+
+
+async def lookup_over(live: RedisStores) -> Lookup:
+    """A lookup over the cached views, with the items of the load and no users in Qdrant."""
+    profiles = await open_profile_stores("memory://", namespace=NAMESPACE, dimension=128)
+    await profiles.items.put(described_items())
+    return Lookup(
+        users=profiles.users,
+        items=profiles.items,
+        personas=profiles.personas,
+        cache=live.cache,
+        aggregates=live.aggregates,
+    )
 
 
 async def direct_us(

@@ -12,15 +12,14 @@ from typing import Final
 
 from starlette.types import Message, Scope
 
-from benchmarks.lookups import NAMESPACE, cached
-from benchmarks.people import described_items, people
+from benchmarks.lookups import NAMESPACE, cached, lookup_over
+from benchmarks.people import people
 from local.directory import DataDirectory
 from local.redis import RedisServer
 from lookup.access import LoopbackAccess
 from lookup.loops import run
-from lookup.queries import Lookup
 from lookup.service import create_app
-from stores.connect import open_profile_stores, open_redis
+from stores.connect import open_redis
 
 _PERSONS: Final = 500
 _ROUNDS: Final = 3
@@ -30,16 +29,8 @@ async def main(redis_url: str, requests: int) -> None:
     """Print µs per request: of everything, of the lookup, of the cache's client."""
     persons = people(_PERSONS, entries=100)
     await cached(redis_url, persons)
-    profiles = await open_profile_stores("memory://", namespace=NAMESPACE, dimension=128)
-    await profiles.items.put(described_items())
     live = await open_redis(redis_url, namespace=NAMESPACE, partitions=4)
-    lookup = Lookup(
-        users=profiles.users,
-        items=profiles.items,
-        personas=profiles.personas,
-        cache=live.cache,
-        aggregates=live.aggregates,
-    )
+    lookup = await lookup_over(live)
     app = create_app(lookup, access=LoopbackAccess())
 
     async def requested(number: int) -> None:

@@ -1,8 +1,8 @@
 """What the write side publishes for everybody: personas and statistics."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Protocol, TypeAlias
 
 import structlog
 from msgspec.structs import replace
@@ -23,6 +23,9 @@ __all__ = ["EVERYBODY", "Published", "PublishedReader", "ReleasedReader", "visib
 
 EVERYBODY = ""
 """Scope of the statistics of all users."""
+
+_Scope: TypeAlias = tuple[str, str]
+"""Tenant and scope."""
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -48,36 +51,33 @@ class Published(Protocol):
         ...
 
 
-class PublishedReader(Published):
-    """What answers are made from: exact, and not to be shown.
-
-    Remembered for `age_s`, and when a store fails.
+class _RememberedBodies(Published):
+    """Bodies of a store, decoded, remembered for `age_s`, and when the store fails.
 
     A reading has the same object as the one before for as long as the store holds the same.
 
     Args:
+        personas: Bodies by tenant, statistics: by tenant and scope; None for what is not there.
         most: Tenants, and scopes of tenants, held.
     """
 
     def __init__(
         self,
         *,
-        personas: PersonaStore,
-        aggregates: AggregateStore,
+        personas: Callable[[Sequence[str]], Awaitable[list[bytes | None]]],
+        statistics: Callable[[Sequence[_Scope]], Awaitable[list[bytes | None]]],
         age_s: float,
         most: int,
         clock: Clock,
     ) -> None:
-        self._persona_store = personas
-        self._aggregates = aggregates
+        self._persona_bodies = personas
+        self._statistics_bodies = statistics
         self._same_personas = Unchanged[str, PersonaSet](decode_personas, most=most)
-        self._same_statistics = Unchanged[tuple[str, str], StatisticsSnapshot](
-            decode_statistics, most=most
-        )
+        self._same_statistics = Unchanged[_Scope, StatisticsSnapshot](decode_statistics, most=most)
         self._personas: Remembered[str, PersonaSet] = Remembered(
             self._load_personas, age_s=age_s, most=most, clock=clock
         )
-        self._statistics: Remembered[tuple[str, str], StatisticsSnapshot] = Remembered(
+        self._statistics: Remembered[_Scope, StatisticsSnapshot] = Remembered(
             self._load_statistics, age_s=age_s, most=most, clock=clock
         )
 
@@ -92,26 +92,52 @@ class PublishedReader(Published):
         return {scope: reading for (_, scope), reading in readings.items()}
 
     async def _load_personas(self, tenants: Sequence[str]) -> list[PersonaSet | None]:
-        documents = await asyncio.gather(*(self._persona_store.read(tenant) for tenant in tenants))
+        bodies = await self._persona_bodies(tenants)
         return [
-            None if document is None else self._same_personas.of(tenant, document.body)
-            for tenant, document in zip(tenants, documents, strict=True)
+            None if body is None else self._same_personas.of(tenant, body)
+            for tenant, body in zip(tenants, bodies, strict=True)
         ]
 
-    async def _load_statistics(
-        self, names: Sequence[tuple[str, str]]
-    ) -> list[StatisticsSnapshot | None]:
-        bodies = await self._aggregates.get_snapshots([statistics_name(*name) for name in names])
+    async def _load_statistics(self, names: Sequence[_Scope]) -> list[StatisticsSnapshot | None]:
+        bodies = await self._statistics_bodies(names)
         return [
             None if body is None else _readable(self._same_statistics, name, body)
             for name, body in zip(names, bodies, strict=True)
         ]
 
 
-class ReleasedReader(Published):
+class PublishedReader(_RememberedBodies):
+    """What answers are made from: exact, and not to be shown."""
+
+    def __init__(
+        self,
+        *,
+        personas: PersonaStore,
+        aggregates: AggregateStore,
+        age_s: float,
+        most: int,
+        clock: Clock,
+    ) -> None:
+        async def documents(tenants: Sequence[str]) -> list[bytes | None]:
+            found = await asyncio.gather(*(personas.read(tenant) for tenant in tenants))
+            return [None if document is None else document.body for document in found]
+
+        super().__init__(
+            personas=documents,
+            statistics=lambda names: aggregates.get_snapshots(
+                [statistics_name(*name) for name in names]
+            ),
+            age_s=age_s,
+            most=most,
+            clock=clock,
+        )
+
+
+class ReleasedReader(_RememberedBodies):
     """What may be told to others: whatever leaves the service about groups of people.
 
-    As the write side's `Releaser` let it out; remembered as `PublishedReader` does.
+    As the write side's `Releaser` let it out: sizes and labels as they may be told, and a size
+    of 0 where nothing may be.
 
     Args:
         published: Says whether the counters are being rebuilt.
@@ -127,50 +153,29 @@ class ReleasedReader(Published):
         clock: Clock,
     ) -> None:
         self._published = published
-        self._aggregates = aggregates
-        self._same_personas = Unchanged[str, PersonaSet](decode_personas, most=most)
-        self._same_statistics = Unchanged[tuple[str, str], StatisticsSnapshot](
-            decode_statistics, most=most
+        super().__init__(
+            personas=lambda tenants: aggregates.get_snapshots(
+                [released_personas_name(tenant) for tenant in tenants]
+            ),
+            statistics=lambda names: aggregates.get_snapshots(
+                [released_name(*name) for name in names]
+            ),
+            age_s=age_s,
+            most=most,
+            clock=clock,
         )
-        self._personas: Remembered[str, PersonaSet] = Remembered(
-            self._load_personas, age_s=age_s, most=most, clock=clock
-        )
-        self._statistics: Remembered[tuple[str, str], StatisticsSnapshot] = Remembered(
-            self._load_statistics, age_s=age_s, most=most, clock=clock
-        )
-
-    async def personas(self, tenant: str) -> Reading[PersonaSet]:
-        """Sizes and labels as they may be told; a size of 0 where nothing may be."""
-        return (await self._personas.read([tenant]))[tenant]
 
     async def statistics(
         self, tenant: str, scopes: Iterable[str]
     ) -> dict[str, Reading[StatisticsSnapshot]]:
+        """As they may be told, and as stale as the exact ones are."""
         wanted = list(scopes)
-        told = await self._statistics.read([(tenant, scope) for scope in wanted])
+        told = await super().statistics(tenant, wanted)
         exact = await self._published.statistics(tenant, wanted)
         return {
             scope: Reading(_as_stale_as(reading.value, exact[scope].value), reading.trouble)
-            for (_, scope), reading in told.items()
+            for scope, reading in told.items()
         }
-
-    async def _load_personas(self, tenants: Sequence[str]) -> list[PersonaSet | None]:
-        bodies = await self._aggregates.get_snapshots(
-            [released_personas_name(tenant) for tenant in tenants]
-        )
-        return [
-            None if body is None else self._same_personas.of(tenant, body)
-            for tenant, body in zip(tenants, bodies, strict=True)
-        ]
-
-    async def _load_statistics(
-        self, names: Sequence[tuple[str, str]]
-    ) -> list[StatisticsSnapshot | None]:
-        bodies = await self._aggregates.get_snapshots([released_name(*name) for name in names])
-        return [
-            None if body is None else _readable(self._same_statistics, name, body)
-            for name, body in zip(names, bodies, strict=True)
-        ]
 
 
 def _as_stale_as(
@@ -182,7 +187,7 @@ def _as_stale_as(
 
 
 def _readable(
-    same: Unchanged[tuple[str, str], StatisticsSnapshot], name: tuple[str, str], body: bytes
+    same: Unchanged[_Scope, StatisticsSnapshot], name: _Scope, body: bytes
 ) -> StatisticsSnapshot | None:
     try:
         return same.of(name, body)

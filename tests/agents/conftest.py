@@ -1,15 +1,14 @@
 """A service over a small library, one of whose readers writes what no agent should obey."""
 
-import asyncio
-import threading
 from collections.abc import Iterator
 from typing import Final
 
 import pytest
 from documents_world import document, documents_over, passages_of
+from fastapi import FastAPI
 from learned_world import LearnedWorld
+from served import served
 
-from lookup.server import serve
 from lookup.service import create_app
 from profiles.documents.passages import with_vectors
 from profiles.personas import Label, Persona
@@ -29,7 +28,7 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-async def _app() -> object:
+async def _app() -> FastAPI:
     learned = LearnedWorld()
     await learned.fill()
     world = learned.world
@@ -57,21 +56,5 @@ async def _app() -> object:
 
 @pytest.fixture(scope="module")
 def service_url() -> Iterator[str]:
-    urls: list[str] = []
-    started, stop = threading.Event(), threading.Event()
-
-    async def serving() -> None:
-        running = await serve(await _app(), port=0)  # type: ignore[arg-type]
-        urls.append(running.url)
-        started.set()
-        await asyncio.to_thread(stop.wait)
-        await running.stop()
-
-    thread = threading.Thread(target=lambda: asyncio.run(serving()))
-    thread.start()
-    try:
-        assert started.wait(timeout=60)
-        yield urls[0]
-    finally:
-        stop.set()
-        thread.join()
+    with served(_app) as url:
+        yield url

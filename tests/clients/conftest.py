@@ -1,15 +1,14 @@
 """The whole service over a small library: in this process, and on a port in a thread."""
 
-import asyncio
-import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+from fastapi import FastAPI
 from ingest_world import Publishing
 from lookup_world import LIBRARY, NOON_MS, World, like
+from served import served
 
-from lookup.server import serve
 from profiles.personas import Label, Persona
 from strata_client import AsyncStrata, RetryPolicy
 
@@ -53,23 +52,11 @@ async def strata(publishing: Publishing) -> AsyncIterator[AsyncStrata]:
 @pytest.fixture
 def service_url() -> Iterator[str]:
     """Where the service answers, for clients without an event loop."""
-    urls: list[str] = []
-    started, stop = threading.Event(), threading.Event()
 
-    async def serving() -> None:
-        publishing = Publishing(await library(), now_ms=lambda: time.time_ns() // 1_000_000)
-        await publishing.taken_in()
-        running = await serve(publishing.app(), port=0)
-        urls.append(running.url)
-        started.set()
-        await asyncio.to_thread(stop.wait)
-        await running.stop()
+    async def publishing() -> FastAPI:
+        made = Publishing(await library(), now_ms=lambda: time.time_ns() // 1_000_000)
+        await made.taken_in()
+        return made.app()
 
-    thread = threading.Thread(target=lambda: asyncio.run(serving()))
-    thread.start()
-    try:
-        assert started.wait(timeout=20)
-        yield urls[0]
-    finally:
-        stop.set()
-        thread.join()
+    with served(publishing) as url:
+        yield url

@@ -148,6 +148,12 @@ async def _left_to_publish(
             and (left := _left_to_seek(counted[scope], personas.get(tenant)))
         ):
             return f"{left} of {tenant}"
+    # A round that puts a refreshed model in force leaves sizes to the round after it.
+    for tenant, found in personas.items():
+        for one in found.personas:
+            sizes = counted.get((tenant, one.id), {}).get("size", {})
+            if one.size != sizes.get(b"directed", 0):
+                return f"the size of {one.id} of {tenant} is behind"
     return ""
 
 

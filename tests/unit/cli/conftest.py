@@ -1,19 +1,18 @@
 """Fixtures of the command: a directory and an environment of its own, and how to run it."""
 
-import asyncio
 import os
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from command_line import Command, Outcome
 from documents_world import documents_over
+from fastapi import FastAPI
 from lookup_world import DIMENSION, LIBRARY, World, like
+from served import served
 
 from cli.main import run
 from lookup.persons import Persons
-from lookup.server import serve
 from lookup.service import create_app
 from profiles.personas import Label, Persona
 from profiles.policy import DEFAULT_POLICY
@@ -54,10 +53,8 @@ async def _library() -> World:
 @pytest.fixture
 def lookup_url() -> Iterator[str]:
     """A lookup service over a small library with one reader, in a thread of its own."""
-    urls: list[str] = []
-    ready, stop = threading.Event(), threading.Event()
 
-    async def serving() -> None:
+    async def app() -> FastAPI:
         world = await _library()
         lookup = world.lookup()
         passages = PointPassageStore(MemoryPoints(passage_collection(DIMENSION)))
@@ -65,18 +62,7 @@ def lookup_url() -> Iterator[str]:
         persons = Persons(
             users=world.users, items=world.items, passages=passages, policy=DEFAULT_POLICY
         )
-        app = create_app(lookup, documents=documents, persons=persons)
-        running = await serve(app, port=0)
-        urls.append(running.url)
-        ready.set()
-        await asyncio.to_thread(stop.wait)
-        await running.stop()
+        return create_app(lookup, documents=documents, persons=persons)
 
-    thread = threading.Thread(target=lambda: asyncio.run(serving()))
-    thread.start()
-    try:
-        assert ready.wait(timeout=20)
-        yield urls[0]
-    finally:
-        stop.set()
-        thread.join()
+    with served(app) as url:
+        yield url

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
@@ -10,12 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fastapi import FastAPI
 from lookup_world import DIMENSION, World
+from served import served
 
 from cli.main import run
 from lookup.errors import EventsNotRead
 from lookup.preferences import Pair, PairsWanted, PreferencePairs
-from lookup.server import serve
 from lookup.service import create_app
 from profiles.declared import DeclaredPersonas, load_personas
 from profiles.effects import UserEvent
@@ -200,26 +200,13 @@ def test_a_text_that_only_its_key_is_left_of_is_not_given_away_as_one() -> None:
 
 
 @contextmanager
-def served(world: World, log: Log) -> Iterator[str]:
-    urls: list[str] = []
-    ready, stop = threading.Event(), threading.Event()
-    pairs = PreferencePairs(log=log, users=world.users, items=world.items)
+def pairs_served(world: World, log: Log) -> Iterator[str]:
+    async def app() -> FastAPI:
+        pairs = PreferencePairs(log=log, users=world.users, items=world.items)
+        return create_app(world.lookup(), preferences=pairs)
 
-    async def serving() -> None:
-        running = await serve(create_app(world.lookup(), preferences=pairs), port=0)
-        urls.append(running.url)
-        ready.set()
-        await asyncio.to_thread(stop.wait)
-        await running.stop()
-
-    thread = threading.Thread(target=lambda: asyncio.run(serving()))
-    thread.start()
-    try:
-        assert ready.wait(timeout=20)
-        yield urls[0]
-    finally:
-        stop.set()
-        thread.join(timeout=20)
+    with served(app) as url:
+        yield url
 
 
 def test_the_command_writes_what_a_dpo_trainer_reads(
@@ -228,7 +215,7 @@ def test_the_command_writes_what_a_dpo_trainer_reads(
     """TRL's standard preference form: three columns, all of them texts, on every line."""
     out = tmp_path / "pairs.jsonl"
     world = a_world(("ann", [ANN], None), ("ben", [BEN], None))
-    with served(world, Log([ANN, BEN])) as url:
+    with pairs_served(world, Log([ANN, BEN])) as url:
         arguments = ["export-preferences", "--format", "dpo", "--url", url]
         assert run([*arguments, "--out", str(out)]) == 0
         assert "2 pairs" in capsys.readouterr().err
@@ -243,7 +230,7 @@ def test_an_export_that_is_cut_off_leaves_no_file(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "pairs.jsonl"
-    with served(a_world(("ann", [ANN], None)), Log([ANN], fails=True)) as url:
+    with pairs_served(a_world(("ann", [ANN], None)), Log([ANN], fails=True)) as url:
         assert run(["export-preferences", "--url", url, "--out", str(out)]) == 1
     assert "stopped before the last pair" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
