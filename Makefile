@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: alerts audit docs bench bench-small chaos soak replay-beside-live simulate fuzz fuzz-http fuzz-decoders demo test check lint format types contracts doctests schemas clean erasure consent
+.PHONY: alerts audit docs bench bench-small chaos soak simulate fuzz fuzz-http fuzz-decoders demo test check lint format types contracts doctests schemas clean erasure consent
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Strata needs Python 3.11 or later")'
@@ -71,16 +71,12 @@ bench-small: $(VENV)-bench/.bench
 	$(VENV)-bench/bin/strata bench --scale 0.05 --repeats 3 --only delivery-faust \
 	  --only decode-confluent --only job-faust --only lookup-redis --against benchmarks/ratios.json
 
-# Whether a service on this machine holds a rate beside ingest: URL, RATE reads a second, MINUTES.
+# Whether the service holds a rate beside ingest: RATE requests a second, MINUTES. Servers, a worker and a
+# service of PROCESSES are started for it, or else a service without keys at URL is asked.
 load: $(VENV)/.dev
-	$(BIN)/python -m benchmarks.holding $(or $(URL),http://127.0.0.1:8700) \
+	PYTHONPATH=.:tests/support $(BIN)/python -m \
+	  $(if $(URL),benchmarks.holding $(URL),held_load --processes $(or $(PROCESSES),2)) \
 	  --rate $(or $(RATE),1000) --minutes $(or $(MINUTES),5)
-
-# Lookups while EVENTS are replayed into another version beside RATE live events a second, which is
-# then put in force and taken back.
-replay-beside-live: $(VENV)/.dev
-	PYTHONPATH=.:tests/support $(BIN)/python -m beside --events $(or $(EVENTS),1000000) \
-	  --rate $(or $(RATE),1000) --lookups $(or $(LOOKUPS),50)
 
 # Whether a worker's memory grows: MINUTES of it, at RATE events a second.
 soak: $(VENV)/.dev

@@ -9,11 +9,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
 import psutil
 from redis.asyncio import Redis
 
+from benchmarks.connection import Connection
 from benchmarks.lookups import REFERENCE
 from benchmarks.people import Person
 from benchmarks.running import ContenderFailed
@@ -60,11 +60,11 @@ async def served(
 
 async def _copied(redis_url: str, url: str, paths: list[str]) -> None:
     """The answers of a service, for the other to return."""
-    connection = await _Connection.opened(url)
+    connection = await Connection.opened(url)
     plain = Redis.from_url(redis_url)
     try:
         for path in paths:
-            await plain.set(REFERENCE + path, await connection.get(path))
+            await plain.set(REFERENCE + path, await _got(connection, path))
     finally:
         await plain.aclose()
         connection.close()
@@ -81,16 +81,16 @@ class _Service:
 
 
 async def _asked(service: _Service, paths: list[str], *, rate: float, seconds: float) -> Served:
-    idle: asyncio.Queue[_Connection] = asyncio.Queue()
-    connections = [await _Connection.opened(service.url) for _ in range(_CONNECTIONS)]
+    idle: asyncio.Queue[Connection] = asyncio.Queue()
+    connections = [await Connection.opened(service.url) for _ in range(_CONNECTIONS)]
     for connection in connections:
-        await connection.get(paths[0])
+        await _got(connection, paths[0])
         idle.put_nowait(connection)
     took: list[float] = []
 
     async def ask(path: str, due: float) -> None:
         connection = await idle.get()
-        await connection.get(path)
+        await _got(connection, path)
         took.append(time.perf_counter() - due)
         idle.put_nowait(connection)
 
@@ -106,32 +106,11 @@ async def _asked(service: _Service, paths: list[str], *, rate: float, seconds: f
     return Served(p99_ms=quantile(took, 0.99) * 1e3, cpu_us=cpu_s / len(took) * 1e6)
 
 
-class _Connection:
-    """One kept-alive HTTP/1.1 connection; no more of HTTP than these services speak."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader = reader
-        self._writer = writer
-
-    @classmethod
-    async def opened(cls, url: str) -> "_Connection":
-        parts = urlsplit(url)
-        return cls(*await asyncio.open_connection(parts.hostname, parts.port))
-
-    async def get(self, path: str) -> bytes:
-        self._writer.write(f"GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n".encode())
-        head = await self._reader.readuntil(b"\r\n\r\n")
-        if not head.startswith(b"HTTP/1.1 200"):
-            raise RuntimeError(f"{path}: {head[:200]!r}")
-        length = next(
-            int(line.partition(b":")[2])
-            for line in head.split(b"\r\n")
-            if line.lower().startswith(b"content-length:")
-        )
-        return await self._reader.readexactly(length)
-
-    def close(self) -> None:
-        self._writer.close()
+async def _got(connection: Connection, path: str) -> bytes:
+    status, body = await connection.ask(path)
+    if status != 200:
+        raise ContenderFailed(f"{path} was answered {status}: {body[:200]!r}")
+    return body
 
 
 @asynccontextmanager

@@ -152,13 +152,12 @@ class Explanations:
         direction = None if person is None else await self._users.text_direction(person)
         if direction is None:
             return []
-        hits = await self._items.nearest(
+        return await self._items.nearest_keys(
             tenant=tenant,
             vector=direction,
             limit=self._options.candidates_per_layer,
             exclude=seen,
         )
-        return [hit.record.key for hit in hits]
 
     async def _catalogue(
         self, tenant: str, person: UserWithHistory | None, items: Iterable[ItemRecord]

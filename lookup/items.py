@@ -85,6 +85,18 @@ class ItemReader:
             self._remembered.put(hit.record.key, _light(hit.record, self._attributes))
         return sorted(found, key=lambda hit: (-hit.score, hit.record.item_id))
 
+    async def nearest_keys(
+        self, *, tenant: str, vector: Vector, limit: int, exclude: Iterable[int]
+    ) -> list[int]:
+        """As `ItemStore.nearest_keys`, at the store's own freshness.
+
+        Raises:
+            StoreUnavailable: the store does not answer.
+        """
+        return await self._items.nearest_keys(
+            tenant=tenant, vector=vector, limit=limit, exclude=exclude
+        )
+
     async def _load(self, keys: Sequence[int]) -> list[ItemRecord | None]:
         stored = await self._items.read(keys)
         return [None if record is None else _light(record, self._attributes) for record in stored]

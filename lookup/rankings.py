@@ -97,7 +97,7 @@ class Rankings:
         # From the first word to the last: what is published meanwhile waits for the next question.
         models = await self._models.models(tenant)
         if models is None:
-            draft = await self._by_evidence(asked, person, admitted)
+            draft = await self._by_evidence(asked, person, admitted, governed=bool(norms.norms))
         else:
             draft = await self._by_model(
                 asked, person, models, admitted, governed=bool(norms.norms)
@@ -165,7 +165,12 @@ class Rankings:
         )
 
     async def _by_evidence(
-        self, asked: RankQuestion, person: UserWithHistory | None, admitted: Sequence[int]
+        self,
+        asked: RankQuestion,
+        person: UserWithHistory | None,
+        admitted: Sequence[int],
+        *,
+        governed: bool,
     ) -> _Draft:
         """Candidates from all three layers, mixed by how much evidence there is."""
         footing = await find_footing(
@@ -184,13 +189,13 @@ class Rankings:
         candidates.update(admitted)
         direction = None if person is None else await self._users.text_direction(person)
         if direction is not None:
-            near = await self._items.nearest(
+            near = await self._items.nearest_keys(
                 tenant=asked.tenant,
                 vector=direction,
                 limit=max(most, asked.limit),
                 exclude=seen,
             )
-            candidates.update(hit.record.key for hit in near)
+            candidates.update(near)
         items = (await self._items.read(candidates)).complete()
         ranked = rank(
             [items[key] for key in candidates if key in items],
@@ -200,7 +205,7 @@ class Rankings:
             global_popularity={count.item: count.score for count in everybody},
             seen=seen,
             # Norms may take from anywhere in it.
-            limit=len(candidates),
+            limit=len(candidates) if governed else asked.limit,
         )
         return _Draft(ranked=ranked, weights=footing.weights, footing=footing, learned=None)
 

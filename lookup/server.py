@@ -22,6 +22,9 @@ __all__ = ["Impatient", "Serving", "configured", "listen", "serve", "url_of"]
 _GRACE_S: Final = 5
 _BACKLOG: Final = 2048
 _PATIENCE_S: Final = 10.0
+# Longer than clients and proxies keep a silent connection (Go's 90 s, nginx' and AWS' 60 s, httpx'
+# 5 s): who closes first may close on a request that is under way.
+_KEEP_ALIVE_S: Final = 120
 _LONGEST_HEAD_BYTES: Final = 65_536
 
 
@@ -47,13 +50,14 @@ _NO_REQUEST: Final = (
 
 
 class Impatient(HttpToolsProtocol):
-    """Ends connections whose next request does not come, comes by drops, or has no end.
+    """Ends connections without a first request, and heads that come by drops or have no end.
 
     uvicorn's own timeout is for connections that are silent between two requests; one byte
     ends it. Bodies have a limit of their own (`lookup.edge`).
 
     Args:
-        patience_s: From one answer, or from the connection, to the head of the next request.
+        patience_s: From the connection, or from the first byte after an answer, to the end of a
+            head.
     """
 
     def __init__(
@@ -165,13 +169,18 @@ class Serving:
 
 
 def configured(
-    app: ASGIApp | str, *, patience_s: float = _PATIENCE_S, processes: int | None = None
+    app: ASGIApp | str,
+    *,
+    patience_s: float = _PATIENCE_S,
+    keep_alive_s: int = _KEEP_ALIVE_S,
+    processes: int | None = None,
 ) -> uvicorn.Config:
     """How uvicorn serves an app: with our patience, without logs of its own.
 
     Args:
         app: Or where a process finds a function that makes it, which then is told by ASGI's
             lifespan when to start and to end.
+        keep_alive_s: A connection may be silent for so long after an answer; ≥ 0.
         processes: Which serve it; None for an app in this one.
     """
     return uvicorn.Config(
@@ -183,6 +192,7 @@ def configured(
         server_header=False,
         http=cast("type[asyncio.Protocol]", partial(Impatient, patience_s=patience_s)),
         ws="none",
+        timeout_keep_alive=keep_alive_s,
         timeout_graceful_shutdown=_GRACE_S,
         workers=processes,
     )
@@ -194,6 +204,7 @@ async def serve(
     port: int = 8700,
     *,
     patience_s: float = _PATIENCE_S,
+    keep_alive_s: int = _KEEP_ALIVE_S,
 ) -> Serving:
     """Start serving; returns when connections are accepted.
 
@@ -201,14 +212,15 @@ async def serve(
 
     Args:
         port: 0 for any free one.
-        patience_s: A connection is closed if the head of its next request takes longer; > 0.
+        patience_s: A connection is closed if a head takes longer; > 0.
+        keep_alive_s: Or if it is silent for so long after an answer; ≥ 0.
 
     Raises:
         PortInUse: another program listens there.
         OSError: the address cannot be bound for another reason.
     """
     listener = listen(host, port)
-    server = _Server(configured(app, patience_s=patience_s))
+    server = _Server(configured(app, patience_s=patience_s, keep_alive_s=keep_alive_s))
     task = asyncio.create_task(server.serve(sockets=[listener]), name="lookup-http")
     while not server.started:
         if task.done():

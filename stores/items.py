@@ -90,16 +90,27 @@ class PointItemStore(ItemStore):
     async def nearest(
         self, *, tenant: str, vector: Vector, limit: int, exclude: Iterable[int] = ()
     ) -> list[ScoredItem]:
-        require_finite(vector, owner="the query")
-        excluded = tuple(exclude)
-        where: Where = (
-            Equals("tenant", tenant),
-            Above("revision", 0),
-            Equals("retired", 0),
-            *((Except(excluded),) if excluded else ()),
-        )
+        where = _offered(tenant, vector, exclude)
         hits = await self._points.search(vector, where=where, limit=limit)
         return [ScoredItem(_record(hit.point), hit.score) for hit in hits]
+
+    async def nearest_keys(
+        self, *, tenant: str, vector: Vector, limit: int, exclude: Iterable[int] = ()
+    ) -> list[int]:
+        where = _offered(tenant, vector, exclude)
+        hits = await self._points.search(vector, where=where, limit=limit, bare=True)
+        return [int(hit.point.id) for hit in hits]
+
+
+def _offered(tenant: str, vector: Vector, exclude: Iterable[int]) -> Where:
+    require_finite(vector, owner="the query")
+    excluded = tuple(exclude)
+    return (
+        Equals("tenant", tenant),
+        Above("revision", 0),
+        Equals("retired", 0),
+        *((Except(excluded),) if excluded else ()),
+    )
 
 
 def _point(record: ItemRecord) -> Point:

@@ -128,9 +128,15 @@ class MemoryPoints(Points):
         page = [_stored(point, vectors=vectors, fields=fields) for point in found[:limit]]
         return page, found[limit].id if len(found) > limit else None
 
-    async def search(self, vector: Vector, *, where: Where, limit: int) -> list[Hit]:
+    async def search(
+        self, vector: Vector, *, where: Where, limit: int, bare: bool = False
+    ) -> list[Hit]:
+        fields = () if bare else None
         hits = [
-            Hit(_stored(point, vectors=True), float(np.dot(point.vector, vector)))
+            Hit(
+                _stored(point, vectors=not bare, fields=fields),
+                float(np.dot(point.vector, vector)),
+            )
             for point in self._matching(where)
         ]
         hits.sort(key=lambda hit: (-hit.score, _order(hit.point.id)))

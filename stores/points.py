@@ -225,8 +225,14 @@ class Points(Protocol):
         """
         ...
 
-    async def search(self, vector: Vector, *, where: Where, limit: int) -> list[Hit]:
-        """Greatest dot product first, with vectors."""
+    async def search(
+        self, vector: Vector, *, where: Where, limit: int, bare: bool = False
+    ) -> list[Hit]:
+        """Greatest dot product first, with payloads and vectors.
+
+        Args:
+            bare: Without either, which are most of what an answer costs.
+        """
         ...
 
     async def search_words(

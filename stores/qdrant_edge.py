@@ -199,14 +199,16 @@ class EdgePoints(Points):
 
         return await self._read(read)
 
-    async def search(self, vector: Vector, *, where: Where, limit: int) -> list[Hit]:
+    async def search(
+        self, vector: Vector, *, where: Where, limit: int, bare: bool = False
+    ) -> list[Hit]:
         def read() -> list[Hit]:
             request = QueryRequest(
                 limit=limit,
                 query=Query.Nearest(vector.tolist()),
                 filter=_filter(where),
-                with_payload=True,
-                with_vector=[_UNNAMED],
+                with_payload=not bare,
+                with_vector=False if bare else [_UNNAMED],
             )
             return [Hit(_stored(point), point.score) for point in self._shard.query(request)]
 

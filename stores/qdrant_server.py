@@ -198,15 +198,17 @@ class ServerPoints(Points):
             None if following is None else _point_id(following)
         )
 
-    async def search(self, vector: Vector, *, where: Where, limit: int) -> list[Hit]:
+    async def search(
+        self, vector: Vector, *, where: Where, limit: int, bare: bool = False
+    ) -> list[Hit]:
         async def call() -> models.QueryResponse:
             return await self._client.query_points(
                 self._alias,
                 query=vector.tolist(),
                 query_filter=_filter(where),
                 limit=limit,
-                with_payload=True,
-                with_vectors=True,
+                with_payload=not bare,
+                with_vectors=not bare,
             )
 
         response = await self._call("search", call)

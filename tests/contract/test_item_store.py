@@ -117,6 +117,9 @@ async def test_nearest_items_are_the_tenants_described_and_offered(stores: Profi
     ]
     assert same(found[0].record, described("t", "long", long))
     assert len(await stores.items.nearest(tenant="t", vector=long, limit=2)) == 2
+    assert await stores.items.nearest_keys(
+        tenant="t", vector=vector(2, 0, 0, 0), limit=9, exclude=[item_key("t", "excluded")]
+    ) == [one.record.key for one in found]
 
 
 async def test_many_items_can_be_excluded(stores: ProfileStores) -> None:

@@ -70,10 +70,15 @@ class BreakablePoints(MemoryPoints):
         return await super().retrieve(ids, vectors=vectors, fields=fields)
 
     async def search(
-        self, vector: np.ndarray[tuple[int, ...], np.dtype[np.float32]], *, where: Where, limit: int
+        self,
+        vector: np.ndarray[tuple[int, ...], np.dtype[np.float32]],
+        *,
+        where: Where,
+        limit: int,
+        bare: bool = False,
     ) -> list[Hit]:
         self._check()
-        return await super().search(vector, where=where, limit=limit)
+        return await super().search(vector, where=where, limit=limit, bare=bare)
 
     def _check(self) -> None:
         if self.down:

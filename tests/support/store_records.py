@@ -142,9 +142,11 @@ class Interleaved(Points):
             where, start=start, limit=limit, vectors=vectors, fields=fields
         )
 
-    async def search(self, vector: Vector, *, where: Where, limit: int) -> list[Hit]:
+    async def search(
+        self, vector: Vector, *, where: Where, limit: int, bare: bool = False
+    ) -> list[Hit]:
         await self._step()
-        return await self._points.search(vector, where=where, limit=limit)
+        return await self._points.search(vector, where=where, limit=limit, bare=bare)
 
     async def search_words(
         self, words: SparseVector, *, where: Where, corpus: Where, limit: int

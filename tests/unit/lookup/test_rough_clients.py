@@ -12,7 +12,7 @@ from ingest_world import RATED, Publishing
 from lookup_world import World
 
 from lookup.ingest_routes import MAX_EVENTS_BYTES
-from lookup.server import Serving, serve
+from lookup.server import Serving, configured, serve
 from schemas.views import Problem
 
 pytestmark = pytest.mark.anyio
@@ -122,6 +122,31 @@ async def test_the_second_head_on_a_connection_is_not_waited_for_either(serving:
     writer.write(b"GET /livez HTTP/1.1\r\n")
     assert b"live" in await until_closed(reader)
     writer.close()
+
+
+async def test_a_silent_connection_is_kept_longer_than_a_head_is_waited_for(
+    serving: Serving,
+) -> None:
+    reader, writer = await asyncio.open_connection(serving.host, serving.port)
+    for _ in range(2):
+        writer.write(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert b"live" in await reader.readuntil(b"}")
+        await asyncio.sleep(2 * PATIENCE_S)
+    writer.close()
+
+
+async def test_a_silent_connection_is_closed_in_the_end(empty_world: World) -> None:
+    serving = await serve(Publishing(empty_world).app(), port=0, keep_alive_s=0)
+    reader, writer = await asyncio.open_connection(serving.host, serving.port)
+    writer.write(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert b"live" in await until_closed(reader)
+    writer.close()
+    await serving.stop()
+
+
+def test_connections_are_kept_for_longer_than_clients_keep_theirs() -> None:
+    # Go's; who closes first may close on a request that is under way.
+    assert configured("nothing:nothing").timeout_keep_alive > 90
 
 
 async def test_a_body_that_does_not_come_is_answered_and_closed(serving: Serving) -> None:
