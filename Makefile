@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: alerts audit docs bench bench-small chaos soak simulate fuzz fuzz-http fuzz-decoders demo test check lint format types contracts doctests schemas clean erasure consent
+.PHONY: alerts audit docs bench bench-small chaos soak replay-beside-live simulate fuzz fuzz-http fuzz-decoders demo test check lint format types contracts doctests schemas clean erasure consent
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Strata needs Python 3.11 or later")'
@@ -77,6 +77,12 @@ load: $(VENV)/.dev
 	PYTHONPATH=.:tests/support $(BIN)/python -m \
 	  $(if $(URL),benchmarks.holding $(URL),held_load --processes $(or $(PROCESSES),2)) \
 	  --rate $(or $(RATE),1000) --minutes $(or $(MINUTES),5)
+
+# Lookups while EVENTS are replayed into another version beside RATE live events a second, which is
+# then put in force and taken back.
+replay-beside-live: $(VENV)/.dev
+	PYTHONPATH=.:tests/support $(BIN)/python -m beside --events $(or $(EVENTS),1000000) \
+	  --rate $(or $(RATE),1000) --lookups $(or $(LOOKUPS),50)
 
 # Whether a worker's memory grows: MINUTES of it, at RATE events a second.
 soak: $(VENV)/.dev

@@ -44,6 +44,8 @@ from streams.watching import NOT_WATCHED, Watch
 __all__ = ["Asked", "replayed_into", "version_working", "versions_of", "worked_beside"]
 
 _POLL_S: Final = 0.5
+_YIELDING: Final = 10
+"""By so much is a replay nicer than what it runs beside: live traffic goes first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,11 +79,14 @@ class Asked:
 async def replayed_into(asked: Asked) -> None:
     """Build a version until it has caught up, or go on with one that was begun.
 
+    At a lower priority than what else this machine does, for as long as this process lives.
+
     Raises:
         CommandFailed, …: it cannot be built; what is there stays, and can be gone on with.
     """
     settings = load_settings()
     configure_quiet()
+    _yield_to_others()
     async with (
         site_opened(settings, command="replay", progress=_say) as site,
         versions_of(site) as versions,
@@ -292,6 +297,12 @@ def _text(path: Path | None) -> str | None:
         return path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise CommandFailed(f"{path} cannot be read: {error}") from error
+
+
+def _yield_to_others() -> None:
+    """Also for the processes that this one starts."""
+    if hasattr(os, "nice"):  # Windows has none
+        os.nice(_YIELDING)
 
 
 def _say(step: str) -> None:

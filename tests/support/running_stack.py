@@ -1,6 +1,8 @@
 """`strata` as processes of their own."""
 
+import os
 import subprocess
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +11,7 @@ from typing import Self
 
 import psutil
 
-__all__ = ["RunningUp", "Strata"]
+__all__ = ["RunningUp", "Strata", "strata_in"]
 
 _UP_WITHIN_S = 90.0
 
@@ -35,6 +37,21 @@ class Strata:
             timeout=timeout_s,
             check=False,
         )
+
+
+def strata_in(data_directory: Path, working_directory: Path) -> Strata:
+    """The command with settings of its own, whatever the environment says."""
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith("STRATA_")
+    } | {
+        "STRATA_DATA_DIR": str(data_directory),
+        "STRATA_EMBEDDING_MODEL": "hashing",
+        "STRATA_HTTP_PORT": "0",
+        # Statistics are told as they are.
+        "STRATA_MINIMUM_PERSONA_SIZE": "1",
+        "COLUMNS": "120",
+    }
+    return Strata([sys.executable, "-m", "cli.main"], environment, working_directory)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,8 @@
 """`strata` as its own process, and a stack that it runs."""
 
 import json
-import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,7 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from running_stack import RunningUp, Strata
+from running_stack import RunningUp, Strata, strata_in
 
 
 @pytest.fixture(scope="session")
@@ -29,20 +27,6 @@ def shop_files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     items.write_text("".join(json.dumps(event) + "\n" for event in item_events()))
     events.write_text("".join(json.dumps(event) + "\n" for event in shop.events))
     return items, events
-
-
-def strata_in(data_directory: Path, working_directory: Path) -> Strata:
-    environment = {
-        name: value for name, value in os.environ.items() if not name.startswith("STRATA_")
-    } | {
-        "STRATA_DATA_DIR": str(data_directory),
-        "STRATA_EMBEDDING_MODEL": "hashing",
-        "STRATA_HTTP_PORT": "0",
-        # Statistics are told as they are.
-        "STRATA_MINIMUM_PERSONA_SIZE": "1",
-        "COLUMNS": "120",
-    }
-    return Strata([sys.executable, "-m", "cli.main"], environment, working_directory)
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""A version is built, promoted and rolled back beside live traffic, while profiles are read."""
