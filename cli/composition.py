@@ -7,6 +7,7 @@ import socket
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -15,6 +16,7 @@ from cli.declarations import Declarations, read_declarations
 from cli.erasure_key import erasure_secret
 from cli.errors import CommandFailed, WrongUse
 from cli.settings import Settings
+from cli.starting import AT_ONCE, Starting
 from local.directory import DataDirectory
 from local.kafka import KafkaServer
 from local.redis import RedisServer
@@ -210,22 +212,35 @@ async def vector_dimension(model: str) -> int:
 
 @asynccontextmanager
 async def stores_opened(
-    settings: Settings, addresses: Addresses, *, dimension: int
+    settings: Settings, addresses: Addresses, *, dimension: int, starting: Starting = AT_ONCE
 ) -> AsyncIterator[OpenStores]:
     """Open every store, and close them at the end.
+
+    Args:
+        starting: Waits for those that are away.
 
     Raises:
         UnknownStore, StoreMismatch, StoreInUse, StoreUnavailable: see `stores.connect`.
     """
-    profiles = await open_profile_stores(
-        addresses.qdrant_url,
-        namespace=settings.namespace,
-        dimension=dimension,
-        space_dimension=LearnerSpec().dimension,
+    profiles = await starting.reached(
+        "Qdrant",
+        partial(
+            open_profile_stores,
+            addresses.qdrant_url,
+            namespace=settings.namespace,
+            dimension=dimension,
+            space_dimension=LearnerSpec().dimension,
+        ),
     )
     try:
-        redis = await open_redis(
-            addresses.redis_url, namespace=settings.namespace, partitions=settings.partitions
+        redis = await starting.reached(
+            "Redis",
+            partial(
+                open_redis,
+                addresses.redis_url,
+                namespace=settings.namespace,
+                partitions=settings.partitions,
+            ),
         )
         try:
             yield OpenStores(profiles=profiles, redis=redis)

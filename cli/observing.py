@@ -100,12 +100,19 @@ class ReplayMetrics:
 
 @asynccontextmanager
 async def metrics_served(
-    settings: Settings, registry: CollectorRegistry, *, ready: Callable[[], bool]
+    settings: Settings,
+    registry: CollectorRegistry,
+    *,
+    ready: Callable[[], bool],
+    waiting_for: Callable[[], str | None] = lambda: None,
 ) -> AsyncIterator[str]:
     """`/metrics`, `/livez` and `/readyz` of a process that answers nothing else; its address.
 
     It asks for no key: nothing in it names a person or a tenant. Without a port in the settings
     several workers can share a machine: one has the usual port, the others any.
+
+    Args:
+        waiting_for: Names the part without which the process cannot start, in `/readyz`.
 
     Raises:
         PortInUse: the port that the settings name.
@@ -118,8 +125,9 @@ async def metrics_served(
         return JSONResponse({"live": True})
 
     async def is_ready(_: Request) -> Response:
-        now = ready()
-        return JSONResponse({"ready": now}, status_code=200 if now else 503)
+        now, part = ready(), waiting_for()
+        said = {"ready": now} if part is None else {"ready": now, "waiting_for": part}
+        return JSONResponse(said, status_code=200 if now else 503)
 
     app = Starlette(
         routes=[Route("/metrics", metrics), Route("/livez", live), Route("/readyz", is_ready)]

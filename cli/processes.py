@@ -33,11 +33,13 @@ from cli.query_vectors import QueryVectors, already_loaded
 from cli.running import RunningStack, announce, withdraw
 from cli.service import service_opened
 from cli.settings import Settings
+from cli.starting import Door, Starting
 from cli.working import supervised, worker_draining
 from lookup.answering import Answering
 from lookup.queries import Lookup
 from lookup.server import Serving, serve
 from stores.connect import open_versions
+from streams.topics import ensure_topics
 from streams.worker import Worker
 
 __all__ = [
@@ -274,16 +276,32 @@ async def run_worker(
 ) -> None:
     """Run one worker against servers until it fails or this is cancelled.
 
+    A server that is away is waited for, as long as the settings say.
+
     Args:
         ready: Told where the worker's metrics can be read.
     """
     declarations = read_declarations(settings)
     embedder = await load_embedder(settings.embedding_model)
+    starting = Starting(patience_s=settings.start_patience_s)
+    working: list[Worker] = []
     with tempfile.TemporaryDirectory(prefix="strata-worker-") as directory:
         async with (
             Observing(service="strata-worker") as observing,
-            stores_opened(settings, addresses, dimension=embedder.dimension) as stores,
+            metrics_served(
+                settings,
+                observing.http.registry,
+                ready=lambda: any(worker.ready.is_set() for worker in working),
+                waiting_for=lambda: starting.waiting_for,
+            ) as metrics_url,
+            stores_opened(
+                settings, addresses, dimension=embedder.dimension, starting=starting
+            ) as stores,
         ):
+            await starting.reached(
+                "Kafka",
+                partial(ensure_topics, addresses.kafka_bootstrap, partitions=settings.partitions),
+            )
             worker = compose_worker(
                 settings,
                 addresses,
@@ -293,10 +311,8 @@ async def run_worker(
                 directory=Path(directory),
                 watch=observing.watch(settings.namespace),
             )
+            working.append(worker)
             async with (
-                metrics_served(
-                    settings, observing.http.registry, ready=worker.ready.is_set
-                ) as metrics_url,
                 _hosted(
                     settings,
                     addresses,
@@ -318,18 +334,22 @@ async def run_worker(
 
 @asynccontextmanager
 async def lookup_opened(
-    settings: Settings, addresses: Addresses
+    settings: Settings, addresses: Addresses, *, starting: Starting | None = None
 ) -> AsyncIterator[tuple[FastAPI, Coroutine[Any, Any, None]]]:
     """The service over servers, and what keeps it up to date for as long as it serves.
+
+    Args:
+        starting: Waits for servers that are away; as the settings say without it.
 
     Raises:
         CommandFailed, StoreUnavailable, …: why it cannot be opened.
     """
     declarations = read_declarations(settings)
     dimension = await vector_dimension(settings.embedding_model)
+    starting = starting or Starting(patience_s=settings.start_patience_s)
     async with (
         Observing(service="strata-lookup") as observing,
-        stores_opened(settings, addresses, dimension=dimension) as stores,
+        stores_opened(settings, addresses, dimension=dimension, starting=starting) as stores,
     ):
         answering = await answering_over(
             settings,
@@ -355,6 +375,7 @@ async def lookup_opened(
                 versions=hosting,
                 metrics=observing.http,
                 tracing=observing.requests,
+                starting=starting,
             ) as app,
         ):
             await hosting.follow()
@@ -367,15 +388,25 @@ async def lookup_opened(
 async def run_lookup(
     settings: Settings, addresses: Addresses, *, ready: Callable[[str], None]
 ) -> None:
-    """Serve lookups from servers until the service fails or this is cancelled."""
-    async with lookup_opened(settings, addresses) as (app, keeping_up):
-        serving: Serving = await serve(app, settings.http_host, settings.http_port)
-        try:
-            async with supervised(keeping_up, serving.wait()):
-                ready(serving.url)
-                await asyncio.Event().wait()
-        finally:
-            await serving.stop()
+    """Serve lookups from servers until the service fails or this is cancelled.
+
+    While servers are waited for, the address answers that they are.
+    """
+    starting = Starting(patience_s=settings.start_patience_s)
+    door = Door(starting)
+    serving: Serving = await serve(door, settings.http_host, settings.http_port)
+    try:
+        async with lookup_opened(settings, addresses, starting=starting) as (app, keeping_up):
+            door.opens(app)
+            try:
+                async with supervised(keeping_up, serving.wait()):
+                    ready(serving.url)
+                    await asyncio.Event().wait()
+            finally:
+                # Before what it answers from is closed.
+                await serving.stop()
+    finally:
+        await serving.stop()
 
 
 async def _children_checked(servers: LocalServers) -> None:

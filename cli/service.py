@@ -17,6 +17,7 @@ from cli.erasure_key import erasure_secret
 from cli.errors import CommandFailed
 from cli.hosting import Hosting
 from cli.settings import Settings
+from cli.starting import AT_ONCE, Starting
 from lookup.answering import Answering
 from lookup.erasures import Erasures
 from lookup.ingest import Ingest
@@ -43,6 +44,7 @@ async def service_opened(
     versions: Hosting | None = None,
     metrics: HttpMetrics | None = None,
     tracing: "RequestTracing | None" = None,
+    starting: Starting = AT_ONCE,
 ) -> AsyncIterator[FastAPI]:
     """The app over what answers. Without a Kafka among the addresses it only reads.
 
@@ -51,6 +53,7 @@ async def service_opened(
         versions: Chooses what answers each request; always `answering` without it.
         metrics: What is exposed at `/metrics`; of the service alone without it.
         tracing: Traces requests and what they send.
+        starting: Waits for Kafka if it is away.
 
     Raises:
         WrongUse, CommandFailed: see `cli.access`; or Kafka is named and cannot be reached.
@@ -60,7 +63,7 @@ async def service_opened(
         if addresses.kafka_bootstrap:
             answers, now_ms = stores.redis.answers, lambda: time.time_ns() // 1_000_000
             ingest = Ingest(
-                log=await _log_opened(opened, addresses.kafka_bootstrap, tracing),
+                log=await _log_opened(opened, addresses.kafka_bootstrap, tracing, starting),
                 answers=answers,
                 partitions=settings.partitions,
                 now_ms=now_ms,
@@ -104,10 +107,17 @@ async def service_opened(
 
 
 async def _log_opened(
-    opened: AsyncExitStack, bootstrap: str, tracing: "RequestTracing | None"
+    opened: AsyncExitStack,
+    bootstrap: str,
+    tracing: "RequestTracing | None",
+    starting: Starting,
 ) -> KafkaEventLog:
     sending = not_traced if tracing is None else tracing.sending
-    try:
+
+    async def log_opened() -> KafkaEventLog:
         return await opened.enter_async_context(KafkaEventLog.opened(bootstrap, sending=sending))
+
+    try:
+        return await starting.reached("Kafka", log_opened)
     except KafkaConnectionError as error:
         raise CommandFailed(f"Kafka at {bootstrap} cannot be reached") from error

@@ -29,6 +29,7 @@ from cli.failures import line_of
 from cli.logs import configure_logs
 from cli.processes import lookup_opened
 from cli.settings import Settings, load_settings
+from cli.starting import Starting
 from cli.working import supervised
 from lookup.loops import run
 from lookup.server import configured, listen, url_of
@@ -102,7 +103,8 @@ def serve_by_processes(
 
 async def _openable(settings: Settings, addresses: Addresses) -> None:
     dimension = await vector_dimension(settings.embedding_model)
-    async with stores_opened(settings, addresses, dimension=dimension):
+    starting = Starting(patience_s=settings.start_patience_s)
+    async with stores_opened(settings, addresses, dimension=dimension, starting=starting):
         pass
 
 

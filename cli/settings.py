@@ -79,6 +79,8 @@ class Settings(BaseSettings):
             the largest persona's satisfaction is silenced.
         minority_floor: Least weight of a persona where minorities are protected.
         report: Directory that `strata report` wrote, for the dashboard.
+        start_patience_s: So long a worker or a lookup service that starts waits for each of Kafka,
+            Redis and Qdrant; 0 for not at all.
         url: Of the lookup service, for commands that read.
         api_keys: File of the keys that the lookup service knows, as `strata keys` writes it, or
             its text; without it the service is for this machine alone.
@@ -135,6 +137,7 @@ class Settings(BaseSettings):
     silenced_fraction: Annotated[float, Field(ge=0.0, le=1.0)] = 0.8
     minority_floor: Annotated[float, Field(ge=0.0, le=1.0)] = 0.1
     report: Place = Path("report")
+    start_patience_s: Annotated[float, Field(ge=0.0, le=86_400.0)] = 300.0
     url: str | None = None
     api_keys: str | None = None
     api_key: SecretStr | None = None

@@ -129,7 +129,11 @@ def test_processes_do_not_outlive_the_one_that_started_them(environment: dict[st
 def test_what_cannot_start_ends_with_one_line(environment: dict[str, str]) -> None:
     ended = subprocess.run(
         [sys.executable, "-m", "cli.main", "serve", "--processes", "2"],
-        env=environment | {"STRATA_QDRANT_URL": "http://127.0.0.1:1?grpc_port=0"},
+        env=environment
+        | {
+            "STRATA_QDRANT_URL": "http://127.0.0.1:1?grpc_port=0",
+            "STRATA_START_PATIENCE_S": "0.5",
+        },
         capture_output=True,
         text=True,
         timeout=PATIENCE_S,
