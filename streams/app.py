@@ -105,7 +105,9 @@ def build_app(
         stream_buffer_maxsize=batches_buffered,
         stream_wait_empty=False,
         broker_session_timeout=session_timeout_s,
-        broker_heartbeat_interval=session_timeout_s / 4,
+        # Whoever lives and commits nothing learns of a rebalance with its next heartbeat: so much
+        # is added to the session before the partitions of a dead worker move.
+        broker_heartbeat_interval=session_timeout_s / 8,
         broker_rebalance_timeout=60.0,
         broker_request_timeout=max(30.0, 2 * session_timeout_s),
         # A store that is away for long must not cost the partitions: the watchdog
