@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from itertools import chain
 
 from lookup.declared import DeclaredReader
 from lookup.explanations import ExplainQuestion, Explanations
@@ -310,6 +311,9 @@ class Lookup:
         require_name("user_id", user_id)
         for item_id in items:
             require_name("items", item_id)
+        for side in chain.from_iterable(pairs):
+            if side.item_id is not None:
+                require_name("pairs", side.item_id)
         return await self._scores.answer(tenant, user_id, items=items, pairs=pairs)
 
     async def sign(self, tenant: str, user_id: str, item_id: str) -> ScoresView:

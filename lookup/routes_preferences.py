@@ -46,8 +46,9 @@ def preference_routes(pairs: PreferencePairs) -> APIRouter:
     async def export(tenant: Tenant, asked: PairsRequest) -> StreamingResponse:
         """Pairs that may be given away, as they are found."""
         wanted = PairsWanted(tenant=tenant, user_id=asked.user_id, persona=asked.persona)
+        # Before the answer begins, while it can still be a refusal.
+        require_name("tenant", tenant)
         if asked.user_id is not None:
-            # Before the answer begins, while it can still be a refusal.
             require_name("user_id", asked.user_id)
         return StreamingResponse(_lines(pairs, wanted), media_type="application/x-ndjson")
 

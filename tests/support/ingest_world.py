@@ -19,6 +19,7 @@ from lookup.ingest_checking import EventRecord
 from lookup.ingest_consents import ConsentCheck
 from lookup.own_writes import OwnWrites
 from lookup.persons import Persons
+from lookup.preferences import PreferencePairs
 from lookup.service import create_app
 from profiles.policy import DEFAULT_POLICY
 from profiles.ports import Control
@@ -88,6 +89,7 @@ class Publishing:
     wait_s: float = 0.2
     most_waiting: int = 256
     dashboard: Dashboard | None = None
+    preferences: PreferencePairs | None = None
     data_policy: DataPolicy = ANYTHING_GOES
 
     async def taken_in(self) -> None:
@@ -139,6 +141,7 @@ class Publishing:
                 data_policy=self.data_policy,
             ),
             dashboard=self.dashboard,
+            preferences=self.preferences,
             own_writes=OwnWrites(
                 control=self.control,
                 users=self.world.users,
