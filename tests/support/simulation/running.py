@@ -114,14 +114,21 @@ class _World:
                 self._broker.rebalance()
             case (("empty redis" | "copy redis" | "redis goes back"), _):
                 await self._do_to_redis(act.what)
-            case "kill", SimulatedWorker():
+            case _, SimulatedWorker():
+                self._do_to_worker(act, who)
+
+    def _do_to_worker(self, act: Act, who: SimulatedWorker) -> None:
+        match act.what:
+            case "kill":
                 who.kill()
                 self._replace()
-            case "freeze", SimulatedWorker():
+            case "aim":
+                who.aim(act.point, killed=self._replace)
+            case "freeze":
                 if who.process.beating:
                     who.freeze()
                     self._loop.call_later(act.length, who.thaw)
-            case "stop", SimulatedWorker():
+            case "stop":
                 who.stop()
 
     async def _do_to_redis(self, what: str) -> None:
@@ -141,6 +148,7 @@ class _World:
         while self._left:
             self._publish(self._left.pop(0))
         for worker in self._workers:
+            worker.spare()
             worker.thaw()
         if all(worker.process.dead for worker in self._workers):
             self._start()

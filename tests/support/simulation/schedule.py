@@ -8,11 +8,20 @@ from typing import Final, TypeVar
 from simulation.events import Published, draw_events
 from simulation.network import Storm
 
-__all__ = ["Act", "Schedule", "draw", "without"]
+__all__ = ["AIMED_FROM", "IN_A_SWEEP", "Act", "Schedule", "draw", "without"]
 
 T = TypeVar("T")
 
 _LENGTH_S: Final = 3.0
+
+AIMED_FROM: Final = 1_000_000
+"""Schedules of these seeds and greater ones have deaths that are aimed at seams, too: some lie
+between two calls that follow each other at once, where deaths at any moment hardly ever fall."""
+
+IN_A_SWEEP: Final = " in a sweep"
+"""After a seam's name: only there."""
+
+_SEAMS: Final = ("folded", "stored", "confirmed", "cached", "emitted", "committed")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -20,16 +29,18 @@ class Act:
     """One thing done to the world.
 
     Attributes:
-        what: "publish", "start", "kill", "freeze", "stop", "rebalance", "empty redis",
+        what: "publish", "start", "kill", "aim", "freeze", "stop", "rebalance", "empty redis",
             "copy redis", "redis goes back" (to the copy).
         who: Which of the workers that are there then, modulo their number.
         length: Seconds frozen, or records published.
+        point: The seam that a worker aimed at dies at, when it next comes there.
     """
 
     at_s: float
     what: str
     who: int = 0
     length: float = 0.0
+    point: str = ""
 
     def __str__(self) -> str:
         match self.what:
@@ -37,6 +48,8 @@ class Act:
                 return f"{self.at_s:6.3f} s  publish {self.length:g} records"
             case "freeze":
                 return f"{self.at_s:6.3f} s  freeze worker #{self.who} for {self.length:.2f} s"
+            case "aim":
+                return f"{self.at_s:6.3f} s  worker #{self.who} is to die: {self.point}"
             case "kill" | "stop":
                 return f"{self.at_s:6.3f} s  {self.what} worker #{self.who}"
             case _:
@@ -103,7 +116,15 @@ def draw(seed: int) -> Schedule:
     )
     records = draw_events(chance, number=chance.randint(6, 22), described_again=not late)
     acts += _publishing(chance, len(records))
+    if seed >= AIMED_FROM:
+        acts += _aimed(chance)
     return Schedule(seed, learns, tuple(records), tuple(sorted(acts)), tuple(storms))
+
+
+def _aimed(chance: random.Random) -> Iterator[Act]:
+    for _ in range(chance.randint(1, 3)):
+        point = chance.choice(_SEAMS) + chance.choice(("", IN_A_SWEEP))
+        yield Act(chance.uniform(0.2, _LENGTH_S), "aim", chance.randrange(3), point=point)
 
 
 def _publishing(chance: random.Random, number: int) -> list[Act]:

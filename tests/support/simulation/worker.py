@@ -16,6 +16,7 @@ from simulation.broker import Broker
 from simulation.clock import SimulatedLoop
 from simulation.consumer import SimulatedConsumer, SimulatedSender
 from simulation.network import Network, Process, ReachablePoints, reachable
+from simulation.schedule import IN_A_SWEEP
 from simulation.shelves import LEARNER, Shelves, nothing
 from simulation.workshop import SimulatedWorkshop
 from stores.control import PointControlStore
@@ -70,6 +71,8 @@ class SimulatedWorker:
         self._leaving = asyncio.Event()
         self._read: dict[tuple[str, int], int] = {}
         self._tasks: list[asyncio.Task[None]] = []
+        self._aimed: dict[str, Callable[[], None]] = {}
+        self._sweeping = False
 
         def points(name: str) -> ReachablePoints:
             return ReachablePoints(shelves.points[name], name, process, network)
@@ -104,8 +107,11 @@ class SimulatedWorker:
                     least_users=3 if learns else 1_000, refresh_interval_s=0.5, busy=1.0
                 ),
                 users_in_memory=2,
+                seam=self._at,
             ),
         )
+        self._sweep = self.duties.sweeper.sweep
+        self.duties.sweeper.sweep = self._noted_sweep  # type: ignore[method-assign]
 
     @property
     def name(self) -> str:
@@ -118,6 +124,29 @@ class SimulatedWorker:
         """SIGKILL: it does nothing more, and the group finds out after its session."""
         self.process.dead = True
         self._broker.silent(self.process)
+
+    def aim(self, point: str, *, killed: Callable[[], None]) -> None:
+        """Kill it when it next comes to a seam, by the words of `simulation.schedule`."""
+        self._aimed[point] = killed
+
+    def spare(self) -> None:
+        """Aim at it no more."""
+        self._aimed.clear()
+
+    def _at(self, seam: str) -> None:
+        killed = self._aimed.get(seam) or (
+            self._aimed.get(seam + IN_A_SWEEP) if self._sweeping else None
+        )
+        if killed is not None and not self.process.dead:
+            self.kill()
+            killed()
+
+    async def _noted_sweep(self) -> int:
+        self._sweeping = True
+        try:
+            return await self._sweep()
+        finally:
+            self._sweeping = False
 
     def freeze(self) -> None:
         """SIGSTOP."""
