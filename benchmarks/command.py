@@ -4,9 +4,10 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from benchmarks.bench import Bench
 from benchmarks.ground import standing
 from benchmarks.load import Load
-from benchmarks.measures import MEASURES, Bench
+from benchmarks.measures import MEASURES
 from benchmarks.report import Machine, Report, row
 from benchmarks.running import ContenderFailed
 from benchmarks.spread import Figure

@@ -1,4 +1,4 @@
-"""Reading one profile directly from Redis."""
+"""Reading profiles directly from Redis."""
 
 import time
 from typing import Final
@@ -11,7 +11,7 @@ from lookup.queries import Lookup
 from schemas.snapshots import decode_profile, released_name, statistics_name
 from stores.connect import RedisStores, open_profile_stores, open_redis
 
-__all__ = ["NAMESPACE", "REFERENCE", "cached", "direct_us", "lookup_over"]
+__all__ = ["NAMESPACE", "REFERENCE", "batches_us", "cached", "direct_us", "lookup_over"]
 
 NAMESPACE: Final = "bench-lookups"
 REFERENCE: Final = "bench-reference:"
@@ -68,6 +68,40 @@ async def direct_us(
                     raise RuntimeError("a lookup found something else")
                 ours.append(between - start)
                 theirs.append(end - between)
+            found.append((quantile(ours, 0.5) * 1e6, quantile(theirs, 0.5) * 1e6))
+    finally:
+        await plain.aclose()
+        await live.close()
+    return found
+
+
+async def batches_us(
+    redis_url: str, persons: list[Person], *, at_once: int, calls: int, rounds: int
+) -> list[tuple[float, float]]:
+    """As `direct_us`, of `at_once` users in one call: median µs of each one's part."""
+    live = await open_redis(redis_url, namespace=NAMESPACE, partitions=_PARTITIONS)
+    plain = Redis.from_url(redis_url)
+    found: list[tuple[float, float]] = []
+    try:
+        for _ in range(rounds):
+            ours: list[float] = []
+            theirs: list[float] = []
+            for number in range(calls):
+                first = number * at_once % len(persons)
+                asked = [persons[(first + one) % len(persons)] for one in range(at_once)]
+                keys = [one.record.key for one in asked]
+                names = [REFERENCE + one.user_id for one in asked]
+                start = time.perf_counter()
+                profiles = [decode_profile(body or b"") for body in await live.cache.get(keys)]
+                between = time.perf_counter()
+                values = await plain.mget(names)
+                end = time.perf_counter()
+                if [one.user_id for one in profiles] != [one.user_id for one in asked]:
+                    raise RuntimeError("a lookup found something else")
+                if values != [one.view for one in asked]:
+                    raise RuntimeError("redis-py found something else")
+                ours.append((between - start) / at_once)
+                theirs.append((end - between) / at_once)
             found.append((quantile(ours, 0.5) * 1e6, quantile(theirs, 0.5) * 1e6))
     finally:
         await plain.aclose()

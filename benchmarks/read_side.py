@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
+import msgspec
 from starlette.types import Message, Scope
 
 from benchmarks.lookups import NAMESPACE, cached, lookup_over
@@ -23,10 +24,11 @@ from stores.connect import open_redis
 
 _PERSONS: Final = 500
 _ROUNDS: Final = 3
+_AT_ONCE: Final = 100
 
 
 async def main(redis_url: str, requests: int) -> None:
-    """Print µs per request: of everything, of the lookup, of the cache's client."""
+    """Print µs per user: of a request, of the lookup, of the cache's client; singly, and of 100."""
     persons = people(_PERSONS, entries=100)
     await cached(redis_url, persons)
     live = await open_redis(redis_url, namespace=NAMESPACE, partitions=4)
@@ -35,7 +37,7 @@ async def main(redis_url: str, requests: int) -> None:
 
     async def requested(number: int) -> None:
         path = f"/v1/profiles/{persons[number % _PERSONS].user_id}"
-        await app(_scope(path), _nothing, _checked)
+        await app(_scope("GET", path), _nothing, _checked)
 
     async def looked_up(number: int) -> None:
         await lookup.profile_answer("default", persons[number % _PERSONS].user_id)
@@ -43,34 +45,52 @@ async def main(redis_url: str, requests: int) -> None:
     async def fetched(number: int) -> None:
         await live.cache.get([persons[number % _PERSONS].record.key])
 
-    steps: dict[str, Callable[[int], Awaitable[None]]] = {
-        "request": requested,
-        "lookup": looked_up,
-        "cache's client": fetched,
+    lots = [persons[start : start + _AT_ONCE] for start in range(0, _PERSONS, _AT_ONCE)]
+    bodies = [msgspec.json.encode({"user_ids": [one.user_id for one in lot]}) for lot in lots]
+    keys = [[one.record.key for one in lot] for lot in lots]
+
+    async def several_requested(number: int) -> None:
+        body = bodies[number % len(lots)]
+
+        async def posted() -> Message:
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        await app(_scope("POST", "/v1/profiles:batchGet"), posted, _checked)
+
+    async def several_fetched(number: int) -> None:
+        await live.cache.get(keys[number % len(lots)])
+
+    steps: dict[str, tuple[Callable[[int], Awaitable[None]], int]] = {
+        "request": (requested, 1),
+        "lookup": (looked_up, 1),
+        "cache's client": (fetched, 1),
+        "request, 100 at once": (several_requested, _AT_ONCE),
+        "cache's client, 100 at once": (several_fetched, _AT_ONCE),
     }
-    for name, step in steps.items():
+    for name, (step, users) in steps.items():
         found = []
         for _ in range(_ROUNDS):
+            calls = max(1, requests // users)
             start = time.process_time()
-            for number in range(requests):
+            for number in range(calls):
                 await step(number)
-            found.append((time.process_time() - start) / requests * 1e6)
-        print(f"{name:16}" + ", ".join(f"{one:.1f}" for one in found) + " µs")
+            found.append((time.process_time() - start) / calls / users * 1e6)
+        print(f"{name:28}" + ", ".join(f"{one:.1f}" for one in found) + " µs")
     await live.close()
 
 
-def _scope(path: str) -> Scope:
+def _scope(method: str, path: str) -> Scope:
     return {
         "type": "http",
         "asgi": {"version": "3.0"},
         "http_version": "1.1",
-        "method": "GET",
+        "method": method,
         "scheme": "http",
         "root_path": "",
         "path": path,
         "raw_path": path.encode(),
         "query_string": b"",
-        "headers": [(b"host", b"localhost")],
+        "headers": [(b"host", b"localhost"), (b"content-type", b"application/json")],
         "client": ("127.0.0.1", 1),
         "server": ("127.0.0.1", 1),
         "state": {},

@@ -8,7 +8,6 @@ as the profile agent has them.
 import argparse
 import asyncio
 import os
-import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -18,11 +17,9 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.qdrant import test_server
 from profiles.ports import Token, UserRecord
 from stores.connect import ProfileStores, open_profile_stores
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from qdrant_server.fixture import QdrantTestServer
 
 BATCH = 512
 IN_FLIGHT = 4
@@ -47,7 +44,7 @@ async def in_batches(
 @asynccontextmanager
 async def opened(url: str, dimension: int, directory: Path) -> AsyncIterator[ProfileStores]:
     if url.startswith("test-"):
-        with QdrantTestServer(directory) as server:
+        with test_server(directory) as server:
             address = server.grpc_url if url == "test-grpc" else server.rest_url
             stores = await open_profile_stores(address, namespace="bench", dimension=dimension)
             yield stores

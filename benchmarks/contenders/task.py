@@ -7,14 +7,14 @@ from typing import Final
 
 import msgspec
 
-__all__ = ["Result", "Stopwatch", "Task", "answer", "asked"]
+__all__ = ["READY", "Result", "Stopwatch", "Task", "answer", "asked"]
 
 
 class Task(msgspec.Struct, frozen=True, kw_only=True):
     """One run.
 
     Attributes:
-        events: In `topic`; the run is over when all have had their effect.
+        events: In `topic`; the run is over when all have had their effect. 0 if nobody counts.
         directory: Empty, for the contender's files.
         name: Of this run: consumer group and namespace.
         options: What only some contenders know.
@@ -48,6 +48,15 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     def per_second(self) -> float:
         return self.events / self.seconds
 
+    @property
+    def cpu_us(self) -> float:
+        """Processor time per event, in µs."""
+        return self.cpu_s / self.events * 1e6
+
+    def with_figures(self, **figures: float) -> "Result":
+        """The same, which can say this too."""
+        return msgspec.structs.replace(self, figures={**self.figures, **figures})
+
 
 @dataclass(slots=True)
 class Stopwatch:
@@ -77,6 +86,8 @@ class Stopwatch:
 
 
 _MARK: Final = "result: "
+READY: Final = "ready"
+"""Said by a contender that goes on until it is told to end."""
 
 
 def asked() -> Task:

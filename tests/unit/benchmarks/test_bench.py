@@ -1,14 +1,19 @@
 """What `strata bench` measures with: the load, the spread, the comparison with what was."""
 
+import json
+import re
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
 from benchmarks.load import Load
+from benchmarks.measures import MEASURES
 from benchmarks.report import Machine, Report, fallen, table
 from benchmarks.spread import Bound, Figure, quantile
 from schemas.fast import Interaction, Item, decode
 
+ROOT = Path(__file__).resolve().parents[3]
 RECEIVED_MS = 2_000_000_000_000
 
 
@@ -91,3 +96,13 @@ def test_a_quantile_is_one_of_the_values() -> None:
     assert quantile(values, 0.99) == 99.0
     assert quantile(values, 1.0) == 100.0
     assert quantile([7.0], 0.99) == 7.0
+
+
+def test_what_ci_measures_is_what_ratios_are_committed_of() -> None:
+    committed = json.loads((ROOT / "benchmarks" / "ratios.json").read_text())
+    assert committed.keys() <= MEASURES.keys()
+    (recipe,) = re.findall(
+        r"^bench-small:.*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text(), re.MULTILINE
+    )
+    assert set(re.findall(r"--only (\S+)", recipe)) == set(committed)
+    assert "make bench-small" in (ROOT / ".ci" / "run").read_text()
