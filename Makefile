@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: alerts audit docs bench bench-small chaos soak replay-beside-live simulate fuzz fuzz-http fuzz-decoders demo test check lint format types contracts doctests schemas clean erasure consent bench-feast
+.PHONY: alerts audit docs bench bench-feast bench-small chaos soak replay-beside-live simulate fuzz fuzz-http fuzz-decoders demo test check lint format types contracts doctests schemas clean erasure consent
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Strata needs Python 3.11 or later")'
@@ -80,7 +80,7 @@ bench: $(VENV)-bench/.bench
 # Part of CI: what can be told on a busy machine, by peers that the tests have anyway. Fails if a
 # ratio is more than 30 % worse than the committed one.
 bench-small: $(VENV)/.dev
-	$(BIN)/strata bench --scale 0.05 --repeats 2 --only delivery-faust --only decode-cpu --only job-cpu \
+	$(BIN)/strata bench --scale 0.05 --repeats 2 --only decode-cpu --only job-cpu \
 	  --only lookup-redis --only lookup-http-cpu --against benchmarks/ratios.json
 
 # Whether the service holds a rate beside ingest: RATE requests a second, MINUTES. Servers, a worker and a
