@@ -1,7 +1,8 @@
 """A user's profile computed from the stored state, for when the cache has none."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from profiles.catalogue import ItemCatalogue
 from profiles.policy import Policy

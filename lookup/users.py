@@ -1,11 +1,12 @@
 """Users by id: from the profile cache, else from their stored state."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import structlog
+from msgspec.structs import replace
 
 from lookup.gathered import GatheredReads
 from lookup.gathered_records import GatheredRecords

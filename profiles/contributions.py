@@ -8,10 +8,9 @@ names (`profiles.counting`), every other one by a function here that lists its c
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -31,8 +30,7 @@ from profiles.counting import (
     TrendWindow,
     era_of,
 )
-from profiles.entries import EMPTY, ENTRY, TEXT, Entries, concatenated
-from profiles.evidence import Evidence
+from profiles.entries import ENTRY, TEXT, Entries, concatenated
 from profiles.ids import DRAWS, draw_of
 from profiles.policy import Policy
 from profiles.ports import Vector
@@ -51,6 +49,7 @@ __all__ = [
     "bucket_floor",
     "change",
     "contribution",
+    "counts_between",
     "fixed_point",
     "is_settled",
     "pairs_counted",
@@ -59,7 +58,6 @@ __all__ = [
     "unpacked",
     "view_of",
     "view_of_whole",
-    "views_of",
     "whole_of",
     "whole_user",
 ]
@@ -122,38 +120,6 @@ def view_of(state: UserState, mean: FixedVector, space: int = 0) -> UserView:
     return UserView(state, rows[weight > 0], rows[weight < 0], mean, space)
 
 
-def views_of(
-    states: Sequence[UserState], evidence: Evidence, vectors: Vector, space: int
-) -> list[UserView]:
-    """`view_of` each state.
-
-    Args:
-        evidence: Of these states.
-        vectors: Shape (n, d).
-    """
-    weight = evidence.rows["weight"]
-    positive = _parts(evidence, evidence.about_items & (weight > 0))
-    negative = _parts(evidence, evidence.about_items & (weight < 0))
-    means = fixed_point(vectors)
-    return [
-        # Copies: a user in memory must not keep everybody who was written along.
-        UserView(
-            state,
-            liked.copy(),
-            disliked.copy() if len(disliked) else EMPTY,
-            mean.copy(),
-            space,
-        )
-        for state, liked, disliked, mean in zip(states, positive, negative, means, strict=True)
-    ]
-
-
-def _parts(evidence: Evidence, chosen: npt.NDArray[np.bool_]) -> Iterator[Entries]:
-    rows = evidence.rows[chosen]
-    ends = np.cumsum(np.bincount(evidence.owner[chosen], minlength=len(evidence))).tolist()
-    return (rows[start:end] for start, end in pairwise((0, *ends)))
-
-
 def whole_user(view: UserView) -> WholeUser:
     return WholeUser(encode_state(view.state), _packed(view.mean), view.space)
 
@@ -182,9 +148,9 @@ def whole_of(view: UserView, *, pairs: bool = True) -> Change:
         pairs: As `pairs_counted` says.
     """
     counts: Counts = {}
-    _count_presence(counts, None, view)
-    _count_totals(counts, view)
-    _count_attributes(counts, view, +1, unless={})
+    _count_presence(counts, (), _presence(view.state, view.has_direction, view.space))
+    _count_totals(counts, {}, view.state.totals)
+    _count_attributes(counts, view.state, +1, unless={})
     entries = _marked(view.positive, 0, LIKED if pairs else ALONE)
     entries += _marked(view.negative, 0, DISLIKED)
     entries += _people_between(view.positive[:0], view.positive, view.positive, LIKER)
@@ -194,17 +160,32 @@ def whole_of(view: UserView, *, pairs: bool = True) -> Change:
 
 def change(before: UserView, after: UserView, policy: Policy, *, pairs: bool = True) -> Change:
     """`whole_of(after)` - `whole_of(before)`; cheap when only the ends differ."""
-    counts: Counts = {}
-    _count_totals(counts, after, since=before)
-    if before.state.attributes or after.state.attributes:
-        _count_attributes(counts, before, -1, unless=after.state.attributes)
-        _count_attributes(counts, after, +1, unless=before.state.attributes)
-    _count_presence(counts, before, after)
+    counts = counts_between(
+        (before.state, before.has_direction, before.space),
+        (after.state, after.has_direction, after.space),
+    )
     window = policy.co_occurrence_window if pairs else 0
     entries = _liked_between(before.positive, after.positive, window)
     entries += _disliked_between(before.negative, after.negative)
     mean = after.mean - before.mean
-    return Change(_without_zeros(counts), _packed(mean), entries)
+    return Change(counts, _packed(mean), entries)
+
+
+Standing = tuple[UserState, bool, int]
+"""A user's state, whether their vector is not zero, and the item space that it lies in."""
+
+
+def counts_between(before: Standing, after: Standing) -> Counts:
+    """What changes in the counters that are not about items; none is 0."""
+    counts: Counts = {}
+    one, other = before[0], after[0]
+    _count_totals(counts, one.totals, other.totals)
+    if one.attributes or other.attributes:
+        _count_attributes(counts, one, -1, unless=other.attributes)
+        _count_attributes(counts, other, +1, unless=one.attributes)
+        counts = _without_zeros(counts)
+    _count_presence(counts, _presence(*before), _presence(*after))
+    return counts
 
 
 def contribution(view: UserView, policy: Policy, *, pairs: bool = True) -> Contribution:
@@ -265,36 +246,49 @@ def _packed(mean: FixedVector) -> bytes:
     return packed if packed.lstrip(b"\0") else b""
 
 
-def _count_presence(counts: Counts, before: UserView | None, after: UserView) -> None:
-    gone, here = _presence(before) if before is not None else (), _presence(after)
+def _count_presence(counts: Counts, gone: tuple[bytes, ...], here: tuple[bytes, ...]) -> None:
     if gone != here:
+        steps = dict.fromkeys(here, 1)
         for counter in gone:
-            _add(counts, "size", "", counter, -1)
-        for counter in here:
-            _add(counts, "size", "", counter, +1)
+            if not steps.pop(counter, 0):
+                steps[counter] = -1
+        counts["size", ""] = steps
 
 
-def _presence(view: UserView) -> tuple[bytes, ...]:
-    counted = (b"users",) if view.state.version and not view.state.is_vacant else ()
-    return (*counted, b"directed", size_in(view.space)) if view.has_direction else counted
+@lru_cache(maxsize=64)
+def _sizes(space: int | None, *, counted: bool) -> tuple[bytes, ...]:
+    users = (b"users",) if counted else ()
+    return users if space is None else (*users, b"directed", size_in(space))
 
 
-def _count_totals(counts: Counts, view: UserView, *, since: UserView | None = None) -> None:
-    known = since.state.totals if since is not None else {}
-    for kind, by_action in view.state.totals.items():
-        earlier = known.get(kind, {})
+def _presence(state: UserState, directed: bool, space: int) -> tuple[bytes, ...]:  # noqa: FBT001 - a `Standing`
+    return _sizes(space if directed else None, counted=state.version > 0 and not state.is_vacant)
+
+
+Totals = Mapping[DataType, Mapping[str, int]]
+
+
+def _count_totals(counts: Counts, before: Totals, after: Totals) -> None:
+    events: dict[bytes, int] = {}
+    doers: dict[bytes, int] = {}
+    for kind, by_action in after.items():
+        earlier = before.get(kind, {})
         for action, count in by_action.items():
-            more = count - earlier.get(action, 0)
-            if more:
-                _add(counts, "events", "", _total(kind, action), more)
-            if count and not earlier.get(action, 0):
-                _add(counts, "doers", "", _total(kind, action), 1)
-    for kind, by_action in known.items():
-        later = view.state.totals.get(kind, {})
+            had = earlier.get(action, 0)
+            if count != had:
+                events[_total(kind, action)] = count - had
+                if not had or not count:
+                    doers[_total(kind, action)] = 1 if count else -1
+    for kind, by_action in before.items():
+        later = after.get(kind, {})
         for action, count in by_action.items():
-            if action not in later:
-                _add(counts, "events", "", _total(kind, action), -count)
-                _add(counts, "doers", "", _total(kind, action), -1)
+            if count and action not in later:
+                events[_total(kind, action)] = -count
+                doers[_total(kind, action)] = -1
+    if events:
+        counts["events", ""] = events
+    if doers:
+        counts["doers", ""] = doers
 
 
 @lru_cache(maxsize=1 << 12)
@@ -303,9 +297,9 @@ def _total(kind: DataType, action: str) -> bytes:
 
 
 def _count_attributes(
-    counts: Counts, view: UserView, sign: int, *, unless: Mapping[str, AttributeValue]
+    counts: Counts, state: UserState, sign: int, *, unless: Mapping[str, AttributeValue]
 ) -> None:
-    for name, stated in view.state.attributes.items():
+    for name, stated in state.attributes.items():
         # Identity, not equality: 1, 1.0 and True are equal and are counted apart.
         if unless.get(name) is stated:
             continue

@@ -35,6 +35,8 @@ class Evidence:
         owner: Shape (m,): whose row it is.
         worth: Shape (m,): weight · decay.
         about_items: Shape (m,): False where the entry is about a text.
+        by_item: Rows about items by user, then item, then age.
+        begins: Where in `by_item` another user or item begins.
     """
 
     rows: Entries
@@ -42,6 +44,8 @@ class Evidence:
     owner: Places
     worth: Floats
     about_items: Flags
+    by_item: Places
+    begins: Flags
 
     def __len__(self) -> int:
         return len(self.ends)
@@ -70,12 +74,20 @@ def evidence_of(states: Sequence[UserState], policy: Policy) -> Evidence:
         order = np.lexsort((rows["item"], rows["event"], rows["time_ms"], owner))
         rows, owner = rows[order], owner[order]
     ends = np.cumsum(np.bincount(owner, minlength=len(counts))).astype(np.intp)
+    about_items = (rows["flags"] & TEXT) == 0
+    by_item = np.flatnonzero(about_items)
+    by_item = by_item[np.lexsort((rows["item"][by_item], owner[by_item]))]
+    item, whose = rows["item"][by_item], owner[by_item]
+    begins = np.ones(len(by_item), np.bool_)
+    begins[1:] = (item[1:] != item[:-1]) | (whose[1:] != whose[:-1])
     return Evidence(
         rows=rows,
         ends=ends,
         owner=owner,
         worth=rows["weight"] * _decays(rows, owner, ends, policy) if len(rows) else _NOTHING,
-        about_items=(rows["flags"] & TEXT) == 0,
+        about_items=about_items,
+        by_item=by_item,
+        begins=begins,
     )
 
 

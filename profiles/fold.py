@@ -6,7 +6,6 @@ aggregator; `join` of the sets is the merger.
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final, assert_never
 
 import numpy as np
@@ -39,8 +38,7 @@ class Sourced(Struct, frozen=True, gc=False):
     effects: tuple[Effect, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Folded:
+class Folded(Struct, frozen=True, gc=False):
     """The new state, and what became of the events.
 
     Attributes:

@@ -11,6 +11,7 @@ from typing import NewType, Protocol
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
 
 __all__ = [
     "AggregateStore",
@@ -82,8 +83,7 @@ class ControlStore(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class UserRecord:
+class UserRecord(Struct, frozen=True, gc=False):
     """A user as stored. `vector` has unit length or is all zeros, shape (d,).
 
     Attributes:

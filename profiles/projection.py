@@ -3,10 +3,9 @@
 A new item space or half-life is therefore a re-projection, not a replay.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
 
 from profiles.catalogue import ItemCatalogue
 from profiles.entries import Entries, live_mask
@@ -21,8 +20,7 @@ __all__ = ["Projection", "decays", "interests", "project", "project_all"]
 _SMALLEST_RATIO = 1e-9
 
 
-@dataclass(frozen=True, slots=True)
-class Projection:
+class Projection(Struct, frozen=True, gc=False):
     """What a user's evidence adds up to.
 
     Attributes:

@@ -11,6 +11,7 @@ from enum import Enum
 from typing import Final, Protocol, TypeVar
 
 import numpy as np
+from msgspec import Struct
 
 from profiles.documents.words import SparseVector
 from profiles.ports import Vector
@@ -138,8 +139,7 @@ def require_finite(vector: Vector, *, owner: str) -> None:
         raise ValueError(f"the vector of {owner} is not finite")
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
+class Point(Struct, frozen=True, gc=False):
     """A point to store. `vector` is finite and has the collection's dimension.
 
     `words` are stored where the collection has words, and are empty elsewhere.
@@ -154,8 +154,7 @@ class Point:
         require_finite(self.vector, owner=f"point {self.id}")
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(Struct, frozen=True, gc=False):
     """A point as read; `vector` is None when it was not asked for, and `words` are read with it."""
 
     id: PointId

@@ -9,13 +9,14 @@ import math
 from base64 import b64decode, b64encode
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 from uuid import UUID
 
 import msgspec
 import numpy as np
+from msgspec.structs import replace
 
 from profiles.ids import draw_of, user_key
 from profiles.ports import ScoredUser, StoreUnavailable, Token, UserRecord, UserStore, Vector

@@ -9,11 +9,11 @@ that user's own positions and sets, as after a crash (docs/adr/0024).
 import asyncio
 import base64
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from itertools import islice
 from typing import Final
 
 import structlog
+from msgspec.structs import replace
 
 from profiles.personas import decode_personas
 from profiles.ports import AggregateStore, PersonaStore

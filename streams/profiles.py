@@ -3,9 +3,10 @@
 import asyncio
 from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Final
+
+from msgspec.structs import replace
 
 from profiles.catalogue import ItemCatalogue
 from profiles.declared import NOTHING_DECLARED, DeclaredPersonas
@@ -386,7 +387,7 @@ class ProfileEngine:
                 # Erased before: the stub goes, whatever the events that name it turn out to be.
                 record = replace(record, version=residue.version, state=residue.state)
                 self._dirty[record.key] = None
-            held = self._held[record.key] = hold(record, claimed=token, data_policy=self._data)
+            held = self._held[record.key] = hold(record, claimed=token)
             if record.token != token and record.outbox:
                 # Its last writer may have died between the write and what follows it.
                 self._outgoing.append(_update_of(record))
@@ -521,8 +522,7 @@ class ProfileEngine:
     def _settle(self, writes: Sequence[Write]) -> None:
         for write in writes:
             write.held.record = write.record
-            write.held.view = write.view
-            write.held.state = write.state
+            write.held.before = write.held.state = write.state
             write.held.erasures.clear()
         self.counts["writes"] += len(writes)
         self._dirty.clear()

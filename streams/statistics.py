@@ -3,11 +3,11 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Final
 
 import structlog
+from msgspec.structs import replace
 
 from profiles.catalogue import ItemCatalogue
 from profiles.contributions import (

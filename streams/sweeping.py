@@ -129,7 +129,7 @@ class Sweeper:
             return False
         centroids = self._knowledge.centroids(record.tenant)
         return not is_current(
-            hold(record, data_policy=self._data),
+            hold(record),
             self._knowledge.catalogue,
             centroids,
             self._policy,

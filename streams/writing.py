@@ -2,22 +2,17 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from profiles.catalogue import ItemCatalogue
-from profiles.contributions import (
-    UserView,
-    change,
-    fixed_point,
-    pairs_counted,
-    view_of,
-    views_of,
-    whole_user,
-)
+from profiles.changes import Sights, changes, sights_of
+from profiles.contributions import pairs_counted, whole_user
 from profiles.declared import DeclaredPersonas
-from profiles.evidence import evidence_of
+from profiles.evidence import Evidence, evidence_of
 from profiles.personas import Centroids
 from profiles.policy import Policy
 from profiles.ports import Token, UserRecord
@@ -27,7 +22,7 @@ from profiles.privacy.permitting import counted, permitted
 from profiles.projection import Projection, project, project_all
 from profiles.state import UserState, decode_state, encode_state
 from profiles.viewing import cached_view, strongest
-from schemas.snapshots import CachedProfile, Interest
+from schemas.snapshots import CachedProfile
 from schemas.updates import ProfileUpdate, encode_update, scopes_of
 
 __all__ = ["Held", "Write", "hold", "is_current", "prepare"]
@@ -40,7 +35,7 @@ class Held:
     Attributes:
         record: As last read or written.
         claimed: Token under which it was claimed, and may be written.
-        view: Of `record`: what aggregates know once its update has arrived.
+        before: `record`'s state.
         state: `record`'s state with later events folded in.
         watermark_ms: Newest of the event times folded, none after its arrival.
         received_ms: Broker time of the newest record folded.
@@ -49,44 +44,33 @@ class Held:
 
     record: UserRecord
     claimed: Token
-    view: UserView
+    before: UserState
     state: UserState
     watermark_ms: int = 0
     received_ms: int = 0
     erasures: list[Asked] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class Write:
-    """One user's write in the making; `update` is also the record's outbox."""
+class Write(Struct, frozen=True):
+    """One user's write in the making."""
 
     held: Held
     record: UserRecord
-    view: UserView
     state: UserState
     cached: CachedProfile
-    update: bytes
 
 
-def hold(
-    record: UserRecord,
-    *,
-    claimed: Token | None = None,
-    data_policy: DataPolicy = ANYTHING_GOES,
-) -> Held:
+def hold(record: UserRecord, *, claimed: Token | None = None) -> Held:
     """A stored user, ready to fold into.
 
     Args:
         claimed: Token of the claim that returned it; the record's own, if it was only read.
-        data_policy: Says what of it aggregates know.
 
     Raises:
         StateFormatError: the stored bytes are not a state that this code reads.
     """
     state = decode_state(record.state)
-    known = counted(state, data_policy.counted)
-    view = view_of(known, fixed_point(record.vector), record.space)
-    return Held(record, record.token if claimed is None else claimed, view, state)
+    return Held(record, record.token if claimed is None else claimed, state, state)
 
 
 def is_current(
@@ -137,20 +121,21 @@ def prepare(
         )
     evidence = evidence_of([held.state for held in several], policy)
     projections = project_all(evidence, catalogue)
-    vectors = np.stack([projection.vector for projection in projections])
-    states = [
-        held.state.as_version(held.record.version + 1, persona)
-        for held, persona in zip(several, centroids.assign(vectors), strict=True)
-    ]
-    parts = zip(
+    states, sights = _placed(several, projections, centroids)
+    updates = _updates(
         several,
         states,
-        projections,
-        views_of(states, evidence, vectors, centroids.space),
-        strongest(evidence),
-        strict=True,
+        (_sights_before(several, [held.before for held in several]), sights),
+        evidence,
+        token=token,
+        policy=policy,
+        declared=declared,
     )
-    return [_write(*part, token=token, policy=policy, declared=declared) for part in parts]
+    views = _views(several, states, projections, evidence, policy, space=centroids.space)
+    return [
+        _write(*parts, token=token, space=centroids.space)
+        for parts in zip(several, states, projections, views, updates, strict=True)
+    ]
 
 
 def _prepare_in_parts(
@@ -166,74 +151,100 @@ def _prepare_in_parts(
     """`prepare` where the parts of a state serve different purposes."""
     placed = evidence_of([permitted(one.state, data_policy.placed) for one in several], policy)
     places = project_all(placed, catalogue)
-    vectors = np.stack([place.vector for place in places])
-    states = [
-        held.state.as_version(held.record.version + 1, persona)
-        for held, persona in zip(several, centroids.assign(vectors), strict=True)
-    ]
+    states, sights = _placed(several, places, centroids)
     known = [counted(state, data_policy.counted) for state in states]
-    ranked = [permitted(state, data_policy.ranked) for state in states]
-    shown = evidence_of(ranked, policy)
-    parts = zip(
+    known_before = [counted(held.before, data_policy.counted) for held in several]
+    updates = _updates(
         several,
         states,
-        places,
-        views_of(known, evidence_of(known, policy), vectors, centroids.space),
-        strongest(shown),
-        strict=True,
+        (
+            _sights_before(several, known_before),
+            Sights(known, sights.means, sights.directed, sights.spaces),
+        ),
+        evidence_of(known, policy),
+        token=token,
+        policy=policy,
+        declared=declared,
     )
+    ranked = [permitted(state, data_policy.ranked) for state in states]
+    shown = evidence_of(ranked, policy)
+    projections = [
+        replace(projection, vector=place.vector)
+        for projection, place in zip(project_all(shown, catalogue), places, strict=True)
+    ]
+    views = _views(several, ranked, projections, shown, policy, space=centroids.space)
     return [
-        _write(
-            *part,
-            shown=(state, replace(projection, vector=part[2].vector)),
-            token=token,
-            policy=policy,
-            declared=declared,
-        )
-        for part, state, projection in zip(
-            parts, ranked, project_all(shown, catalogue), strict=True
-        )
+        _write(*parts, token=token, space=centroids.space)
+        for parts in zip(several, states, places, views, updates, strict=True)
     ]
 
 
-def _write(
-    held: Held,
-    state: UserState,
-    projection: Projection,
-    view: UserView,
-    interests: tuple[Interest, ...],
+def _placed(
+    several: Sequence[Held], places: Sequence[Projection], centroids: Centroids
+) -> tuple[list[UserState], Sights]:
+    """The next state of each user, of the persona that is nearest to them."""
+    vectors = np.stack([place.vector for place in places])
+    states = [
+        replace(held.state, version=held.record.version + 1, persona=persona)
+        for held, persona in zip(several, centroids.assign(vectors), strict=True)
+    ]
+    return states, sights_of(states, vectors, [centroids.space] * len(several))
+
+
+def _sights_before(several: Sequence[Held], known: Sequence[UserState]) -> Sights:
+    """What aggregates know once the update of what is stored has arrived.
+
+    Args:
+        known: The stored states, of what is counted.
+    """
+    records = [held.record for held in several]
+    vectors = np.stack([record.vector for record in records])
+    return sights_of(known, vectors, [record.space for record in records])
+
+
+def _updates(
+    several: Sequence[Held],
+    states: Sequence[UserState],
+    sights: tuple[Sights, Sights],
+    shown: Evidence,
     *,
-    shown: tuple[UserState, Projection] | None = None,
     token: Token,
     policy: Policy,
     declared: DeclaredPersonas,
-) -> Write:
-    """One user's.
+) -> list[bytes]:
+    """Each user's encoded update.
 
     Args:
-        shown: What the cached view is made of, where that is not `state` and `projection`.
+        states: As they are written.
+        sights: What aggregates see before and after.
+        shown: Of the states in the latter.
     """
-    before, persona, space = held.record, state.persona, view.space
-    declared_before = declared.of_state(held.view.state)
-    declared_after = declared.of_state(view.state)
-    first = not before.version or held.view.state.is_vacant
-    left = joined = None
-    # Of a user who had nothing before, the change is the whole.
-    if not first and (before.persona, declared_before) != (persona, declared_after):
-        scopes_before = scopes_of(before.persona, declared_before)
-        scopes_after = scopes_of(persona, declared_after)
-        left = whole_user(held.view) if scopes_before - scopes_after else None
-        joined = whole_user(view) if scopes_after - scopes_before else None
-    update = encode_update(
-        ProfileUpdate(
-            tenant=before.tenant,
-            user_id=before.user_id,
-            key=before.key,
+    before, after = sights
+    pairs = [pairs_counted(held.record.key, policy) for held in several]
+    found: list[bytes] = []
+    for user, (held, state, change) in enumerate(
+        zip(several, states, changes(before, after, shown, policy, pairs=pairs), strict=True)
+    ):
+        record, known = held.record, before.states[user]
+        declared_before = declared.of_state(known)
+        declared_after = declared.of_state(after.states[user])
+        first = not record.version or known.is_vacant
+        left = joined = None
+        # Of a user who had nothing before, the change is the whole.
+        if not first and (record.persona, declared_before) != (state.persona, declared_after):
+            scopes_before = scopes_of(record.persona, declared_before)
+            scopes_after = scopes_of(state.persona, declared_after)
+            left = whole_user(before.view(user)) if scopes_before - scopes_after else None
+            joined = whole_user(after.view(user)) if scopes_after - scopes_before else None
+        update = ProfileUpdate(
+            tenant=record.tenant,
+            user_id=record.user_id,
+            key=record.key,
             version=state.version,
             watermark_ms=held.watermark_ms,
-            persona_before=before.persona,
-            persona_after=persona,
-            change=change(held.view, view, policy, pairs=pairs_counted(before.key, policy)),
+            persona_before=record.persona,
+            persona_after=state.persona,
+            change=change,
             left=left,
             joined=joined,
             declared_before=declared_before,
@@ -243,7 +254,52 @@ def _write(
             last=state.is_vacant,
             token=token,
         )
-    )
+        found.append(encode_update(update))
+    return found
+
+
+def _views(
+    several: Sequence[Held],
+    ranked: Sequence[UserState],
+    projections: Sequence[Projection],
+    shown: Evidence,
+    policy: Policy,
+    *,
+    space: int,
+) -> list[CachedProfile]:
+    """What is cached of each user.
+
+    Args:
+        shown: Of `ranked`, as `projections` are.
+    """
+    return [
+        cached_view(
+            held.record.tenant,
+            held.record.user_id,
+            state,
+            projection,
+            policy,
+            received_ms=held.received_ms,
+            space=space,
+            interests=interests,
+        )
+        for held, state, projection, interests in zip(
+            several, ranked, projections, strongest(shown), strict=True
+        )
+    ]
+
+
+def _write(
+    held: Held,
+    state: UserState,
+    place: Projection,
+    view: CachedProfile,
+    update: bytes,
+    *,
+    token: Token,
+    space: int,
+) -> Write:
+    before = held.record
     record = UserRecord(
         key=before.key,
         tenant=before.tenant,
@@ -253,20 +309,11 @@ def _write(
         version=state.version,
         state=encode_state(state),
         outbox=update,
-        vector=projection.vector,
-        persona=persona,
-        waiting=projection.waiting,
-        mass=projection.mass,
+        vector=place.vector,
+        persona=state.persona,
+        waiting=place.waiting,
+        mass=place.mass,
         space=space,
         vacant=state.is_vacant,
     )
-    cached = cached_view(
-        before.tenant,
-        before.user_id,
-        *((state, projection) if shown is None else shown),
-        policy,
-        received_ms=held.received_ms,
-        space=space,
-        interests=interests,
-    )
-    return Write(held, record, view, state, cached, update)
+    return Write(held, record, state, view)

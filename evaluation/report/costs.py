@@ -9,11 +9,11 @@ import gc
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Final
 
 import numpy as np
+from msgspec.structs import replace
 
 from evaluation.reading import in_protocol_order
 from evaluation.run import Streams

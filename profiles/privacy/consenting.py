@@ -5,8 +5,9 @@ to be folded before the data that was published after them (`streams.consents_fi
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from profiles.effects import Effect, Forget, Remember, Say
 from profiles.fold import Folded, Sourced, fold, wins
@@ -19,8 +20,7 @@ __all__ = ["Governed", "fold_governed", "overdue", "refused_kinds"]
 _ALWAYS: Final = -1
 
 
-@dataclass(frozen=True, slots=True)
-class Governed:
+class Governed(Struct, frozen=True, gc=False):
     """What `fold` found, and how many events were refused: nothing is kept of those."""
 
     folded: Folded

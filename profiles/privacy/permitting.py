@@ -1,7 +1,8 @@
 """A user's state as somebody may see it who may not see all kinds of data. Pure."""
 
 from collections.abc import Collection
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from profiles.state import CONSENTED, DataType, UserState
 

@@ -1,9 +1,9 @@
 """After a claim, nothing an older owner does has any effect, wherever it intrudes."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 from store_records import Interleaved, touched
 
 from profiles.ports import StoreUnavailable, Token, UserRecord

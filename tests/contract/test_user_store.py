@@ -1,8 +1,8 @@
 import asyncio
 import math
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 from store_records import AWKWARD_IDS, touched, vector
 
 from profiles.ids import DRAWS, draw_of, user_key

@@ -45,6 +45,7 @@ times_ms: Final[st.SearchStrategy[int]] = st.one_of(
     st.sampled_from([_START_MS + n for n in (0, 1, 60_000, 3_600_000, 86_400_000)]),
     st.integers(_START_MS - 60 * 86_400_000, _START_MS),
 )
+later_times_ms: Final = st.integers(_START_MS + 86_400_001, _START_MS + 60 * 86_400_000)
 edge_times_ms: Final = st.sampled_from([0, 1, LAST_MS - 1, LAST_MS])
 
 _values: Final = st.one_of(
@@ -107,6 +108,7 @@ _forgetting: Final = st.one_of(
     ),
 )
 _removals: Final = st.builds(lambda number: {"type": "removal", "of": number}, st.integers(0, 13))
+weighed: Final = _interactions(["view", "like", "dislike", "hide"])
 superseding: Final = _interactions(["rate", "vote"])
 remembered: Final = st.one_of(_interactions(_ACTIONS), superseding, _preferences, _others)
 anything: Final = st.one_of(remembered, remembered, remembered, _removals, _forgetting)

@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
 
 import httpx
 import numpy as np
+from msgspec.structs import replace
 
 from lookup.options import LookupOptions
 from lookup.queries import Lookup

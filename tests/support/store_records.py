@@ -1,9 +1,9 @@
 """Records for the store contract, and a way to put another writer between two steps."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
 
 import numpy as np
+from msgspec.structs import replace
 
 from profiles.documents.words import SparseVector
 from profiles.ids import item_key

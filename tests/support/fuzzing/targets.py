@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from event_strategies import RECEIVED_MS
 from keyed_world import key_rows
 from lookup_world import like
+from msgspec.structs import replace
 
 from lookup.errors import InvalidArgument, InvalidEvents, KeysUnusable, OtherTenant
 from lookup.ingest_checking import records_of

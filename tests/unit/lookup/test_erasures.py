@@ -92,7 +92,7 @@ async def test_who_was_erased_and_not_yet_removed_is_unknown(publishing: Publish
     world = publishing.world
     await world.add_user("anna", [like("anna", "moby")], cached=False)
     page = [record async for found in world.users.scan() for record in found]
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     await world.users.write([replace(page[0], vacant=True)])
     async with publishing.client() as client:

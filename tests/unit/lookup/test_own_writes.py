@@ -1,13 +1,13 @@
 """Reads that name a token answer no older than it, or say that they cannot yet."""
 
 import asyncio
-from dataclasses import replace
 
 import httpx
 import msgspec
 import pytest
 from ingest_world import PARTITIONS, RATED, Publishing
 from lookup_world import TOKEN, World
+from msgspec.structs import replace
 
 from lookup.own_writes import _BOOKMARK
 from profiles.ids import user_key

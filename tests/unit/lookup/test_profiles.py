@@ -1,12 +1,11 @@
 """Profiles over HTTP, from the cache and from the store."""
 
-from dataclasses import replace
-
 import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from lookup_world import NOON_MS, SEA, WRITTEN_MS, World, client_of, like
+from msgspec.structs import replace
 from structlog.testing import capture_logs
 
 from lookup.errors import InvalidName

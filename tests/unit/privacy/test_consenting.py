@@ -1,6 +1,5 @@
 """What a data policy lets in, against the oracle; what it takes out; and what it shows to whom."""
 
-from dataclasses import replace
 from random import Random
 
 import pytest
@@ -17,6 +16,7 @@ from histories import (
 )
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from observed import observed_state
 from oracle import OracleUser, Settings, compare, first_ten, tell
 

@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 
 import pytest
 from histories import ITEMS, EventDict, folded, histories, parsed
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from profiles.documents.passages import Passage, document_passages
 from profiles.effects import UserEvent, effects_of

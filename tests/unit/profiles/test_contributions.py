@@ -1,6 +1,5 @@
 """Aggregates are sums of contributions, and changes are their differences."""
 
-from dataclasses import replace
 from random import Random
 
 import numpy as np
@@ -21,6 +20,7 @@ from histories import (
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from observed import observed_population, sum_of
 from oracle import Settings, compare, first_ten, population, tell
 

@@ -1,6 +1,5 @@
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from profiles.declared import (
     NOTHING_DECLARED,

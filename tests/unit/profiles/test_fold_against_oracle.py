@@ -1,6 +1,6 @@
 """Fold, projection and contributions against the oracle on random small histories."""
 
-from dataclasses import replace
+from dataclasses import replace as with_settings
 
 import numpy as np
 import pytest
@@ -18,6 +18,7 @@ from histories import (
 )
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from observed import observed_population, observed_state, sum_of
 from oracle import (
     OracleUser,
@@ -115,7 +116,7 @@ def test_contributions_add_up_to_the_oracles_population(
         for events in everyone
     ]
     total = sum_of(parts)
-    expected = population(users, settings=replace(settings, co_occurrence_share=1.0))
+    expected = population(users, settings=with_settings(settings, co_occurrence_share=1.0))
     mean = unpacked(total.mean, dimension=DIMENSION).tolist() if users else []
     observed = observed_population(total.counts, mean)
     assert observed.mean_fixed == pytest.approx(expected.mean_fixed, abs=2 * len(users))

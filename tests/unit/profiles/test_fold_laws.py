@@ -1,6 +1,5 @@
 """The fold's promises: order, repetition and batch cuts do not matter; positions guard totals."""
 
-from dataclasses import replace
 from random import Random
 
 import pytest
@@ -16,6 +15,7 @@ from histories import (
 )
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from observed import observed_state
 
 from profiles.effects import effects_of

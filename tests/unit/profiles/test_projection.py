@@ -1,12 +1,11 @@
 """The vector is a projection of the sets, and says how much stands behind it."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from histories import DIMENSION, EventDict, catalogue, folded, histories, remembered
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from profiles.catalogue import DimensionMismatch, ItemCatalogue
 from profiles.evidence import evidence_of

@@ -1,12 +1,11 @@
 """Stored states read back as they were, and nothing else reads at all."""
 
-from dataclasses import replace
-
 import msgspec
 import pytest
 from histories import EventDict, edge_times_ms, folded, histories
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from observed import observed_state
 
 from profiles.policy import DEFAULT_POLICY

@@ -27,7 +27,7 @@ async def state_of(world: World) -> object:
 
 
 def _without_version(state: bytes) -> object:
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     from profiles.state import decode_state, encode_state
 
