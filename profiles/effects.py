@@ -27,6 +27,7 @@ __all__ = [
     "State",
     "Unstate",
     "UserEvent",
+    "act_row",
     "effects_of",
     "kind_of",
 ]
@@ -135,7 +136,8 @@ def effects_of(event: UserEvent, policy: Policy) -> tuple[Effect, ...]:
 
     match event:
         case events.Interaction():
-            return (_act(event, policy, identity),)
+            row = act_row(event, policy)
+            return (Remember(DataType.INTERACTIONS, event.action, (row,)),)
         case events.Preference():
             return (_choice(event, policy, time_ms, identity),)
         case events.Document():
@@ -163,17 +165,17 @@ def effects_of(event: UserEvent, policy: Policy) -> tuple[Effect, ...]:
             assert_never(event)
 
 
-def _act(event: events.Interaction, policy: Policy, identity: int) -> Remember:
+def act_row(event: events.Interaction, policy: Policy) -> Row:
+    """The entry of an interaction."""
     rule = policy.rule(event.action)
-    row = entry(
+    return entry(
         time_ms=event.occurred_at_ms,
-        event=identity,
+        event=event_hash(event.event_id),
         item=item_key(event.tenant, event.item_id),
         weight=rule.weigh(event.value),
         action=action_code(event.action),
         flags=SUPERSEDES if rule.supersedes else 0,
     )
-    return Remember(DataType.INTERACTIONS, event.action, (row,))
 
 
 def _removal(event: events.Removal) -> Remove | Unstate:

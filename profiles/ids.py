@@ -26,12 +26,11 @@ DRAWS: Final = 2**32
 
 
 def _digest(size_bytes: int, purpose: bytes, *parts: str) -> bytes:
-    state = blake2b(digest_size=size_bytes, person=purpose)
+    joined = b""
     for part in parts:
         encoded = part.encode()
-        state.update(len(encoded).to_bytes(4, "little"))
-        state.update(encoded)
-    return state.digest()
+        joined += len(encoded).to_bytes(4, "little") + encoded
+    return blake2b(joined, digest_size=size_bytes, person=purpose).digest()
 
 
 @lru_cache(maxsize=1 << 16)

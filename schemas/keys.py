@@ -27,8 +27,9 @@ def record_key(tenant: str, ident: str) -> bytes:
 
 def event_key(event: fast.FastEvent | events.Event) -> bytes:
     """The key an event must lie under: its item's for item types, its user's for all others."""
-    match event:
-        case fast.Item() | fast.ItemRetired() | events.Item() | events.ItemRetired():
-            return record_key(event.tenant, event.item_id)
-        case _:
-            return record_key(event.tenant, event.user_id)
+    if isinstance(event, _OF_ITEMS):
+        return record_key(event.tenant, event.item_id)
+    return record_key(event.tenant, event.user_id)
+
+
+_OF_ITEMS = (fast.Item, fast.ItemRetired, events.Item, events.ItemRetired)

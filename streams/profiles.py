@@ -8,6 +8,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from profiles.appending import appended
 from profiles.catalogue import ItemCatalogue
 from profiles.declared import NOTHING_DECLARED, DeclaredPersonas
 from profiles.effects import UserEvent, effects_of, kind_of
@@ -297,14 +298,18 @@ class ProfileEngine:
         for passed in admitted.passed:
             event = _of_user(passed.event)
             key = user_key(event.tenant, event.user_id)
-            by_user.setdefault(key, []).append(passed)
-            names[key] = (event.tenant, event.user_id)
+            if (group := by_user.get(key)) is None:
+                by_user[key] = [passed]
+                names[key] = (event.tenant, event.user_id)
+            else:
+                group.append(passed)
         for key in await self._never_asked(by_user):
             self.counts["refused"] += len(by_user.pop(key))
             del names[key]
         await self._load(names, chunk.partition)
         for key, group in by_user.items():
-            if self._fold_user(self._held[key], chunk.topic, group):
+            held = self._held[key]
+            if self._append(held, chunk.topic, group) or self._fold_user(held, chunk.topic, group):
                 self._dirty[key] = None
             self._held.move_to_end(key)
 
@@ -320,6 +325,29 @@ class ProfileEngine:
         ]
         found = await until_available(partial(self._users.read, strangers)) if strangers else []
         return [key for key, record in zip(strangers, found, strict=True) if record is None]
+
+    def _append(self, held: Held, topic: str, group: Sequence[Passed]) -> bool:
+        """Fold one user's events if all are interactions behind what there is; else nothing."""
+        if self._data.version:
+            return False
+        acts = [
+            (passed.offset, event)
+            for passed in group
+            if type(event := passed.event) is events.Interaction
+        ]
+        if len(acts) < len(group):
+            return False
+        state = appended(held.state, acts, topic, self._policy)
+        if state is None:
+            return False
+        held.state = state
+        for passed in group:
+            self._note_items(passed.event)
+            reached_ms = min(passed.event.occurred_at_ms, passed.received_ms)
+            held.watermark_ms = max(held.watermark_ms, reached_ms)
+            held.received_ms = max(held.received_ms, passed.received_ms)
+        self.counts["folded"] += len(group)
+        return True
 
     def _fold_user(self, held: Held, topic: str, group: Iterable[Passed]) -> bool:
         """Fold one user's events; False if all of them had been folded in before."""
@@ -347,7 +375,7 @@ class ProfileEngine:
         self.counts["repeated"] += folded.repeated
         return bool(folded.counted or folded.repeated)
 
-    def _note_items(self, event: UserEvent) -> None:
+    def _note_items(self, event: events.FastEvent) -> None:
         """Remember ids of items that no description has named, to store them by name."""
         if type(event) is events.Interaction:
             self._note_item(event.tenant, event.item_id)
@@ -545,6 +573,7 @@ def _update_of(record: UserRecord) -> Outgoing:
 
 def _of_user(event: events.FastEvent) -> UserEvent:
     """Narrow an admitted event; the gate lets only user events into user topics."""
-    if isinstance(event, events.Item | events.ItemRetired):
+    if isinstance(event, (events.Item, events.ItemRetired)):
+        # Not a union: one is made anew by each call.
         raise TypeError("an item event passed the gate of a user topic")
     return event
