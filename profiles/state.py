@@ -37,6 +37,9 @@ class DataType(StrEnum):
     ATTRIBUTES = "attributes"
     CONTROLS = "controls"
 
+    # An enumeration's own is a function in Python, called by every look into a dictionary.
+    __hash__ = str.__hash__
+
 
 CONSENTED: Final = tuple(kind for kind in DataType if kind is not DataType.CONTROLS)
 

@@ -4,6 +4,7 @@ One function for both sides: what the write side caches, and what the read side
 makes for itself when the cache has nothing.
 """
 
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -13,7 +14,7 @@ from profiles.ids import action_code
 from profiles.policy import Policy
 from profiles.ports import Vector
 from profiles.projection import Projection
-from profiles.state import UserState
+from profiles.state import DataType, UserState
 from schemas.snapshots import CachedProfile, Interest
 
 __all__ = ["cached_view", "strongest"]
@@ -54,13 +55,18 @@ def cached_view(
         vector=_packed(projection.vector),
         interests=interests,
         totals={
-            kind + "/" + action: count
+            _total(kind, action): count
             for kind, by_action in state.totals.items()
             for action, count in by_action.items()
         },
         attributes={name: stated.value for name, stated in state.attributes.items()},
         space=space,
     )
+
+
+@lru_cache(maxsize=1 << 12)
+def _total(kind: DataType, action: str) -> str:
+    return f"{kind}/{action}"
 
 
 def _packed(vector: Vector) -> bytes:
