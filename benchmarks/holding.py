@@ -26,7 +26,7 @@ from benchmarks.spread import quantile
 from lookup.loopback import is_loopback
 from lookup.loops import run
 
-__all__ = ["held", "main"]
+__all__ = ["arguments", "held", "main", "mix_of"]
 
 _CONNECTIONS: Final = 256
 _TIMEOUT_S: Final = 30.0
@@ -164,15 +164,27 @@ async def _timed(pool: Pool, one: Asked, answers: _Answers, due_s: float) -> Non
     answers.took_s.append(time.perf_counter() - due_s)
 
 
+def arguments(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    """With what is asked, how often and how long."""
+    parser.add_argument("--rate", type=float, default=1_000.0, help="requests a second")
+    parser.add_argument("--minutes", type=float, default=5.0)
+    parser.add_argument("--only", choices=list(MIX), help="one kind of request")
+    return parser
+
+
+def mix_of(only: str | None) -> Mapping[str, float]:
+    """All kinds in their shares, or one alone."""
+    return MIX if only is None else {only: 1.0}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("url")
-    parser.add_argument("--rate", type=float, default=1_000.0, help="requests a second")
-    parser.add_argument("--minutes", type=float, default=5.0)
-    options = parser.parse_args()
+    options = arguments(parser).parse_args()
     if not is_loopback(urlsplit(options.url).hostname or ""):
         parser.error("only a service on this machine is loaded")
-    if not run(held(options.url, rate=options.rate, minutes=options.minutes)):
+    work = held(options.url, rate=options.rate, minutes=options.minutes, mix=mix_of(options.only))
+    if not run(work):
         sys.exit(1)
 
 

@@ -19,7 +19,7 @@ from typing import Final
 import psutil
 from qdrant_server.fixture import QdrantTestServer
 
-from benchmarks.holding import held
+from benchmarks.holding import arguments, held, mix_of
 from local.directory import DataDirectory
 from local.stack import EmbeddedStack
 from lookup.loops import run
@@ -110,15 +110,20 @@ def _spent_s() -> dict[str, float]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="held_load", description=__doc__)
-    parser.add_argument("--rate", type=float, default=1_000.0, help="requests a second")
-    parser.add_argument("--minutes", type=float, default=5.0)
-    parser.add_argument("--processes", type=int, default=1, help="of `strata serve`")
-    asked = parser.parse_args()
+    parser.add_argument("--processes", type=int, default=2, help="of `strata serve`")
+    asked = arguments(parser).parse_args()
     with (
         tempfile.TemporaryDirectory(prefix="strata-load-") as path,
         service_standing(Path(path), processes=asked.processes) as url,
     ):
-        well = run(held(url, rate=asked.rate, minutes=asked.minutes, spent_s=_spent_s))
+        work = held(
+            url,
+            rate=asked.rate,
+            minutes=asked.minutes,
+            mix=mix_of(asked.only),
+            spent_s=_spent_s,
+        )
+        well = run(work)
     return 0 if well else 1
 
 
