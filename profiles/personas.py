@@ -24,6 +24,7 @@ __all__ = [
     "Persona",
     "PersonaChange",
     "PersonaSet",
+    "PersonasFormatError",
     "decode_personas",
     "discover",
     "encode_personas",
@@ -31,6 +32,11 @@ __all__ = [
     "moved_to_means",
     "preferred",
 ]
+
+
+class PersonasFormatError(ValueError):
+    """These bytes were not written by `encode_personas`."""
+
 
 _SURE: Final = 1.64
 _SILHOUETTE_SAMPLE: Final = 2_000
@@ -136,7 +142,15 @@ def encode_personas(personas: PersonaSet) -> bytes:
 
 
 def decode_personas(encoded: bytes) -> PersonaSet:
-    return _decoder.decode(encoded)
+    """Inverse of `encode_personas`.
+
+    Raises:
+        PersonasFormatError: anything else.
+    """
+    try:
+        return _decoder.decode(encoded)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise PersonasFormatError(f"not a set of personas: {error}") from error
 
 
 class Centroids:

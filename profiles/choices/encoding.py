@@ -14,7 +14,7 @@ from profiles.choices.pair_tables import PAIR_LAYOUT, PairOptions, PairTables
 from profiles.choices.sign_tables import SIGN_LAYOUT, Block, SignOptions, SignTables
 from profiles.choices.strengths import Strengths
 from profiles.choices.vectors import Vectors
-from profiles.nextitem.packing import Array, BlobFormatError, pack, unpack
+from profiles.nextitem.packing import Array, BlobFormatError, pack, reading, unpack
 from profiles.queries import Level
 
 __all__ = ["Parts", "decode", "encode"]
@@ -62,20 +62,16 @@ def decode(encoded: bytes) -> Parts:
         BlobFormatError: not such bytes, or of a newer format.
     """
     header, arrays = unpack(encoded)
-    try:
+    with reading("a choice model"):
         read = msgspec.msgpack.decode(header, type=_Header)
-    except msgspec.DecodeError as error:
-        raise BlobFormatError(f"not a choice model: {error}") from error
     if read.format != _FORMAT:
         raise BlobFormatError(f"model has format {read.format}, this code reads {_FORMAT}")
-    try:
+    with reading("a choice model"):
         signs, pairs = _signs(read, arrays), _pairs(read, arrays)
         sign_mixers = LevelMixers(SIGN_LAYOUT, prior_variance=read.signs.mixer_variance)
         _read_mixers("sign_mixers", sign_mixers, SIGN_LAYOUT, read.sign_levels, arrays)
         pair_mixers = LevelMixers(PAIR_LAYOUT, prior_variance=read.pairs.mixer_variance)
         _read_mixers("pair_mixers", pair_mixers, PAIR_LAYOUT, read.pair_levels, arrays)
-    except (KeyError, IndexError) as error:
-        raise BlobFormatError(f"a choice model without {error}") from error
     return signs, sign_mixers, pairs, pair_mixers
 
 

@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from profiles.nextitem.packing import pack, unpack
+from profiles.nextitem.packing import pack, reading, unpack
 from profiles.ports import Vector
 
 __all__ = ["ItemSpace"]
@@ -165,17 +165,18 @@ class ItemSpace:
             BlobFormatError: not such bytes.
         """
         header, arrays = unpack(encoded)
-        read = msgspec.msgpack.decode(header, type=_Header)
-        return cls(
-            mean=arrays["mean"].astype(np.float32),
-            projection=arrays["projection"].astype(np.float32),
-            text_weight=read.text_weight,
-            mapping=arrays["mapping"].astype(np.float32),
-            cold_likes=read.cold_likes,
-            keys=arrays["keys"].astype(np.uint64),
-            own=arrays["own"].astype(np.float32),
-            likes=arrays["likes"].astype(np.float32),
-        )
+        with reading("an item space"):
+            read = msgspec.msgpack.decode(header, type=_Header)
+            return cls(
+                mean=arrays["mean"].astype(np.float32),
+                projection=arrays["projection"].astype(np.float32),
+                text_weight=read.text_weight,
+                mapping=arrays["mapping"].astype(np.float32),
+                cold_likes=read.cold_likes,
+                keys=arrays["keys"].astype(np.uint64),
+                own=arrays["own"].astype(np.float32),
+                likes=arrays["likes"].astype(np.float32),
+            )
 
     def _arrays(self) -> dict[str, npt.NDArray[np.generic]]:
         return {

@@ -17,7 +17,7 @@ from profiles.nextitem.ingredients import (
 )
 from profiles.nextitem.itemspace import ItemSpace
 from profiles.nextitem.mixing import Mix, Mixing
-from profiles.nextitem.packing import Array, BlobFormatError, pack, unpack
+from profiles.nextitem.packing import Array, BlobFormatError, pack, reading, unpack
 from profiles.nextitem.personas import Advantage, Personas, membership
 from profiles.nextitem.popularity import Popularity
 from profiles.nextitem.population import Population
@@ -183,13 +183,16 @@ class NextItemModel:
             BlobFormatError: not such bytes, or of a newer format.
         """
         header, arrays = unpack(encoded)
-        try:
+        with reading("a next-item model"):
             read = msgspec.msgpack.decode(header, type=_Header)
-        except msgspec.DecodeError as error:
-            raise BlobFormatError(f"not a next-item model: {error}") from error
         if read.format != _FORMAT:
             raise BlobFormatError(f"model has format {read.format}, this code reads {_FORMAT}")
 
+        with reading("a next-item model"):
+            return cls._of(read, arrays, policy=policy)
+
+    @classmethod
+    def _of(cls, read: _Header, arrays: Mapping[str, Array], *, policy: Policy) -> Self:
         def part(name: str) -> dict[str, Array]:
             return {
                 key.removeprefix(f"{name}/"): array

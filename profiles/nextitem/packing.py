@@ -3,17 +3,20 @@
 Nothing in such bytes is executed when they are read.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Final
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Array", "BlobFormatError", "pack", "unpack"]
+__all__ = ["Array", "BlobFormatError", "pack", "reading", "unpack"]
 
 _MAGIC: Final = b"strata-arrays-1\n"
-_KINDS: Final = frozenset("biuf")
+# NumPy reads far more as a type: lists, shapes and names, which it evaluates.
+_TYPE: Final = re.compile(r"[<|][biuf][1248]")
 _MOST_HEADER_BYTES: Final = 1 << 24
 
 Array = npt.NDArray[np.generic]
@@ -21,6 +24,32 @@ Array = npt.NDArray[np.generic]
 
 class BlobFormatError(ValueError):
     """These bytes were not written by `pack`, or by a newer one."""
+
+
+# What bytes of another form do to who takes them apart.
+_OF_ANOTHER_FORM: Final = (
+    msgspec.DecodeError,
+    LookupError,
+    OverflowError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+
+
+@contextmanager
+def reading(what: str) -> Iterator[None]:
+    """Take bytes apart, whatever they are.
+
+    Raises:
+        BlobFormatError: they are not `what`.
+    """
+    try:
+        yield
+    except BlobFormatError:
+        raise
+    except _OF_ANOTHER_FORM as error:
+        raise BlobFormatError(f"not {what}: {error!r}") from error
 
 
 class _Table(msgspec.Struct, frozen=True, array_like=True):
@@ -50,19 +79,17 @@ def unpack(encoded: bytes) -> tuple[bytes, dict[str, Array]]:
     size = int.from_bytes(encoded[len(_MAGIC) : start], "little")
     if encoded[: len(_MAGIC)] != _MAGIC or size > _MOST_HEADER_BYTES:
         raise BlobFormatError("not an array blob of this format")
-    try:
+    with reading("an array blob of this format"):
         table = msgspec.msgpack.decode(encoded[start : start + size], type=_Table)
         arrays: dict[str, Array] = {}
         offset = start + size
         for name, code, shape in table.arrays:
-            dtype = np.dtype(code)
-            if dtype.kind not in _KINDS or any(length < 0 for length in shape):
+            if not _TYPE.fullmatch(code) or any(length < 0 for length in shape):
                 raise BlobFormatError(f"array {name!r} has no readable type")
+            dtype = np.dtype(code)
             count = int(np.prod(shape, dtype=np.int64))
             arrays[name] = np.frombuffer(encoded, dtype, count, offset).reshape(shape)
             offset += count * dtype.itemsize
-    except (msgspec.DecodeError, msgspec.ValidationError, TypeError, ValueError) as error:
-        raise BlobFormatError(f"not an array blob of this format: {error}") from error
     if offset != len(encoded):
         raise BlobFormatError("an array blob of another length than it says")
     return table.header, arrays

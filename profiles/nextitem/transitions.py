@@ -13,6 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from profiles.nextitem.packing import BlobFormatError
+
 __all__ = ["Transitions"]
 
 _EMPTY: Final = -1
@@ -121,6 +123,9 @@ class Transitions:
         made = cls(neighbours=neighbours, prior=prior)
         pairs = arrays["pairs"].astype(np.int64)
         items = len(pairs)
+        # Before memory is taken for as many as they say.
+        if np.any((pairs < 0) | (pairs > neighbours)) or pairs.sum() != len(arrays["successors"]):
+            raise BlobFormatError("transitions of other numbers than they say")
         made._grow(items)
         source = np.repeat(np.arange(items), pairs)
         slot = np.arange(len(source)) - np.repeat(np.cumsum(pairs) - pairs, pairs)

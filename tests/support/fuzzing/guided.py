@@ -31,7 +31,9 @@ def main() -> None:
     with TemporaryDirectory() as corpus:
         for number, sample in enumerate(target.samples):
             (Path(corpus) / f"sample-{number}").write_bytes(sample)
-        options = [f"-runs={runs}", "-max_len=4096", "-verbosity=0", "-print_final_stats=1"]
+        # What is longer than that is cut off, samples too.
+        longest = max(4_096, *map(len, target.samples))
+        options = [f"-runs={runs}", f"-max_len={longest}", "-verbosity=0", "-print_final_stats=1"]
         atheris.Setup([sys.argv[0], *options, corpus], read_or_refused)
         atheris.Fuzz()
 

@@ -9,18 +9,44 @@ from event_strategies import RECEIVED_MS
 from keyed_world import key_rows
 from lookup_world import like
 from msgspec.structs import replace
+from nextitem_world import SMALL, known_item
+from planted_choices import learner as choices_learner
 
 from lookup.errors import InvalidArgument, InvalidEvents, KeysUnusable, OtherTenant
 from lookup.ingest_checking import records_of
 from lookup.keys import parse_keys
 from lookup.paging import page_of_personas
+from profiles.choices.model import ChoiceModel
+from profiles.choices.pair_tables import PairOptions
+from profiles.choices.sign_tables import SignOptions
 from profiles.declared import load_personas
 from profiles.effects import effects_of
 from profiles.fold import Sourced, fold
+from profiles.nextitem.itemspace import ItemSpace
+from profiles.nextitem.learner import NextItemLearner
+from profiles.nextitem.model import NextItemModel
+from profiles.nextitem.packing import BlobFormatError
 from profiles.norms import load_norms
+from profiles.personas import (
+    Label,
+    Persona,
+    PersonaSet,
+    PersonasFormatError,
+    decode_personas,
+    encode_personas,
+)
 from profiles.policy import DEFAULT_POLICY, PolicyError, load_policy
+from profiles.privacy.data_policy import load_data_policy
+from profiles.privacy.release import Cell
+from profiles.privacy.releasing import (
+    RecordFormatError,
+    ReleaseRecord,
+    decode_record,
+    encode_record,
+)
 from profiles.rules import DeclarationError
 from profiles.state import EMPTY_STATE, StateFormatError, decode_state, encode_state
+from profiles.vocabulary import load_vocabulary
 from schemas.announcements import (
     AnnouncementFormatError,
     ItemVector,
@@ -169,6 +195,33 @@ def _page(cursor: str) -> object:
     return page_of_personas(_NO_PERSONAS, limit=5, cursor=cursor)
 
 
+def _next_item() -> NextItemModel:
+    """Of three items and nobody."""
+    made = NextItemLearner(policy=DEFAULT_POLICY, settings=SMALL, seed=0)
+    for number in range(3):
+        made.put_item(known_item(number))
+    return made.model()
+
+
+def _choices() -> ChoiceModel:
+    return choices_learner(SignOptions(parts=3, calibration=2), PairOptions(parts=3)).model()
+
+
+_PERSONAS: Final = PersonaSet(
+    "t", 3, 5, (Persona("p1", 40, (Label("sea", 3.0, 20),)),), 0.5, 40, model=None
+)
+_VOCABULARY: Final = b"""only_these = true
+[attribute.age]
+type = "number"
+at_least = 0
+[attribute.plan]
+values = ["free", "paid"]
+"""
+_DATA: Final = b"""[documents]
+consent = "opt-in"
+kept_days = 30
+purposes = ["prompting"]
+"""
 _TOML: Final = b"""[[persona]]
 id = "students"
 title = "Students"
@@ -186,6 +239,17 @@ since = 2025-03-01
 """
 _POLICY: Final = b"half_life_s = 10.0\n[actions.view]\nweight = 0.1\n"
 _CURSOR: Final = b"WzEsNDAsInAxIl0"
+
+_NOT_A_BLOB: Final = (BlobFormatError,)
+
+
+def _next_item_read(raw: bytes) -> object:
+    return NextItemModel.from_bytes(raw, policy=DEFAULT_POLICY)
+
+
+def _choices_read(raw: bytes) -> object:
+    return ChoiceModel.from_bytes(raw, policy=DEFAULT_POLICY)
+
 
 TARGETS: Final = (
     Target("events", [*_RAW, _ENVELOPED], lambda raw: decode(raw, received_ms=RECEIVED_MS)),
@@ -225,4 +289,16 @@ TARGETS: Final = (
     Target("files of personas", [_TOML], _text(load_personas), (DeclarationError,)),
     Target("files of norms", [_NORM], _text(load_norms), (DeclarationError,)),
     Target("policies", [_POLICY], _text(load_policy), (PolicyError,)),
+    Target("vocabularies", [_VOCABULARY], _text(load_vocabulary), (DeclarationError,)),
+    Target("data policies", [_DATA], _text(load_data_policy), (DeclarationError,)),
+    Target(
+        "records of what was told",
+        [encode_record(ReleaseRecord(5, {b"moby": Cell(7, (), ((1, 7),))}))],
+        decode_record,
+        (RecordFormatError,),
+    ),
+    Target("persona sets", [encode_personas(_PERSONAS)], decode_personas, (PersonasFormatError,)),
+    Target("item spaces", [_next_item().space.to_bytes()], ItemSpace.from_bytes, _NOT_A_BLOB),
+    Target("next-item models", [_next_item().to_bytes()], _next_item_read, _NOT_A_BLOB),
+    Target("choice models", [_choices().to_bytes()], _choices_read, _NOT_A_BLOB),
 )
