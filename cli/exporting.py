@@ -42,6 +42,7 @@ def export_pairs(
     tenant: str | None,
     wanted: Mapping[str, str | None],
     out: Path | None,
+    as_json: bool = False,
 ) -> None:
     """Write pairs, one JSON object per line, and say how many.
 
@@ -52,22 +53,32 @@ def export_pairs(
         form: `dpo`.
         wanted: `user_id`, `persona`; None for either is everybody.
         out: Replaced when all are there; None for standard output, where what has come stays.
+        as_json: Write one object instead: `pairs`, and `left_out`, how many by reason.
 
     Raises:
         CommandFailed: the service cannot give them, or stopped before the last.
     """
     body = {name: value for name, value in wanted.items() if value is not None}
     count = 0
+    held: list[dict[str, str]] = []
     left_out: dict[str, int] | None = None
     with asked(url, tenant=tenant) as asker, _opened(out) as file:
         for text in asker.lines("preferences:export", body):
             line = _read(text)
             left_out = line.left_out
-            if line.pair is not None:
-                file.write(json.dumps(_FORMS[form](line.pair), ensure_ascii=False) + "\n")
-                count += 1
+            if line.pair is None:
+                continue
+            count += 1
+            pair = _FORMS[form](line.pair)
+            if as_json:
+                held.append(pair)
+            else:
+                file.write(json.dumps(pair, ensure_ascii=False) + "\n")
         if left_out is None:
             raise CommandFailed("the service stopped before the last pair: try again")
+        if as_json:
+            whole = {"pairs": held, "left_out": left_out}
+            file.write(json.dumps(whole, ensure_ascii=False, indent=2) + "\n")
     why = ", ".join(f"{number} {reason}" for reason, number in left_out.items())
     complain(f"{count} pairs" + (f"; left out: {why}" if why else ""))
 

@@ -37,9 +37,12 @@ def export_preferences(
     ] = None,
     tenant: Tenant = None,
     url: Url = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="One object, with what was left out, instead of lines.")
+    ] = False,
 ) -> None:
     """Preferences as JSON lines for training, of users who have not withdrawn them."""
     from cli.exporting import export_pairs
 
     wanted = {"user_id": user, "persona": persona}
-    export_pairs(url, form=form.value, tenant=tenant, wanted=wanted, out=out)
+    export_pairs(url, form=form.value, tenant=tenant, wanted=wanted, out=out, as_json=json)

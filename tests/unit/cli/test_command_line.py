@@ -158,6 +158,7 @@ DESIGNED: Final = (
 READING: Final = (
     *("profile", "rank", "context", "explain", "personas", "statistics", "export", "doctor"),
     *("dead-letters list", "dead-letters show", "keys list", "replay list", "replay diff"),
+    *("export-preferences", "rerank", "evaluate", "bench"),
 )
 
 

@@ -224,6 +224,8 @@ def test_the_command_writes_what_a_dpo_trainer_reads(
         assert all(isinstance(said, str) for line in lines for said in line.values())
         assert run([*arguments, "--user", "ann"]) == 0
         assert json.loads(capsys.readouterr().out) == lines[0]
+        assert run([*arguments, "--json"]) == 0
+        assert json.loads(capsys.readouterr().out) == {"pairs": lines, "left_out": {}}
 
 
 def test_an_export_that_is_cut_off_leaves_no_file(
@@ -231,6 +233,9 @@ def test_an_export_that_is_cut_off_leaves_no_file(
 ) -> None:
     out = tmp_path / "pairs.jsonl"
     with pairs_served(a_world(("ann", [ANN], None)), Log([ANN], fails=True)) as url:
+        assert run(["export-preferences", "--url", url, "--out", str(out)]) == 1
+        assert run(["export-preferences", "--url", url, "--json"]) == 1
+        assert capsys.readouterr().out == ""
         assert run(["export-preferences", "--url", url, "--out", str(out)]) == 1
     assert "stopped before the last pair" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
