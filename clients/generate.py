@@ -85,6 +85,9 @@ class _Nowhere(EventLog):
     async def append(self, records: Sequence[EventRecord]) -> list[int]:
         raise NotImplementedError(f"{len(records)} events have nowhere to go")
 
+    async def answers(self) -> None:
+        raise NotImplementedError("there is no log")
+
 
 def openapi_document() -> _Schema:
     """The document of the whole service, publishing and documents included."""

@@ -379,7 +379,7 @@ EXAMPLES: Final[Mapping[tuple[str, str], Example]] = {
             "ready": True,
             "stores": {
                 name: {"ready": True, "error": None}
-                for name in ("users", "items", "personas", "cache", "aggregates")
+                for name in ("users", "items", "personas", "cache", "aggregates", "kafka")
             },
         }
     ),

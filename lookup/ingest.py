@@ -11,14 +11,14 @@ from typing import Final, Protocol
 import msgspec
 import structlog
 
-from lookup.errors import KeyInUse, KeyReused
+from lookup.errors import EventsNotTaken, KeyInUse, KeyReused
 from lookup.ingest_checking import EventRecord, records_of
 from lookup.ingest_consents import ConsentCheck, Refused
 from lookup.options import require_name
 from profiles.ports import StoreUnavailable
 from schemas.limits import DEFAULT_LIMITS, Limits
 from schemas.positions import encode_token
-from schemas.views import AcceptedView, RefusedEventView
+from schemas.views import AcceptedView, RefusedEventView, StoreReadinessView
 from stores.answers import AnswerStore
 
 __all__ = ["KEPT_S", "EventLog", "Ingest"]
@@ -40,6 +40,14 @@ class EventLog(Protocol):
 
         Raises:
             EventsNotTaken: some may have been appended; the call may be repeated.
+        """
+        ...
+
+    async def answers(self) -> None:
+        """Return if it could be appended to now.
+
+        Raises:
+            EventsNotTaken: it does not answer.
         """
         ...
 
@@ -82,6 +90,14 @@ class Ingest:
         self._now_ms = now_ms
         self._limits = limits
         self._consents = consents
+
+    async def readiness(self) -> StoreReadinessView:
+        """Whether the log of events answers."""
+        try:
+            await self._event_log.answers()
+        except EventsNotTaken as error:
+            return StoreReadinessView(ready=False, error=str(error))
+        return StoreReadinessView(ready=True, error=None)
 
     async def publish(
         self,

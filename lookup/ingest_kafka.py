@@ -17,6 +17,7 @@ from stores.kafka import client_options
 __all__ = ["KafkaEventLog", "Sending", "not_traced"]
 
 _LARGEST_REQUEST_BYTES: Final = 8 << 20
+_ANSWERS_WITHIN_S: Final = 2.0
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -74,6 +75,15 @@ class KafkaEventLog(EventLog):
     async def append(self, records: Sequence[EventRecord]) -> list[int]:
         with self._sending(records) as headers:
             return await self._append(records, headers)
+
+    async def answers(self) -> None:
+        try:
+            async with asyncio.timeout(_ANSWERS_WITHIN_S):
+                reached = await self._producer.client.force_metadata_update()
+        except (KafkaError, TimeoutError):
+            reached = False
+        if not reached:
+            raise EventsNotTaken(f"no broker answered within {_ANSWERS_WITHIN_S:g} s")
 
     async def _append(
         self, records: Sequence[EventRecord], headers: Sequence[tuple[str, bytes]]

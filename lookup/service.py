@@ -4,6 +4,7 @@ Every id in a path may be percent-encoded, and has to be where it holds `?`, `#`
 or `%`; a slash may stand as it is, unless a longer route begins with it.
 """
 
+import asyncio
 from collections.abc import Callable
 from typing import Annotated, Any, Final, Self
 
@@ -237,9 +238,15 @@ async def _livez() -> dict[str, bool]:
 
 
 @_probes.get("/readyz", response_model=ReadinessView, responses={503: {"model": ReadinessView}})
-async def _readyz(lookup: AskedLookup) -> Response:
-    """Every store answers."""
-    readiness = await lookup.readiness()
+async def _readyz(request: Request, lookup: AskedLookup) -> Response:
+    """Every store answers. Kafka is named beside them, but questions are answered without it."""
+    ingest: Ingest | None = request.app.state.ingest
+    readiness, kafka = await asyncio.gather(
+        lookup.readiness(), _nothing() if ingest is None else ingest.readiness()
+    )
+    if kafka is not None:
+        stores = {**readiness.stores, "kafka": kafka}
+        readiness = readiness.model_copy(update={"stores": stores})
     return _json(readiness, status_code=200 if readiness.ready else 503)
 
 
@@ -247,6 +254,10 @@ async def _readyz(lookup: AskedLookup) -> Response:
 async def _metrics(request: Request) -> Response:
     """Counters and histograms for Prometheus."""
     return _metrics_of(request).exposed()
+
+
+async def _nothing() -> None:
+    return None
 
 
 def _metrics_of(request: Request) -> HttpMetrics:
@@ -319,6 +330,7 @@ def create_app(
         Answering(lookup=lookup, own_writes=own_writes, documents=documents, persons=persons)
     )
     app.state.metrics = metrics
+    app.state.ingest = ingest
     # Before the profile's route, with whose path its own begins.
     app.include_router(explanation_routes())
     app.include_router(_questions)

@@ -617,7 +617,12 @@ class StoreReadinessView(_View):
 
 
 class ReadinessView(_View):
-    """Whether every store answers."""
+    """Whether every store answers.
+
+    Attributes:
+        ready: Whether questions can be answered.
+        stores: By name; "kafka" too where events are taken, which `ready` does not depend on.
+    """
 
     ready: bool
     stores: dict[str, StoreReadinessView]

@@ -59,6 +59,10 @@ class MemoryEventLog(EventLog):
     def __post_init__(self) -> None:
         self.gate.set()
 
+    async def answers(self) -> None:
+        if self.down:
+            raise EventsNotTaken("kafka.internal:9092 is away")
+
     async def append(self, records: Sequence[EventRecord]) -> list[int]:
         if self.down:
             raise EventsNotTaken("kafka.internal:9092 is away")

@@ -253,7 +253,7 @@ export interface paths {
         };
         /**
          * Readyz
-         * @description Every store answers.
+         * @description Every store answers. Kafka is named beside them, but questions are answered without it.
          */
         get: operations["readyz"];
         put?: never;
@@ -1462,6 +1462,10 @@ export interface components {
         /**
          * ReadinessView
          * @description Whether every store answers.
+         *
+         *     Attributes:
+         *         ready: Whether questions can be answered.
+         *         stores: By name; "kafka" too where events are taken, which `ready` does not depend on.
          */
         ReadinessView: {
             /** Ready */

@@ -77,9 +77,12 @@ async def test_a_kafka_that_stands_still_is_told_in_time_and_used_again_afterwar
     assert len(brokers) == 1
     async with KafkaEventLog.opened(own_kafka, timeout_s=2.0) as log:
         await log.append(some_records(3))
+        await log.answers()
         for broker in brokers:
             broker.suspend()
         try:
+            with pytest.raises(EventsNotTaken, match="no broker answered"):
+                await log.answers()
             began = time.monotonic()
             with pytest.raises(EventsNotTaken):
                 await log.append(some_records(50))
@@ -95,3 +98,4 @@ async def test_a_kafka_that_stands_still_is_told_in_time_and_used_again_afterwar
             else:
                 break
         assert len(offsets) == 5
+        await log.answers()

@@ -22,7 +22,7 @@ from schemas.keys import event_key, record_key
 from schemas.limits import Limits
 from schemas.partitions import partition_of
 from schemas.positions import decode_token
-from schemas.views import AcceptedView, Problem
+from schemas.views import AcceptedView, Problem, ReadinessView
 from stores.answers import MemoryAnswerStore
 
 pytestmark = pytest.mark.anyio
@@ -354,3 +354,15 @@ async def test_taken_events_are_counted_by_type(shop: httpx.AsyncClient) -> None
     exposed = (await shop.get("/metrics")).text
     assert 'strata_ingested_events_total{type="interaction"} 2.0' in exposed
     assert 'strata_ingested_events_total{type="item"} 1.0' in exposed
+
+
+async def test_readiness_names_kafka_but_does_not_depend_on_it(publishing: Publishing) -> None:
+    async with publishing.client() as client:
+        answer = await client.get("/readyz")
+        assert answer.json()["stores"]["kafka"] == {"ready": True, "error": None}
+        publishing.log.down = True
+        answer = await client.get("/readyz")
+    assert answer.status_code == 200
+    readiness = ReadinessView.model_validate_json(answer.content)
+    assert readiness.ready
+    assert [name for name, one in readiness.stores.items() if not one.ready] == ["kafka"]

@@ -107,7 +107,12 @@ class StoreReadiness(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Readiness(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether every store answers."""
+    """Whether every store answers.
+
+    Attributes:
+        ready: Whether questions can be answered.
+        stores: By name; "kafka" too where events are taken, which `ready` does not depend on.
+    """
 
     ready: bool
     stores: dict[str, StoreReadiness]
