@@ -1,17 +1,13 @@
 """The data directory and the lock that makes one process its owner."""
 
-import fcntl
 import os
-import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from local.disk import full_disk_named
 from local.errors import DataDirectoryBusy, DataDirectoryUnusable
-
-_LONGEST_PID = 20
-_RETRY_S = 0.1
+from stores.locking import Owned, held_by, take
 
 
 class DataDirectory:
@@ -49,10 +45,12 @@ class DataDirectory:
         except OSError as error:
             raise DataDirectoryUnusable(path, error.strerror or str(error)) from error
         try:
-            _take(lock_fd, path, patience_s=patience_s)
+            take(lock_fd, patience_s=patience_s)
             with full_disk_named(path):
-                os.ftruncate(lock_fd, 0)
-                os.pwrite(lock_fd, f"{os.getpid()}\n".encode(), 0)
+                held_by(lock_fd, os.getpid())
+        except Owned as error:
+            os.close(lock_fd)
+            raise DataDirectoryBusy(path, error.holder) from error
         except BaseException:
             os.close(lock_fd)
             raise
@@ -84,33 +82,3 @@ class DataDirectory:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-
-def _take(lock_fd: int, path: Path, *, patience_s: float) -> None:
-    deadline = time.monotonic() + patience_s
-    while True:
-        try:
-            fcntl.flock(lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            holder = _written_pid(lock_fd)
-            owner_lives = holder is None or _lives(holder)
-            if owner_lives or time.monotonic() >= deadline:
-                raise DataDirectoryBusy(path, holder) from error
-            time.sleep(_RETRY_S)
-        else:
-            return
-
-
-def _written_pid(lock_fd: int) -> int | None:
-    text = os.pread(lock_fd, _LONGEST_PID, 0).strip()
-    return int(text) if text.isdigit() else None
-
-
-def _lives(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -25,6 +25,7 @@ from profiles.ports import (
 from profiles.privacy.erasure import ErasureStore
 from stores.answers import AnswerStore, MemoryAnswerStore, RedisAnswerStore
 from stores.control import CONTROL_COLLECTION, PointControlStore
+from stores.edge_process import EdgeProcess
 from stores.erasures import ERASURE_COLLECTION, PointErasureStore
 from stores.errors import UnknownStore
 from stores.items import PointItemStore, item_collection
@@ -142,7 +143,7 @@ async def open_profile_stores(
 
     Args:
         qdrant_url: `memory://` (lives as long as the result); `edge:///directory`, Qdrant's
-            segment in this process; `http(s)://host:6333`, a server, with gRPC on port 6334
+            segment in a child process; `http(s)://host:6333`, a server, with gRPC on port 6334
             or as `?grpc_port=` says (0: none), and `https://:KEY@host` for an API key;
             `:memory:`, qdrant-client without a server.
         namespace: Prefix of every collection's name; letters, digits, `_` and `-`.
@@ -366,19 +367,13 @@ async def _open_memory(request: _Request) -> _Opened:
 
 
 async def _open_edge(request: _Request) -> _Opened:
-    # Imported when used: it belongs to the extra `embedded`.
-    from stores.edge_directory import EdgeDirectory  # noqa: PLC0415
-
     path = request.url.removeprefix("edge://")
     if not path.startswith("/"):
         raise UnknownStore(f"{request.url!r}: edge:// is followed by an absolute directory")
-    directory = await asyncio.to_thread(
-        EdgeDirectory.open,
-        Path(path),
-        namespace=request.namespace,
-        collections=request.collections,
+    process = await EdgeProcess.open(
+        Path(path), namespace=request.namespace, collections=request.collections
     )
-    return _Opened(list(directory.collections), close=directory.close, flush=directory.flush)
+    return _Opened(list(process.collections), close=process.close, flush=process.flush)
 
 
 async def _open_local_mode(request: _Request) -> _Opened:

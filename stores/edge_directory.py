@@ -5,17 +5,20 @@ of the one that has it open. Hence a lock of our own, taken before anything is
 opened; the kernel releases it with the process, however that ends.
 """
 
-import fcntl
+import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Final
 
 from stores.errors import StoreInUse
+from stores.locking import Owned, held_by, take
 from stores.points import Collection
 from stores.qdrant_edge import EdgePoints
 
 __all__ = ["EdgeDirectory"]
+
+_PATIENCE_S: Final = 15.0
 
 
 class EdgeDirectory:
@@ -27,14 +30,23 @@ class EdgeDirectory:
 
     @classmethod
     def open(
-        cls, directory: Path, *, namespace: str, collections: Sequence[Collection]
+        cls,
+        directory: Path,
+        *,
+        namespace: str,
+        collections: Sequence[Collection],
+        owner: int | None = None,
     ) -> "EdgeDirectory":
         """Lock the directory, then load or create what is in it.
+
+        Args:
+            owner: Process for which it is opened, whose death ends this one; this one itself
+                by default. What is left of a dead owner is waited for, a living one is not.
 
         Raises:
             StoreInUse: another process has it open.
         """
-        lock = _locked(directory, namespace)
+        lock = _locked(directory, namespace, owner=os.getpid() if owner is None else owner)
         try:
             opened = [
                 EdgePoints.open(one, _place(directory, namespace, one.name)) for one in collections
@@ -51,7 +63,7 @@ class EdgeDirectory:
         Raises:
             StoreInUse: a process has it open.
         """
-        with _locked(directory, namespace):
+        with _locked(directory, namespace, owner=os.getpid()):
             for name in names:
                 stored = _place(directory, namespace, name)
                 if stored.exists():
@@ -71,14 +83,16 @@ def _place(directory: Path, namespace: str, name: str) -> Path:
     return directory / f"{namespace}_{name}_v1"
 
 
-def _locked(directory: Path, namespace: str) -> IO[str]:
+def _locked(directory: Path, namespace: str, *, owner: int) -> IO[str]:
     directory.mkdir(parents=True, exist_ok=True)
-    lock = (directory / f"{namespace}.lock").open("w")
+    # Not emptied by opening: it names who has it.
+    lock = (directory / f"{namespace}.lock").open("a+")
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+        take(lock.fileno(), patience_s=_PATIENCE_S)
+    except Owned as error:
         lock.close()
         raise StoreInUse(
             f"{directory} is open in another process; several processes need a Qdrant server"
-        ) from None
+        ) from error
+    held_by(lock.fileno(), owner)
     return lock

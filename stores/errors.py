@@ -5,7 +5,8 @@ ConnectionError
     └── StoreFull                     … once somebody has made room
 RuntimeError
 ├── profiles.ports.Fenced             another owner holds the partition
-└── StoreInUse                        another process has the directory open
+├── StoreInUse                        another process has the directory open
+└── StoreEnded                        the process that kept the store is gone
 ValueError
 ├── StoreMismatch                     what is stored was made for something else
 └── UnknownStore                      a URL that no adapter answers to
@@ -13,11 +14,15 @@ ValueError
 
 from profiles.ports import StoreUnavailable
 
-__all__ = ["StoreFull", "StoreInUse", "StoreMismatch", "UnknownStore"]
+__all__ = ["StoreEnded", "StoreFull", "StoreInUse", "StoreMismatch", "UnknownStore"]
 
 
 class StoreFull(StoreUnavailable):
     """The store has no room left; the call may be repeated when somebody has made some."""
+
+
+class StoreEnded(RuntimeError):
+    """The process that kept the store for this one is gone, and no call can help that."""
 
 
 class StoreInUse(RuntimeError):

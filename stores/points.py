@@ -78,8 +78,7 @@ class Collection:
     words: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Equals:
+class Equals(Struct, frozen=True, tag=True, array_like=True):
     """A field that holds a list equals each of its members.
 
     Not for booleans: qdrant-edge-py 0.9 reads `MatchValue(True)` as the integer 1.
@@ -89,30 +88,26 @@ class Equals:
     value: str | int
 
 
-@dataclass(frozen=True, slots=True)
-class Differs:
+class Differs(Struct, frozen=True, tag=True, array_like=True):
     field: str
     value: str | int
 
 
-@dataclass(frozen=True, slots=True)
-class AtMost:
+class AtMost(Struct, frozen=True, tag=True, array_like=True):
     """Numbers up to and including `bound`, |bound| < 2**53."""
 
     field: str
     bound: float
 
 
-@dataclass(frozen=True, slots=True)
-class Above:
+class Above(Struct, frozen=True, tag=True, array_like=True):
     """Numbers greater than `bound`, |bound| < 2**53."""
 
     field: str
     bound: float
 
 
-@dataclass(frozen=True, slots=True)
-class Except:
+class Except(Struct, frozen=True, tag=True, array_like=True):
     """Every point but these."""
 
     ids: tuple[PointId, ...]
