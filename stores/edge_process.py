@@ -252,9 +252,11 @@ class ProcessPoints(Points):
         page = await self._ask(Scroll(where, start, limit, vectors, fields), _page)
         return page.rows.stored(), page.following
 
-    async def search(self, vector: Vector, *, where: Where, limit: int) -> list[Hit]:
+    async def search(
+        self, vector: Vector, *, where: Where, limit: int, bare: bool = False
+    ) -> list[Hit]:
         query = np.asarray(vector, "<f4").tobytes()
-        return (await self._ask(Search(query, where, limit), _scored)).hits()
+        return (await self._ask(Search(query, where, limit, bare), _scored)).hits()
 
     async def search_words(
         self, words: SparseVector, *, where: Where, corpus: Where, limit: int

@@ -183,10 +183,12 @@ class Search(_Request, frozen=True, tag=True):
     vector: bytes
     where: Where
     limit: int
+    bare: bool
 
     async def answered_by(self, points: Points) -> "Scored":
         query = np.frombuffer(self.vector, "<f4")
-        return Scored.of(await points.search(query, where=self.where, limit=self.limit))
+        hits = await points.search(query, where=self.where, limit=self.limit, bare=self.bare)
+        return Scored.of(hits)
 
 
 class SearchWords(_Request, frozen=True, tag=True):

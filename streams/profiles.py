@@ -3,7 +3,9 @@
 import asyncio
 from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from typing import Final
 
 from msgspec.structs import replace
@@ -49,6 +51,7 @@ from streams.writing import Held, Write, hold, is_current, prepare
 __all__ = ["ProfileEngine", "Seam"]
 
 _CHUNK: Final = 512
+_FORGOTTEN: Final = "a flush failed meanwhile, and what had been folded was forgotten"
 
 View = tuple[bytes, int, bytes | None]
 
@@ -62,8 +65,10 @@ class ProfileEngine:
     A flush writes each touched user once: state, vector, positions, version and
     outbox in one conditional write; then the control point is bookmarked and
     confirmed, the cache written and sealed, the updates emitted; then offsets are committed.
-    A crash between any two steps repeats work and changes nothing twice. Calls
-    are serialised by one lock.
+    A crash between any two steps repeats work and changes nothing twice.
+
+    Flushes are one after the other, but folds go on beside them: a flush is of what had
+    been folded when it began (`_Batch`). Whatever else changes users has one lock.
 
     A flush that does not end, whatever the reason, cannot be gone on with: part of
     it may be stored or sent, and the next one would give other contents the same
@@ -130,12 +135,16 @@ class ProfileEngine:
         self._watch = watch
         self._seam = seam
         self._lock = asyncio.Lock()
+        self._flushing = asyncio.Lock()
         self._held: OrderedDict[bytes, Held] = OrderedDict()
         self._dirty: dict[bytes, None] = {}
+        # Being stored by the flush under way.
+        self._storing: frozenset[bytes] = frozenset()
         self._outgoing: list[Outgoing] = []
         self._inherited: list[Held] = []
         self._next_offsets: dict[Place, int] = {}
         self._forgotten_in = -1
+        self._forgettings = 0
         self._named: set[int] = set()
         self._unnamed: dict[int, tuple[str, str]] = {}
         self.counts: Counter[str] = Counter()
@@ -148,7 +157,7 @@ class ProfileEngine:
     @property
     def dirty_users(self) -> int:
         """Changed, and not stored yet."""
-        return len(self._dirty)
+        return len(self._storing.union(self._dirty))
 
     async def handle(self, batch: RecordBatch) -> None:
         """Fold a batch; its effects are stored by the next flush."""
@@ -164,8 +173,9 @@ class ProfileEngine:
                     await self._fold(chunk)
                 self._next_offsets[chunk.topic, chunk.partition] = chunk.next_offset
                 self._seam("folded")
+                self._make_room()
                 if len(self._dirty) >= self._dirty_users:
-                    await self._flush()
+                    await self.flush()
                 # A batch may hold thousands of records; lookups in this process get their turn.
                 await asyncio.sleep(0)
 
@@ -174,18 +184,27 @@ class ProfileEngine:
 
     async def flush(self) -> None:
         """Make everything folded so far durable and visible, and commit it."""
-        async with self._lock:
-            await self._flush()
+        async with self._flushing:
+            if not self._next_offsets and not self._dirty and not self._outgoing:
+                return
+            try:
+                with self._watch.flushing(len(self._dirty)):
+                    await self._store(self._begun())
+            except BaseException:
+                self._forget_all()
+                raise
+            finally:
+                self._storing = frozenset()
 
     async def release(self) -> None:
         """Flush and forget everything: the partitions are being given up."""
         async with self._lock:
-            await self._flush()
+            await self.flush()
             self._forget_all()
 
     async def abandon(self) -> None:
         """Forget everything unflushed; it has to be read again."""
-        async with self._lock:
+        async with self._lock, self._flushing:
             self._forget_all()
 
     async def refresh(
@@ -214,7 +233,8 @@ class ProfileEngine:
                 if not stays and held.state.version:
                     self._dirty[key] = None
                     marked += 1
-            await self._flush()
+            await self.flush()
+            self._make_room()
             return marked
 
     async def forget_overdue(
@@ -239,7 +259,8 @@ class ProfileEngine:
                 self.counts["kept no longer"] += 1
                 if any(DataType.DOCUMENTS in forget.kinds for forget in forgets):
                     documents[key] = held.state.forget_before[DataType.DOCUMENTS]
-            await self._flush()
+            await self.flush()
+            self._make_room()
             return documents
 
     async def remove_vacant(
@@ -262,7 +283,7 @@ class ProfileEngine:
             names = {record.key: (record.tenant, record.user_id) for record in quiet}
             await self._load(names, partition)
             # What their last owner may not have sent on goes first.
-            await self._flush()
+            await self.flush()
             # Who had to leave memory meanwhile is for the next time.
             unchanged = [
                 record
@@ -273,11 +294,13 @@ class ProfileEngine:
             await before(unchanged)
             await until_available(partial(self._users.remove, unchanged, token=token))
             for record in unchanged:
-                del self._held[record.key]
+                self._held.pop(record.key, None)
+            self._make_room()
             return unchanged
 
     def _forget_all(self) -> None:
         self._watch.forgotten()
+        self._forgettings += 1
         self._forgotten_in = self._epoch()
         self._held.clear()
         self._dirty.clear()
@@ -303,10 +326,13 @@ class ProfileEngine:
                 names[key] = (event.tenant, event.user_id)
             else:
                 group.append(passed)
+        forgettings = self._forgettings
         for key in await self._never_asked(by_user):
             self.counts["refused"] += len(by_user.pop(key))
             del names[key]
         await self._load(names, chunk.partition)
+        if self._forgettings != forgettings:
+            raise Released(_FORGOTTEN)
         for key, group in by_user.items():
             held = self._held[key]
             if self._append(held, chunk.topic, group) or self._fold_user(held, chunk.topic, group):
@@ -394,7 +420,11 @@ class ProfileEngine:
             self._unnamed[key] = (tenant, item_id)
 
     async def _load(self, names: Mapping[bytes, tuple[str, str]], partition: int) -> None:
-        """Bring users into memory, claimed under this worker's token."""
+        """Bring users into memory, claimed under this worker's token.
+
+        Raises:
+            Released: a flush failed meanwhile, so what had been folded is no longer known.
+        """
         token = self._ownerships.require(partition).token
         missing = [
             name
@@ -403,13 +433,16 @@ class ProfileEngine:
         ]
         if not missing:
             return
+        forgettings = self._forgettings
         records = await until_available(
             partial(self._users.claim, missing, partition=partition, token=token)
         )
         residues = await self._erasing.residues([one for one in records if not one.version])
+        if self._forgettings != forgettings:
+            raise Released(_FORGOTTEN)
         for claimed in records:
             record = claimed
-            if record.key in self._dirty:
+            if record.key in self._dirty or record.key in self._storing:
                 raise Released(f"partition {partition} was taken anew with changes under way")
             if (residue := residues.get(record.key)) is not None:
                 # Erased before: the stub goes, whatever the events that name it turn out to be.
@@ -421,47 +454,53 @@ class ProfileEngine:
                 self._outgoing.append(_update_of(record))
                 self._inherited.append(held)
 
-    async def _flush(self) -> None:
-        if not self._next_offsets and not self._dirty and not self._outgoing:
-            return
-        try:
-            with self._watch.flushing(len(self._dirty)):
-                await self._flush_all()
-        except BaseException:
-            self._forget_all()
-            raise
+    def _begun(self) -> "_Batch":
+        """What a flush is of; from now on, what is folded belongs to the next one."""
+        changed = [self._held[key] for key in self._dirty]
+        batch = _Batch(
+            changed=[(held, held.now()) for held in changed],
+            outgoing=self._outgoing,
+            inherited=self._inherited,
+            next_offsets=self._next_offsets,
+            unnamed=self._unnamed,
+        )
+        self._storing = frozenset(self._dirty)
+        self._dirty, self._outgoing, self._inherited = {}, [], []
+        self._next_offsets, self._unnamed = {}, {}
+        return batch
 
-    async def _flush_all(self) -> None:
-        touched = {partition for _, partition in self._next_offsets}
-        touched |= {self._held[key].record.partition for key in self._dirty}
-        touched |= {held.record.partition for held in self._inherited}
+    async def _store(self, batch: "_Batch") -> None:
+        touched = {partition for _, partition in batch.next_offsets}
+        touched |= {now.record.partition for _, now in batch.changed}
+        touched |= {held.record.partition for held in batch.inherited}
         tokens = {place: self._ownerships.require(place).token for place in touched}
-        await self._name_items()
-        await self._erasing.open(self._leaving())
-        writes = await self._write_users()
+        await self._name_items(batch.unnamed)
+        await self._erasing.open(batch.leaving())
+        writes = await self._write_users(batch)
         self._seam("stored")
         async with self._seals.changing:
-            await self._confirm_and_cache(writes, tokens)
+            await self._confirm_and_cache(batch, writes, tokens)
         self._seam("cached")
         updates = [_update_of(write.record) for write in writes]
-        await self._emitter.send([*self._outgoing, *updates])
+        await self._emitter.send([*batch.outgoing, *updates])
         self._seam("emitted")
-        if self._next_offsets:
-            await self._commit(self._next_offsets)
+        if batch.next_offsets:
+            await self._commit(batch.next_offsets)
         self._seam("committed")
-        self._settle(writes)
+        batch.settle(writes)
+        self.counts["writes"] += len(writes)
 
     async def _confirm_and_cache(
-        self, writes: Sequence[Write], tokens: Mapping[int, Token]
+        self, batch: "_Batch", writes: Sequence[Write], tokens: Mapping[int, Token]
     ) -> None:
         """Bookmark what is stored, see that it was not refused, and cache it under new seals."""
         changed = {write.record.partition for write in writes}
-        changed |= {held.record.partition for held in self._inherited}
+        changed |= {held.record.partition for held in batch.inherited}
         seals = self._seals.draw(sorted(changed))
         for partition in tokens:
             positions = {
                 BOOKMARK + topic: offset
-                for (topic, place), offset in self._next_offsets.items()
+                for (topic, place), offset in batch.next_offsets.items()
                 if place == partition
             }
             if partition in seals:
@@ -477,31 +516,21 @@ class ProfileEngine:
         await self._sync()
         self._seam("confirmed")
         views = [
-            *(self._inherited_view(held) for held in self._inherited if not held.record.vacant),
+            *(self._inherited_view(held) for held in batch.inherited if not held.record.vacant),
             *(_view_of(write) for write in writes),
         ]
         if seals:
             await until_available(partial(self._cache.put, views, seals=seals))
 
-    def _leaving(self) -> list[Leaving]:
-        return [
-            Leaving(held.record, held.state, tuple(held.erasures))
-            for held in map(self._held.__getitem__, self._dirty)
-            if held.erasures
-        ]
+    async def _name_items(self, unnamed: Mapping[int, tuple[str, str]]) -> None:
+        if unnamed:
+            await until_available(partial(self._items.put_stubs, list(unnamed.values())))
+            self._named.update(unnamed)
 
-    async def _name_items(self) -> None:
-        if self._unnamed:
-            named = list(self._unnamed.values())
-            await until_available(partial(self._items.put_stubs, named))
-            self._named.update(self._unnamed)
-            self._unnamed.clear()
-
-    async def _write_users(self) -> list[Write]:
+    async def _write_users(self, batch: "_Batch") -> list[Write]:
         # By what they share: a write has one token, a tenant its own personas.
         groups: dict[tuple[int, str], list[Held]] = {}
-        for key in self._dirty:
-            held = self._held[key]
+        for _, held in batch.changed:
             partition = held.record.partition
             if held.claimed != self._ownerships.require(partition).token:
                 raise Released(f"partition {partition} was taken anew with changes under way")
@@ -547,18 +576,42 @@ class ProfileEngine:
         )
         return record.key, record.version, encode_profile(cached)
 
-    def _settle(self, writes: Sequence[Write]) -> None:
+    def _make_room(self) -> None:
+        """Let the least recently used leave memory, but nobody of whom anything is not stored."""
+        over = len(self._held) - self._users_in_memory
+        for key in [*islice(self._held, max(0, over))]:
+            if key not in self._dirty and key not in self._storing:
+                del self._held[key]
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """What one flush is of, taken at one moment.
+
+    Attributes:
+        changed: Users in memory, which are folded into meanwhile, and as they were then.
+        unnamed: Items to store by name, by key.
+    """
+
+    changed: Sequence[tuple[Held, Held]]
+    outgoing: Sequence[Outgoing]
+    inherited: Sequence[Held]
+    next_offsets: Mapping[Place, int]
+    unnamed: Mapping[int, tuple[str, str]]
+
+    def leaving(self) -> list[Leaving]:
+        """Users whose erasure was folded."""
+        return [
+            Leaving(now.record, now.state, tuple(now.erasures))
+            for _, now in self.changed
+            if now.erasures
+        ]
+
+    def settle(self, writes: Sequence[Write]) -> None:
+        """Let users in memory know what is stored of them."""
+        in_memory = {id(now): held for held, now in self.changed}
         for write in writes:
-            write.held.record = write.record
-            write.held.before = write.held.state = write.state
-            write.held.erasures.clear()
-        self.counts["writes"] += len(writes)
-        self._dirty.clear()
-        self._outgoing.clear()
-        self._inherited.clear()
-        self._next_offsets.clear()
-        while len(self._held) > self._users_in_memory:
-            self._held.popitem(last=False)
+            in_memory[id(write.held)].settle(write.held, record=write.record, state=write.state)
 
 
 def _view_of(write: Write) -> View:

@@ -50,6 +50,19 @@ class Held:
     received_ms: int = 0
     erasures: list[Asked] = field(default_factory=list)
 
+    def now(self) -> "Held":
+        """As it is, to be stored while it may be folded into."""
+        return replace(self, erasures=[*self.erasures])
+
+    def settle(self, stored: "Held", *, record: UserRecord, state: UserState) -> None:
+        """What was `stored` is a new version now, of this record and state."""
+        self.record, self.before = record, state
+        if self.state is stored.state:
+            self.state = state
+        else:
+            self.state = self.state.as_version(state.version, state.persona)
+        del self.erasures[: len(stored.erasures)]
+
 
 class Write(Struct, frozen=True):
     """One user's write in the making."""

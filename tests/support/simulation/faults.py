@@ -31,10 +31,11 @@ def work_is_dropped_and_not_read_again(patch: pytest.MonkeyPatch) -> None:
 
 def an_interrupted_flush_is_gone_on_with(patch: pytest.MonkeyPatch) -> None:
     async def flush(self: ProfileEngine) -> None:
-        if self._next_offsets or self._dirty or self._outgoing:
-            await self._flush_all()
+        async with self._flushing:
+            if self._next_offsets or self._dirty or self._outgoing:
+                await self._store(self._begun())
 
-    patch.setattr(ProfileEngine, "_flush", flush)
+    patch.setattr(ProfileEngine, "flush", flush)
 
 
 def nobody_looks_who_owns_a_partition(patch: pytest.MonkeyPatch) -> None:
