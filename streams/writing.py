@@ -52,7 +52,15 @@ class Held:
 
     def now(self) -> "Held":
         """As it is, to be stored while it may be folded into."""
-        return replace(self, erasures=[*self.erasures])
+        return Held(
+            self.record,
+            self.claimed,
+            self.before,
+            self.state,
+            self.watermark_ms,
+            self.received_ms,
+            [*self.erasures],
+        )
 
     def settle(self, stored: "Held", *, record: UserRecord, state: UserState) -> None:
         """What was `stored` is a new version now, of this record and state."""
@@ -60,7 +68,7 @@ class Held:
         if self.state is stored.state:
             self.state = state
         else:
-            self.state = self.state.as_version(state.version, state.persona)
+            self.state = replace(self.state, version=state.version, persona=state.persona)
         del self.erasures[: len(stored.erasures)]
 
 
