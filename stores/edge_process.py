@@ -143,8 +143,7 @@ class EdgeProcess:
         return answer.decode(await answered)
 
     async def flush(self) -> None:
-        for points in self.collections:
-            await points.flush()
+        await finished(points.flush() for points in self.collections)
 
     async def close(self) -> None:
         """Have it finish and store everything, and end."""
