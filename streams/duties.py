@@ -51,6 +51,7 @@ from streams.seals import Seals
 from streams.spaces import SpaceLoader
 from streams.statistics import StatisticsEngine
 from streams.sweeping import Sweeper
+from streams.topics import PartitionCountMismatch
 from streams.version_topics import user_topics
 from streams.watching import NOT_WATCHED, Figures, Watch
 from streams.workshop import Workshop
@@ -156,6 +157,7 @@ class Duties:
     ) -> None:
         self._consumer = consumer
         self._assigned: frozenset[Place] = frozenset()
+        self._partitions = options.partitions
         self.failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.ready = asyncio.Event()
         self.knowledge = knowledge
@@ -337,6 +339,21 @@ class Duties:
         """These partitions, and no others, are read from now on."""
         self._assigned = places
         _log.info("partitions assigned", partitions=len(places))
+        await self.guard(self._require_common_count)
+
+    async def _require_common_count(self) -> None:
+        """Stop before anything is folded of a topic that was given more partitions meanwhile.
+
+        Raises:
+            PartitionCountMismatch: see there.
+        """
+        for topic, partition in sorted(self._assigned):
+            if partition >= self._partitions:
+                raise PartitionCountMismatch(
+                    f"topic {topic} was given more partitions than the {self._partitions} that "
+                    "are configured; another count needs new topics, and the history published "
+                    "again"
+                )
 
     async def flush(self) -> None:
         """Make what was folded durable and visible."""

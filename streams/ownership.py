@@ -9,7 +9,7 @@ from typing import Final, Protocol
 import structlog
 
 from profiles.ports import Control, ControlStore, Fenced
-from schemas.topics import PROFILE_UPDATES, USER_TOPICS
+from schemas.topics import ITEMS, PROFILE_UPDATES, USER_TOPICS
 from streams.knowledge import ITEMS_MARK, PERSONAS_MARK
 from streams.retrying import until_available
 
@@ -246,4 +246,8 @@ class Ownerships:
         if starts:
             await consumer.commit_offsets(starts)
         if behind:
+            # How far descriptions were stored is not bookmarked. Whoever lacks events may lack
+            # them too, and reading one again changes nothing.
+            described = (ITEMS, control.partition)
+            behind[described] = (await consumer.end_offsets([described]))[described][0]
             await consumer.rewind(behind)
