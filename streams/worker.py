@@ -178,25 +178,24 @@ class Worker:
         """
         options = self._options
         rare_collections()
-        await ensure_topics(
-            options.bootstrap,
-            partitions=options.partitions,
-            replication=options.replication,
-            wanted=version_specs(options.topics),
-        )
-        await self._emitter.start()
         try:
+            await ensure_topics(
+                options.bootstrap,
+                partitions=options.partitions,
+                replication=options.replication,
+                wanted=version_specs(options.topics),
+            )
+            await self._emitter.start()
             await self._reader.start()
-            try:
-                # So that what comes first is placed where it belongs.
-                await self.duties.spaces.load()
-                with options.watch.working(self.figures):
-                    await self._run_app(stop)
-            finally:
-                await closed_within(_PART_S, self.duties.close(), what="learning")
-                await closed_within(_PART_S, self._workshop.close(), what="workshop")
-                await closed_within(_PART_S, self._reader.stop(), what="announcements")
+            # So that what comes first is placed where it belongs.
+            await self.duties.spaces.load()
+            with options.watch.working(self.figures):
+                await self._run_app(stop)
         finally:
+            # Also what was never started: clients of Kafka want to be closed.
+            await closed_within(_PART_S, self.duties.close(), what="learning")
+            await closed_within(_PART_S, self._workshop.close(), what="workshop")
+            await closed_within(_PART_S, self._reader.stop(), what="announcements")
             await closed_within(_PART_S, self._emitter.stop(), what="producer")
 
     async def _run_app(self, stop: asyncio.Event) -> None:
