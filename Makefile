@@ -88,7 +88,7 @@ bench-small: $(VENV)/.dev
 load: $(VENV)/.dev
 	PYTHONPATH=.:tests/support $(BIN)/python -m \
 	  $(if $(URL),benchmarks.holding $(URL),held_load --processes $(or $(PROCESSES),2)) \
-	  --rate $(or $(RATE),1000) --minutes $(or $(MINUTES),5)
+	  --rate $(or $(RATE),1000) --minutes $(or $(MINUTES),5) $(if $(ONLY),--only "$(ONLY)")
 
 # Lookups while EVENTS are replayed into another version beside RATE live events a second, which is
 # then put in force and taken back.
