@@ -20,6 +20,9 @@ from schemas.decoded import Interaction
 
 __all__ = ["appended"]
 
+# Taken from its class each time, a member costs more than what is done with it.
+_KIND: Final = DataType.INTERACTIONS
+_NEVER: Final = (-1, -1)
 _newest: Final = Struct("<qI").unpack_from
 """Time and event of an entry's bytes."""
 
@@ -32,13 +35,19 @@ def appended(
     Args:
         acts: Events with their offsets in `topic`; at least one.
     """
-    kind = DataType.INTERACTIONS
+    kind = _KIND
     if state.removed.get(kind):
         return None
     held = state.sets.get(kind)
-    packed = [b"" if held is None else held.tobytes()]
-    newest = (-1, -1) if held is None else _newest(packed[0], len(packed[0]) - ENTRY.itemsize)
-    newest = max(newest, (state.forget_before.get(kind, -1), 2**32))
+    forgotten_ms = state.forget_before.get(kind)
+    # Behind every event of that time.
+    newest = _NEVER if forgotten_ms is None else (forgotten_ms, 2**32)
+    packed: list[bytes] = []
+    if held is not None:
+        old = held.tobytes()
+        packed.append(old)
+        last = _newest(old, len(old) - ENTRY.itemsize)
+        newest = max(newest, last)
     offset = state.positions.get(topic, -1)
     by_action = dict(state.totals.get(kind, ()))
     for at, event in acts:

@@ -19,7 +19,9 @@ class DimensionMismatch(ValueError):
 class ItemCatalogue:
     """Item key → vector, for folds that need many at once.
 
-    An item keeps its row for good; a new vector overwrites it. Not thread-safe.
+    An item keeps its row for good; a new vector overwrites it. Not thread-safe. Held in double
+    precision, 1 KB for 128 dimensions: sums are, and widening the vectors of a batch anew took as
+    long as summing them.
 
     Args:
         dimension: Length d of every vector, ≥ 1.
@@ -28,7 +30,7 @@ class ItemCatalogue:
     def __init__(self, dimension: int) -> None:
         self.dimension = dimension
         self._row_of: dict[int, int] = {}
-        self._matrix: Vector = np.zeros((64, dimension), np.float32)
+        self._matrix: npt.NDArray[np.float64] = np.zeros((64, dimension))
 
     def __len__(self) -> int:
         return len(self._row_of)
@@ -70,12 +72,11 @@ class ItemCatalogue:
             rows: Of known items.
             owner: Ascending, in [0, owners).
         """
-        used, column = np.unique(rows, return_inverse=True)
         ends = np.cumsum(np.bincount(owner, minlength=owners))
         starts = np.concatenate((np.zeros(1, ends.dtype), ends))
-        terms = sp.csr_array((weights, column, starts), shape=(owners, len(used)))
-        return np.asarray(terms @ self._matrix[used].astype(np.float64), np.float64)
+        terms = sp.csr_array((weights, rows, starts), shape=(owners, len(self._matrix)))
+        return np.asarray(terms @ self._matrix, np.float64)
 
     def vector(self, item: int) -> Vector | None:
         row = self._row_of.get(item)
-        return None if row is None else self._matrix[row].copy()
+        return None if row is None else self._matrix[row].astype(np.float32)

@@ -34,6 +34,9 @@ Flags = npt.NDArray[np.bool_]
 Places = npt.NDArray[np.intp]
 
 _BY_OTHER_WAYS: Final = -1
+# Taken from their class each time, members cost more than what is done with them.
+_ACTS: Final = DataType.INTERACTIONS
+_CHOICES: Final = DataType.PREFERENCES
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +107,12 @@ def _moved(vectors: FixedVector) -> list[bool]:
 
 def _appended_to(before: UserState, after: UserState) -> int:
     """How many interactions there were, if others only came behind them."""
-    if DataType.PREFERENCES in after.sets or DataType.PREFERENCES in before.sets:
+    if _CHOICES in after.sets or _CHOICES in before.sets:
         return _BY_OTHER_WAYS
-    held = before.sets.get(DataType.INTERACTIONS)
+    held = before.sets.get(_ACTS)
     if held is None:
         return 0
-    acts = after.sets.get(DataType.INTERACTIONS, EMPTY)
+    acts = after.sets.get(_ACTS, EMPTY)
     # Equal entries are equal bytes.
     return len(held) if acts.tobytes().startswith(held.tobytes()) else _BY_OTHER_WAYS
 

@@ -11,7 +11,7 @@ from typing import assert_never
 from msgspec import Struct
 
 from profiles.choices.textkeys import text_key
-from profiles.entries import SUPERSEDES, TEXT, entry
+from profiles.entries import SUPERSEDES, TEXT, entry, normal
 from profiles.ids import action_code, event_hash, item_key
 from profiles.policy import Policy
 from profiles.state import AttributeValue, DataType, Scalar
@@ -167,14 +167,15 @@ def effects_of(event: UserEvent, policy: Policy) -> tuple[Effect, ...]:
 
 def act_row(event: events.Interaction, policy: Policy) -> Row:
     """The entry of an interaction."""
-    rule = policy.rule(event.action)
-    return entry(
-        time_ms=event.occurred_at_ms,
-        event=event_hash(event.event_id),
-        item=item_key(event.tenant, event.item_id),
-        weight=rule.weigh(event.value),
-        action=action_code(event.action),
-        flags=SUPERSEDES if rule.supersedes else 0,
+    action = event.action
+    rule = policy.rule(action)
+    return (
+        event.occurred_at_ms,
+        event_hash(event.event_id),
+        item_key(event.tenant, event.item_id),
+        normal(rule.weight + 0.0 if event.value is None else rule.weigh(event.value)),
+        action_code(action),
+        SUPERSEDES if rule.supersedes else 0,
     )
 
 

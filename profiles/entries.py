@@ -27,6 +27,7 @@ __all__ = [
     "entry",
     "join",
     "live_mask",
+    "normal",
     "packed_entry",
 ]
 
@@ -62,14 +63,17 @@ EMPTY: Final[Entries] = np.empty(0, ENTRY)
 def entry(
     *, time_ms: int, event: int, item: int, weight: float, action: int, flags: int = 0
 ) -> tuple[int, int, int, float, int, int]:
-    """One entry as a row for `np.array(rows, ENTRY)`.
+    """One entry as a row for `np.array(rows, ENTRY)`."""
+    return time_ms, event, item, normal(weight), action, flags
 
-    A weight too small for a normal float32 is 0: rounded to the last bits, a tiny negative one
-    would become -0.0, which equals 0.0 and has other bytes.
+
+def normal(weight: float) -> float:
+    """The weight, or 0 for one that is too small for a normal float32.
+
+    Rounded to the last bits, a tiny negative one would become -0.0, which equals 0.0 and has
+    other bytes.
     """
-    if -_TINY < weight < _TINY:
-        weight = 0.0
-    return time_ms, event, item, weight, action, flags
+    return 0.0 if -_TINY < weight < _TINY else weight
 
 
 def _order(rows: Entries) -> npt.NDArray[np.intp]:

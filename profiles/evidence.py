@@ -22,6 +22,9 @@ Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 Places = npt.NDArray[np.intp]
 
+# Taken from their class each time, members cost more than what is done with them.
+_ACTS: Final = DataType.INTERACTIONS
+_CHOICES: Final = DataType.PREFERENCES
 _NOTHING: Final = np.zeros(0)
 
 
@@ -57,8 +60,8 @@ def evidence_of(states: Sequence[UserState], policy: Policy) -> Evidence:
     counts: list[int] = []
     mixed = False
     for state in states:
-        acts = state.sets.get(DataType.INTERACTIONS, EMPTY)
-        choices = state.sets.get(DataType.PREFERENCES, EMPTY)
+        acts = state.sets.get(_ACTS, EMPTY)
+        choices = state.sets.get(_CHOICES, EMPTY)
         parts.append(acts)
         if len(choices):
             mixed = True

@@ -91,7 +91,8 @@ class UserState(Struct, frozen=True, gc=False):
     def is_vacant(self) -> bool:
         """Whether everything there was has been erased, and nothing has come since."""
         return (
-            DataType.CONTROLS in self.forget_before
+            bool(self.forget_before)
+            and DataType.CONTROLS in self.forget_before
             and not self.attributes
             and not self.consents
             and not any(map(len, self.sets.values()))

@@ -5,6 +5,7 @@ makes for itself when the cache has nothing.
 """
 
 from functools import lru_cache
+from itertools import islice
 from typing import Final
 
 import numpy as np
@@ -81,7 +82,6 @@ def strongest(evidence: Evidence) -> list[tuple[Interest, ...]]:
     Time, action and kind are those of an item's newest entry.
     """
     rows, by_item, begins = evidence.rows, evidence.by_item, evidence.begins
-    found: list[list[Interest]] = [[] for _ in range(len(evidence))]
     if not len(by_item):
         return [()] * len(evidence)
     items = rows["item"]
@@ -94,15 +94,15 @@ def strongest(evidence: Evidence) -> list[tuple[Interest, ...]]:
     rank = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
     order = order[(rank < _MOST_INTERESTS) & (worth[order] != 0.0)]
     kept = rows[newest[order]]
+    actions = kept["action"].tolist()
     chosen = action_code("choose")
-    for user, item, value, time_ms, action in zip(
-        whose[order].tolist(),
+    interests = map(
+        Interest,
         kept["item"].tolist(),
         worth[order].tolist(),
         kept["time_ms"].tolist(),
-        kept["action"].tolist(),
-        strict=True,
-    ):
-        kind = "preferences" if action == chosen else "interactions"
-        found[user].append(Interest(item, value, time_ms, kind, action))
-    return [tuple(interests) for interests in found]
+        ["preferences" if action == chosen else "interactions" for action in actions],
+        actions,
+    )
+    each = np.bincount(whose[order], minlength=len(evidence)).tolist()
+    return [tuple(islice(interests, count)) for count in each]

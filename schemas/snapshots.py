@@ -35,7 +35,7 @@ class SnapshotFormatError(ValueError):
     """The bytes are not of the format that this code reads."""
 
 
-class Interest(msgspec.Struct, frozen=True, array_like=True):
+class Interest(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One live entry of a user, with what is left of it after decay.
 
     Attributes:
@@ -50,7 +50,7 @@ class Interest(msgspec.Struct, frozen=True, array_like=True):
     action: int
 
 
-class CachedProfile(msgspec.Struct, frozen=True, array_like=True):
+class CachedProfile(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A user as of one version.
 
     Attributes:

@@ -6,6 +6,7 @@ user and flush, keyed as the user's events are.
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -26,7 +27,7 @@ __all__ = [
 Counts = dict[tuple[str, str], dict[bytes, int]]
 
 
-class Change(msgspec.Struct, frozen=True, array_like=True):
+class Change(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A user's part in the counters, or a difference of two parts, before it is spelled out.
 
     Attributes:
@@ -41,7 +42,7 @@ class Change(msgspec.Struct, frozen=True, array_like=True):
     entries: bytes = b""
 
 
-class Contribution(msgspec.Struct, frozen=True, array_like=True):
+class Contribution(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A user's part in the counters, or a difference of two parts, counter by counter.
 
     Attributes:
@@ -53,7 +54,7 @@ class Contribution(msgspec.Struct, frozen=True, array_like=True):
     mean: bytes = b""
 
 
-class WholeUser(msgspec.Struct, frozen=True, array_like=True):
+class WholeUser(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What a user's whole contribution is computed from; far smaller than its counters.
 
     Attributes:
@@ -67,7 +68,7 @@ class WholeUser(msgspec.Struct, frozen=True, array_like=True):
     space: int = 0
 
 
-class ProfileUpdate(msgspec.Struct, frozen=True, array_like=True):
+class ProfileUpdate(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What changed between `version` - 1 and `version`.
 
     Attributes:
@@ -119,6 +120,11 @@ def scopes_of(persona: str | None, declared: Iterable[str]) -> frozenset[str]:
     >>> sorted(scopes_of("p1", ["students"]))
     ['', 'p1', 'students']
     """
+    return _scopes(persona, tuple(declared))
+
+
+@lru_cache(maxsize=1 << 12)
+def _scopes(persona: str | None, declared: tuple[str, ...]) -> frozenset[str]:
     return frozenset(("", *declared) if persona is None else ("", persona, *declared))
 
 

@@ -367,11 +367,13 @@ class ProfileEngine:
         if state is None:
             return False
         held.state = state
-        for passed in group:
-            self._note_items(passed.event)
-            reached_ms = min(passed.event.occurred_at_ms, passed.received_ms)
-            held.watermark_ms = max(held.watermark_ms, reached_ms)
-            held.received_ms = max(held.received_ms, passed.received_ms)
+        for passed, (_, event) in zip(group, acts, strict=True):
+            self._note_item(event.tenant, event.item_id)
+            reached_ms, received_ms = event.occurred_at_ms, passed.received_ms
+            if held.watermark_ms < reached_ms:
+                # A time to come is as late as its arrival.
+                held.watermark_ms = max(held.watermark_ms, min(reached_ms, received_ms))
+            held.received_ms = max(held.received_ms, received_ms)
         self.counts["folded"] += len(group)
         return True
 
@@ -401,7 +403,7 @@ class ProfileEngine:
         self.counts["repeated"] += folded.repeated
         return bool(folded.counted or folded.repeated)
 
-    def _note_items(self, event: events.FastEvent) -> None:
+    def _note_items(self, event: UserEvent) -> None:
         """Remember ids of items that no description has named, to store them by name."""
         if type(event) is events.Interaction:
             self._note_item(event.tenant, event.item_id)

@@ -325,6 +325,8 @@ class StatisticsEngine:
             adding.add(update.tenant, after, update.change)
             return
         adding.add(update.tenant, before & after, update.change)
+        if before == after:
+            return
         for scopes, user, sign in (
             (before - after, update.left, -1),
             (after - before, update.joined, 1),
