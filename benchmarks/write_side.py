@@ -32,7 +32,7 @@ from streams.embedding import HashingEmbedder
 from streams.erasing import ErasingOptions
 from streams.knowledge import Knowledge
 from streams.learners import LearnerSpec, initial_space
-from streams.memory import MemoryConsumer, MemorySender
+from streams.memory import MemoryConsumer, MemoryLetterLog, MemorySender
 from streams.partitions import partition_of
 from streams.worker import rare_collections
 from streams.workshop import InlineWorkshop
@@ -107,6 +107,7 @@ async def measured(redis_url: str, directory: Path, load: Load, *, profile: bool
         ),
         embedder=HashingEmbedder(_DIMENSION),
         emitter=sender,
+        letters=MemoryLetterLog(consumer.logs),
         knowledge=knowledge,
         workshop=InlineWorkshop(spec),
         consumer=lambda: consumer,

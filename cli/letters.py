@@ -1,7 +1,7 @@
 """Dead letters: reading the topic, and sending one back to where it came from."""
 
 import base64
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
@@ -10,6 +10,7 @@ from cli.errors import CommandFailed, WrongUse
 from cli.kafka_access import admin_opened, consumer_opened, places_of
 from schemas import topics
 from schemas.instants import rfc3339
+from schemas.letters import Headers, letter_key, original_key, position_of
 
 __all__ = ["Letter", "NoLettersYet", "Position", "find_letter", "parse_position", "read_letters"]
 
@@ -30,6 +31,11 @@ class Position:
     topic: str
     partition: int
     offset: int
+
+    @property
+    def key(self) -> bytes:
+        """Of the letter, in its topic."""
+        return letter_key(self.topic, self.partition, self.offset)
 
     def __str__(self) -> str:
         return f"{self.topic.removeprefix(_SHORTENED)}/{self.partition}/{self.offset}"
@@ -97,6 +103,8 @@ def parse_position(text: str) -> Position:
 async def read_letters(bootstrap: str, *, raw_of: Callable[[Position], bool]) -> list[Letter]:
     """All dead letters, each once however often it was written, oldest first.
 
+    Those that were taken out, as their users were erased, are not among them.
+
     Args:
         raw_of: Whether the bytes of a letter are wanted; all of them may be too many to hold.
 
@@ -111,19 +119,24 @@ async def read_letters(bootstrap: str, *, raw_of: Callable[[Position], bool]) ->
         consumer.assign(places)
         await consumer.seek_to_beginning(*places)
         ends = await consumer.end_offsets(places)
-        letters: dict[Position, Letter] = {}
+        letters: dict[bytes, Letter] = {}
         while any([await consumer.position(place) < ends[place] for place in places]):
             for records in (await consumer.getmany(timeout_ms=500)).values():
                 for record in records:
-                    letter = _letter(record.key, record.value, dict(record.headers))
+                    if record.value is None:
+                        letters.pop(position_of(record.key, record.headers) or b"", None)
+                        continue
+                    letter = _letter(record.key, record.value, record.headers)
                     if letter is not None:
-                        wanted = raw_of(letter.position)
-                        letters[letter.position] = letter if wanted else replace(letter, raw=b"")
+                        if not raw_of(letter.position):
+                            letter = replace(letter, raw=b"")
+                        letters[letter.position.key] = letter
     return sorted(letters.values(), key=lambda letter: (letter.received_ms, letter.position))
 
 
-def _letter(key: bytes | None, value: bytes | None, headers: Mapping[str, bytes]) -> Letter | None:
+def _letter(key: bytes | None, value: bytes, headed: Headers) -> Letter | None:
     """None for a record that no gate of ours wrote."""
+    headers = dict(headed)
     with suppress(KeyError, ValueError):
         return Letter(
             position=Position(
@@ -134,9 +147,9 @@ def _letter(key: bytes | None, value: bytes | None, headers: Mapping[str, bytes]
             reason=headers["strata-reason"].decode(),
             detail=headers["strata-detail"].decode(),
             received_ms=int(headers["strata-received-ms"]),
-            key=key,
-            raw=value or b"",
-            kept=len(value or b""),
+            key=original_key(key, headed),
+            raw=value,
+            kept=len(value),
             length=int(headers["strata-length"]),
             sha256=headers["strata-sha256"].decode(),
         )

@@ -131,23 +131,35 @@ def _pending(erasure_id: str, tenant: str, asked: _Asked) -> ErasureView:
 
 
 def _issued(erasure_id: str, receipt: Receipt) -> ErasureView:
-    if receipt.erased_ms is None:
-        stage = ErasureStage.PENDING
+    if receipt.rewritten_ms is not None:
+        stage = ErasureStage.COMPLETE
+    elif receipt.erased_ms is not None and receipt.letters_ms is not None:
+        stage = ErasureStage.ERASED
     else:
-        complete = receipt.rewritten_ms is not None
-        stage = ErasureStage.COMPLETE if complete else ErasureStage.ERASED
+        stage = ErasureStage.PENDING
+    before, after = receipt.before, receipt.after
+    if receipt.letters is not None:
+        before = before | {"dead letters": {"letters": receipt.letters}}
+    if after is not None and receipt.letters_ms is not None:
+        after = after | {"dead letters": {"letters": 0}}
     return ErasureView(
         id=erasure_id,
         tenant=receipt.tenant,
         stage=stage,
         subject=receipt.subject.hex(),
         requested_at=rfc3339(receipt.requested_ms),
-        erased_at=_instant(receipt.erased_ms),
+        erased_at=_instant(None if stage is ErasureStage.PENDING else _erased_ms(receipt)),
         rewritten_at=_instant(receipt.rewritten_ms),
-        before=receipt.before,
-        after=receipt.after,
+        before=before,
+        after=after,
         log_until={topic: _instant(until) for topic, until in receipt.log_until_ms.items()},
     )
+
+
+def _erased_ms(receipt: Receipt) -> int | None:
+    """When the last thing had gone that could be shown: of the stores or of the dead letters."""
+    times = [at_ms for at_ms in (receipt.erased_ms, receipt.letters_ms) if at_ms is not None]
+    return max(times, default=None)
 
 
 def _instant(at_ms: int | None) -> str | None:

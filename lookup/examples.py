@@ -130,9 +130,18 @@ _ERASURE: Final[dict[str, Json]] = {
     "requested_at": "2025-03-01T12:00:00.000Z",
     "erased_at": "2025-03-01T12:00:02.000Z",
     "rewritten_at": "2025-03-01T12:00:08.000Z",
-    "before": {"users": {"records": 1, "interactions": 12}, "passages": {"passages": 3}},
-    "after": {"users": {"records": 0}, "passages": {"passages": 0}},
+    "before": {
+        "users": {"records": 1, "interactions": 12},
+        "passages": {"passages": 3},
+        "dead letters": {"letters": 1},
+    },
+    "after": {
+        "users": {"records": 0},
+        "passages": {"passages": 0},
+        "dead letters": {"letters": 0},
+    },
     "log_until": {
+        "strata.dead-letters": "2025-03-01T14:00:02.000Z",
         "strata.interactions": "2025-04-01T12:00:00.000Z",
         "strata.attributes": None,
     },

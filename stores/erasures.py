@@ -1,6 +1,7 @@
 """Residues and receipts as points without a direction; their ids are keyed hashes."""
 
 from collections.abc import Mapping, Sequence
+from hashlib import blake2b
 from typing import Final
 from uuid import UUID
 
@@ -25,6 +26,12 @@ _ZERO: Final = np.zeros(1, np.float32)
 class _Buried(msgspec.Struct, frozen=True):
     version: int
     state: bytes
+
+
+class _Barred(msgspec.Struct, frozen=True):
+    """`version` is up to when, in ms: what a conditional write compares."""
+
+    version: int
 
 
 class _Issued(msgspec.Struct, frozen=True):
@@ -67,6 +74,21 @@ class PointErasureStore(ErasureStore):
                 found.append(Residue(subject, fields.version, fields.state))
         return found
 
+    async def bar_letters(self, through_ms: Mapping[bytes, int]) -> None:
+        points = [_barred(*one) for one in through_ms.items()]
+        await self._points.insert_only(points)
+        for point, until_ms in zip(points, through_ms.values(), strict=True):
+            await self._points.update_if([point], (AtMost("version", until_ms - 1),))
+
+    async def letters_barred(self, subjects: Sequence[bytes]) -> list[int | None]:
+        stored = await self._points.retrieve(
+            [_letters_id(subject) for subject in subjects], vectors=False
+        )
+        return [
+            None if point is None else msgspec.convert(point.payload, _Barred).version
+            for point in stored
+        ]
+
     async def open(self, receipts: Mapping[bytes, Receipt]) -> None:
         await self._points.insert_only([_issued(*one) for one in receipts.items()])
 
@@ -91,6 +113,15 @@ class PointErasureStore(ErasureStore):
 def _buried(residue: Residue) -> Point:
     fields = _Buried(residue.version, residue.state)
     return Point(_point_id(residue.subject), _ZERO, msgspec.to_builtins(fields))
+
+
+def _letters_id(subject: bytes) -> str:
+    """Beside the residue's own; the subject is a keyed hash already."""
+    return _point_id(blake2b(subject, digest_size=16, person=b"strata-letters").digest())
+
+
+def _barred(subject: bytes, through_ms: int) -> Point:
+    return Point(_letters_id(subject), _ZERO, msgspec.to_builtins(_Barred(through_ms)))
 
 
 def _issued(key: bytes, receipt: Receipt) -> Point:

@@ -41,6 +41,7 @@ from streams.keeping import Keeping
 from streams.knowledge import Knowledge
 from streams.learners import LearnerSpec
 from streams.learning import Learning, LearningOptions
+from streams.letters import LetterKeeping, LetterLog
 from streams.merging import Merger
 from streams.ownership import Consumer, Doubtful, Ownerships, PartitionLost, Place, Released
 from streams.personas import PersonaEngine, PersonaOptions
@@ -138,6 +139,7 @@ class Duties:
     Args:
         nonce: Tells this worker from every other.
         knowledge: Begins with the item space that `options.learner` begins with.
+        letters: Dead letters, as they lie in Kafka.
         workshop: Where models are computed; the caller's to close, after `close`.
         consumer: Asked for whenever it is needed, as it may be opened later.
     """
@@ -148,6 +150,7 @@ class Duties:
         stores: Stores,
         embedder: Embedder,
         emitter: Sender,
+        letters: LetterLog,
         knowledge: Knowledge,
         workshop: Workshop,
         consumer: Callable[[], Consumer],
@@ -182,12 +185,22 @@ class Duties:
             vocabulary=options.vocabulary,
             mixed=options.history,
         )
+        self.letters = LetterKeeping(
+            sender=emitter,
+            log=letters,
+            store=stores.erasures,
+            secret=options.erasing.secret,
+            clock_ms=clocks.now_ms,
+            partitions=options.partitions,
+            segment_ms=options.erasing.letters_segment_ms,
+        )
         self.erasing = Erasing(
             store=stores.erasures,
             users=stores.users,
             passages=stores.passages,
             cache=stores.cache,
             aggregates=stores.aggregates,
+            letters=self.letters,
             rewrite=stores.rewrite,
             options=options.erasing,
             clock_ms=clocks.now_ms,
@@ -199,7 +212,7 @@ class Duties:
             cache=stores.cache,
             ownerships=self.ownerships,
             seals=seals,
-            emitter=emitter,
+            emitter=self.letters,
             gate=gate,
             catalogue=knowledge.catalogue,
             centroids=knowledge.centroids,
@@ -228,7 +241,7 @@ class Duties:
         self.items = ItemEngine(
             store=stores.items,
             embedder=embedder,
-            emitter=emitter,
+            emitter=self.letters,
             gate=gate,
             partitions=options.partitions,
             watch=options.watch,
@@ -502,6 +515,7 @@ class Duties:
                 await self._fold(ready)
         await self.keeping.keep(self.ownerships.held)
         await self.erasing.settle(self.profiles, self.ownerships.held)
+        await self.letters.keep(list(self.ownerships.held))
 
     async def _publish(self) -> None:
         await self.personas.tick()

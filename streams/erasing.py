@@ -30,15 +30,18 @@ from profiles.privacy.erasure import (
 )
 from profiles.privacy.pseudonyms import Secret, pseudonym, receipt_key
 from profiles.state import DataType, UserState, decode_state
+from schemas import topics
+from streams.letters import LetterKeeping
 from streams.retrying import until_available
-from streams.topics import SEGMENT_MS, specs
+from streams.topics import LETTERS_GONE_MS, LETTERS_SEGMENT_MS, SEGMENT_MS, specs
 
 __all__ = ["Erasing", "ErasingOptions", "Leaving", "Remover"]
 
 _log = structlog.get_logger(__name__)
 
 _LEAST_REST: Final = 20
-"""However long writing the files anew takes, it takes at most one of so many parts of the time."""
+"""However long writing the files anew takes, or reading the dead letters, it takes at most one
+of so many parts of the time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,10 +51,12 @@ class ErasingOptions:
     Attributes:
         secret: Of the pseudonyms; the same for all workers, lookups and namespaces.
         rewrite_after_s: From the last erasure until files are written anew.
+        letters_segment_ms: After so long a segment of dead letters is closed.
     """
 
     secret: Secret
     rewrite_after_s: float = 5.0
+    letters_segment_ms: int = LETTERS_SEGMENT_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +100,7 @@ class Erasing:
         passages: PassageStore,
         cache: ProfileCache,
         aggregates: AggregateStore,
+        letters: LetterKeeping,
         rewrite: Callable[[], Awaitable[None]],
         options: ErasingOptions,
         clock_ms: Callable[[], int],
@@ -105,12 +111,15 @@ class Erasing:
         self._passages = passages
         self._cache = cache
         self._aggregates = aggregates
+        self._letters = letters
         self._rewrite = rewrite
         self._options = options
         self._clock_ms = clock_ms
         self._elapsed_s = elapsed_s
         self._due_s: float | None = None
         self._rested_s = 0.0
+        self._unread: set[int] = set()
+        self._read_again_s = 0.0
         self._looked: dict[int, int] = {}
         self.counts: Counter[str] = Counter()
 
@@ -127,12 +136,16 @@ class Erasing:
     async def open(self, leaving: Iterable[Leaving]) -> None:
         """Note what there is, before it is overwritten; repeated, the first count stays."""
         receipts: dict[bytes, Receipt] = {}
+        barred: dict[bytes, int] = {}
         for one in leaving:
             before = await self._counts(one.record)
+            subject = self._subject(one.record)
+            barred[subject] = max(asked.received_ms for asked in one.asked)
+            self._unread.add(one.record.partition)
             for asked in one.asked:
                 receipt = Receipt(
                     tenant=one.record.tenant,
-                    subject=self._subject(one.record),
+                    subject=subject,
                     partition=one.record.partition,
                     requested_ms=asked.occurred_ms,
                     received_ms=asked.received_ms,
@@ -149,20 +162,67 @@ class Erasing:
                 key = receipt_key(self._options.secret, receipt.tenant, asked.erasure_id)
                 receipts[key] = receipt
         if receipts:
+            await until_available(partial(self._store.bar_letters, barred))
             await until_available(partial(self._store.open, receipts))
             self._due_s = self._elapsed_s() + self._options.rewrite_after_s
 
     async def settle(self, engine: Remover, held: Mapping[int, Control]) -> None:
         """Remove who is to be removed; write files anew where that is due."""
         for partition, control in list(held.items()):
-            await self._settle(engine, partition)
             if self._looked.get(partition) != control.token:
                 self._looked[partition] = control.token
                 if await until_available(partial(self._store.unfinished, partition)):
                     # Left by an owner before.
                     self._due_s = self._elapsed_s()
+                    self._unread.add(partition)
+        await self._take_out_letters(held)
+        for partition in list(held):
+            await self._settle(engine, partition)
+        if self._unread & held.keys():
+            return
         if self._due_s is not None and self._elapsed_s() >= max(self._due_s, self._rested_s):
             await self._write_anew(list(held))
+
+    async def _take_out_letters(self, held: Mapping[int, Control]) -> None:
+        """Take out the dead letters that receipts wait for; first it is written how many."""
+        begun_s = self._elapsed_s()
+        partitions = self._unread & held.keys()
+        if not partitions or begun_s < self._read_again_s:
+            return
+        # What is opened from now on is for the next time.
+        self._unread -= partitions
+        waiting: dict[bytes, Receipt] = {}
+        for partition in partitions:
+            waiting |= {
+                key: receipt
+                for key, receipt in (
+                    await until_available(partial(self._store.unfinished, partition))
+                ).items()
+                if receipt.letters_ms is None
+            }
+        # An erasure that is repeated has its receipt already, and reaches later letters.
+        fallen = await self._letters.fallen()
+        found = {
+            key: msgspec.structs.replace(receipt, letters=fallen.subjects[receipt.subject])
+            for key, receipt in waiting.items()
+            if receipt.letters is None
+        }
+        waiting |= found
+        if found:
+            await until_available(partial(self._store.put, found))
+        await self._letters.take_out(fallen)
+        now_ms = self._clock_ms()
+        gone_ms = {topics.DEAD_LETTERS: now_ms + LETTERS_GONE_MS}
+        done = {
+            key: msgspec.structs.replace(
+                receipt, letters_ms=now_ms, log_until_ms=receipt.log_until_ms | gone_ms
+            )
+            for key, receipt in waiting.items()
+        }
+        await until_available(partial(self._store.put, done))
+        self.counts["letters"] += len(fallen.places)
+        now_s = self._elapsed_s()
+        self._read_again_s = now_s + _LEAST_REST * (now_s - begun_s)
 
     async def _settle(self, engine: Remover, partition: int) -> None:
         # A scan that was interrupted cannot be gone on with: from the beginning.
@@ -221,7 +281,7 @@ class Erasing:
             done |= {
                 key: msgspec.structs.replace(receipt, rewritten_ms=self._clock_ms())
                 for key, receipt in receipts.items()
-                if receipt.erased_ms is not None
+                if receipt.erased_ms is not None and receipt.letters_ms is not None
             }
             if len(done) < len(receipts):
                 self._due_s = now_s
@@ -270,10 +330,13 @@ class Erasing:
 
 
 def _log_until(received_ms: int) -> dict[str, int | None]:
-    """Of every topic that holds what users did or what followed from it."""
+    """Of every topic that holds what users did or what followed from it.
+
+    Dead letters go sooner, once they are taken out: the receipt says so then.
+    """
     kept = {
         spec.name: None if spec.retention_ms < 0 else spec.retention_ms
         for spec in specs()
-        if spec.of_users
+        if spec.of_users and not spec.compacted
     }
     return log_until(received_ms, kept, segment_ms=SEGMENT_MS)

@@ -16,6 +16,7 @@ from schemas import decoded as events
 from schemas import topics
 from schemas.fast import decode
 from schemas.keys import event_key
+from schemas.letters import KEY_HEADER, RECEIVED_HEADER, letter_key
 from schemas.limits import DEFAULT_LIMITS, Limits
 from schemas.rejection import Reason, Rejection
 from streams.batches import Record, RecordBatch
@@ -134,18 +135,21 @@ def _forward(record: Record, batch: RecordBatch, partition: int) -> Outgoing:
 def dead_letter(record: Record, topic: str, partition: int, rejection: Rejection) -> Outgoing:
     """The record as it came, cut at 256 KiB, with where it came from and why it stays out.
 
-    The original key is kept, so that erasure reaches the letter; position and
-    hash identify it, so that a repeated letter is seen to be the same one.
+    It lies under its position, so that a repeated letter is seen to be the same one and
+    can be taken back alone. The original key is kept, so that erasure reaches the letter.
     """
     raw = record.value or b""
+    key = () if record.key is None else ((KEY_HEADER, record.key),)
     headers = (
         ("strata-reason", rejection.reason.value.encode()),
         ("strata-detail", rejection.detail.encode("utf-8", "replace")),
         ("strata-topic", topic.encode()),
         ("strata-partition", str(partition).encode()),
         ("strata-offset", str(record.offset).encode()),
-        ("strata-received-ms", str(record.timestamp).encode()),
+        (RECEIVED_HEADER, str(record.timestamp).encode()),
         ("strata-length", str(len(raw)).encode()),
         ("strata-sha256", sha256(raw).hexdigest().encode()),
+        *key,
     )
-    return Outgoing(topics.DEAD_LETTERS, partition, record.key, raw[:LETTER_BYTES], headers)
+    place = letter_key(topic, partition, record.offset)
+    return Outgoing(topics.DEAD_LETTERS, partition, place, raw[:LETTER_BYTES], headers)

@@ -1,13 +1,14 @@
 """Kafka's side of the engines, in memory: for unit tests and simulation."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from streams.batches import RecordBatch
+from schemas import topics
+from streams.batches import Record, RecordBatch
 from streams.emitter import Outgoing
 from streams.ownership import Place
 
-__all__ = ["MemoryConsumer", "MemoryLog", "MemoryRecord", "MemorySender"]
+__all__ = ["MemoryConsumer", "MemoryLetterLog", "MemoryLog", "MemoryRecord", "MemorySender"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +47,32 @@ class MemoryLog:
     def end_offset(self) -> int:
         return self.first_offset + len(self.records)
 
-    def append(self, key: bytes | None, value: bytes | None, *, timestamp_ms: int) -> None:
-        self.records.append(MemoryRecord(self.end_offset, timestamp_ms, key, value))
+    def append(
+        self,
+        key: bytes | None,
+        value: bytes | None,
+        *,
+        timestamp_ms: int,
+        headers: Sequence[tuple[str, bytes]] = (),
+    ) -> None:
+        self.records.append(MemoryRecord(self.end_offset, timestamp_ms, key, value, headers))
+
+
+class MemoryLetterLog:
+    """Dead letters among logs by place, as `streams.letters.LetterLog`."""
+
+    def __init__(self, logs: Mapping[Place, MemoryLog]) -> None:
+        self._logs = logs
+
+    async def read(self, partitions: Sequence[int]) -> AsyncIterator[RecordBatch]:
+        for partition in partitions:
+            log = self._logs.get((topics.DEAD_LETTERS, partition))
+            if log is not None and log.records:
+                yield RecordBatch(topics.DEAD_LETTERS, partition, 0, tuple(log.records))
+
+    async def last(self, partitions: Sequence[int]) -> dict[int, Record]:
+        logs = {place: self._logs.get((topics.DEAD_LETTERS, place)) for place in partitions}
+        return {place: log.records[-1] for place, log in logs.items() if log and log.records}
 
 
 class MemoryConsumer:

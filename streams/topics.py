@@ -25,6 +25,16 @@ _FOR_EVER: Final = -1
 SEGMENT_MS: Final = _DAY_MS
 """A segment of a topic that forgets is closed after so long."""
 
+LETTERS_SEGMENT_MS: Final = 3_600_000
+"""A segment of dead letters is closed after so long, and cleaned of what was taken out."""
+
+LETTERS_GONE_MS: Final = 2 * LETTERS_SEGMENT_MS
+"""So long after a letter was taken out it is in no file of Kafka's.
+
+An hour and a minute at most until its segment is closed, by what comes or by whoever owns the
+partition; the rest is for Kafka's cleaner, which looks every 15 s.
+"""
+
 _LARGEST_INTERNAL_RECORD_BYTES: Final = 8 << 20
 
 
@@ -43,11 +53,15 @@ class TopicSpec:
     Attributes:
         partitions: None for the common count.
         retention_ms: -1 keeps records for ever.
+        compacted: Keeps the last record of each key, and drops keys whose last has no value.
+        cleaned_ms: Of a compacted topic that also forgets with time: what it need not keep by
+            key is dropped so soon; None for whenever Kafka sees fit.
     """
 
     name: str
     retention_ms: int = _FOR_EVER
     compacted: bool = False
+    cleaned_ms: int | None = None
     partitions: int | None = None
     largest_record_bytes: int | None = None
 
@@ -66,6 +80,10 @@ class TopicSpec:
             configs["retention.ms"] = str(self.retention_ms)
             # A record leaves with its segment: one that is never closed keeps it for ever.
             configs["segment.ms"] = str(SEGMENT_MS)
+        elif self.cleaned_ms is not None:
+            configs["cleanup.policy"] = "compact,delete"
+            configs["retention.ms"] = str(self.retention_ms)
+            configs["segment.ms"] = configs["max.compaction.lag.ms"] = str(self.cleaned_ms)
         if self.largest_record_bytes is not None:
             configs["max.message.bytes"] = str(self.largest_record_bytes)
         return configs
@@ -87,7 +105,7 @@ def specs(*, events_retention_days: int = 30) -> tuple[TopicSpec, ...]:
         TopicSpec(names.CONSENTS),
         TopicSpec(names.ERASURES),
         TopicSpec(names.ITEMS, compacted=True),
-        TopicSpec(names.DEAD_LETTERS, events_ms),
+        TopicSpec(names.DEAD_LETTERS, events_ms, compacted=True, cleaned_ms=LETTERS_SEGMENT_MS),
         TopicSpec(
             names.PROFILE_UPDATES,
             7 * _DAY_MS,

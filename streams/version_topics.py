@@ -110,7 +110,7 @@ class VersionSender:
 
     async def send(self, records: Sequence[Outgoing]) -> None:
         """As `Sender.send`."""
-        named = [(self._names.name_of(record.topic), record) for record in records]
+        named = [(self._name_of(record), record) for record in records]
         await self._sender.send(
             [
                 record if topic == record.topic else structs.replace(record, topic=topic)
@@ -118,3 +118,9 @@ class VersionSender:
                 if topic is not None
             ]
         )
+
+    def _name_of(self, record: Outgoing) -> str | None:
+        if record.topic == topics.DEAD_LETTERS and record.value is None:
+            # Any version may take one out, as each carries out erasures by itself.
+            return record.topic
+        return self._names.name_of(record.topic)

@@ -25,6 +25,7 @@ from streams.erasing import ErasingOptions
 from streams.knowledge import Knowledge, KnowledgeReader
 from streams.learners import LearnerSpec, initial_space
 from streams.learning import LearningOptions
+from streams.letter_log import KafkaLetterLog
 from streams.ownership import Place
 from streams.personas import PersonaOptions
 from streams.profiles import Seam
@@ -139,6 +140,7 @@ class Worker:
             stores=stores,
             embedder=embedder,
             emitter=VersionSender(self._emitter, options.topics),
+            letters=KafkaLetterLog(options.bootstrap),
             knowledge=knowledge,
             workshop=self._workshop,
             consumer=lambda: self._running_app().batches,

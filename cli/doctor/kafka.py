@@ -146,7 +146,7 @@ async def _items(admin: AIOKafkaAdminClient, site: KafkaSite) -> Finding:
     letters = await end_offsets(admin, site.kafka_bootstrap, [topics.DEAD_LETTERS])
     announced = sum(ends.values())
     refused = sum(letters.values())
-    found = f"at most {announced:,} items have vectors; {refused:,} dead letters ever"
+    found = f"at most {announced:,} items have vectors; {refused:,} dead letters at most"
     if refused:
         return note("contents", found, "`strata dead-letters list` says why")
     return right("contents", found)

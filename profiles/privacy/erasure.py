@@ -54,6 +54,8 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
         received_ms: When the broker took it.
         before, after: Counts per store; `after` is None until the user is erased.
         erased_ms: When the stores held nothing any more.
+        letters: Dead letters that named the user; None until they were looked for.
+        letters_ms: When the last of them was taken out: nobody is shown it any more.
         rewritten_ms: When the files of the stores were written anew, without what was deleted.
         log_until_ms: Topic → when the broker has deleted the last record; None for never.
     """
@@ -67,6 +69,8 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     log_until_ms: dict[str, int | None]
     after: Counts | None = None
     erased_ms: int | None = None
+    letters: int | None = None
+    letters_ms: int | None = None
     rewritten_ms: int | None = None
 
 
@@ -91,6 +95,14 @@ class ErasureStore(Protocol):
 
     async def unfinished(self, partition: int) -> dict[bytes, Receipt]:
         """Receipts of a partition that wait for `erased_ms` or `rewritten_ms`, by key."""
+        ...
+
+    async def bar_letters(self, through_ms: Mapping[bytes, int]) -> None:
+        """Note up to when records about subjects may leave no dead letter; joins by maximum."""
+        ...
+
+    async def letters_barred(self, subjects: Sequence[bytes]) -> list[int | None]:
+        """What was noted so, in ms of the broker's time; None for who was never erased."""
         ...
 
 

@@ -25,7 +25,8 @@ from streams.keeping import Keeping
 from streams.knowledge import Knowledge
 from streams.learners import LearnerSpec, initial_space
 from streams.learning import Learning, LearningOptions
-from streams.memory import MemoryConsumer, MemorySender
+from streams.letters import LetterKeeping
+from streams.memory import MemoryConsumer, MemoryLetterLog, MemorySender
 from streams.merging import Merger
 from streams.ownership import Ownerships
 from streams.partitions import partition_of
@@ -139,10 +140,18 @@ class Engines:
         )
         seals = Seals(ownerships=self.ownerships, cache=world.redis.cache, nonce=nonce)
         gate = Gate(partitions=PARTITIONS)
+        self.letters = LetterKeeping(
+            sender=self.sender,
+            log=MemoryLetterLog(world.consumer.logs),
+            store=world.profiles.erasures,
+            secret=SECRET,
+            clock_ms=lambda: now_ms,
+            partitions=PARTITIONS,
+        )
         self.items = ItemEngine(
             store=world.profiles.items,
             embedder=self.embedder,
-            emitter=self.sender,
+            emitter=self.letters,
             gate=gate,
             partitions=PARTITIONS,
             watch=watch,
@@ -153,6 +162,7 @@ class Engines:
             passages=world.profiles.passages,
             cache=world.redis.cache,
             aggregates=world.redis.aggregates,
+            letters=self.letters,
             rewrite=world.rewritten,
             options=ErasingOptions(secret=SECRET, rewrite_after_s=0.0),
             clock_ms=lambda: NOW_MS,
@@ -164,7 +174,7 @@ class Engines:
             cache=world.redis.cache,
             ownerships=self.ownerships,
             seals=seals,
-            emitter=self.sender,
+            emitter=self.letters,
             gate=gate,
             catalogue=self.knowledge.catalogue,
             centroids=self.knowledge.centroids,
@@ -293,7 +303,7 @@ class Engines:
         self.delivered = len(self.sender.sent)
         for record in fresh:
             log = self.world.consumer.log(record.topic, record.partition)
-            log.append(record.key, record.value, timestamp_ms=NOW_MS)
+            log.append(record.key, record.value, timestamp_ms=NOW_MS, headers=tuple(record.headers))
             offset = log.end_offset - 1
             if record.topic == topics.ITEM_VECTORS and record.value is not None:
                 item = decode_item_vector(record.value)

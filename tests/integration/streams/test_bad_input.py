@@ -134,6 +134,8 @@ async def read_letters(ground: Ground) -> list[Letter]:
 
 def read_letter(found: "aiokafka.ConsumerRecord[bytes, bytes]") -> Letter:
     headers = {name: value.decode() for name, value in found.headers}
+    place = "strata-topic", "strata-partition", "strata-offset"
+    assert found.key == "/".join(headers[name] for name in place).encode()
     return Letter(
         place=(
             headers["strata-topic"],
@@ -141,7 +143,7 @@ def read_letter(found: "aiokafka.ConsumerRecord[bytes, bytes]") -> Letter:
             int(headers["strata-offset"]),
         ),
         reason=headers["strata-reason"],
-        key=found.key,
+        key=headers["strata-key"].encode() if "strata-key" in headers else None,
         value=found.value,
         length=int(headers["strata-length"]),
         digest=headers["strata-sha256"],

@@ -1,5 +1,6 @@
 """Erasing users in the middle of a stream, against a run in which they never existed."""
 
+import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -19,13 +20,15 @@ from write_side.as_if_never import (
 )
 from write_side.ground import Ground, Opened, fresh_topics
 from write_side.observing import observe
-from write_side.publishing import Event, publish
+from write_side.publishing import Event, Raw, publish
 from write_side.waiting import eventually
 
+from cli.letters import Letter, read_letters
 from local.directory import DataDirectory
 from local.redis import RedisServer
 from profiles.ids import user_key
 from profiles.privacy.pseudonyms import receipt_key, secret_of
+from schemas import topics
 
 pytestmark = [pytest.mark.anyio, pytest.mark.stack]
 
@@ -120,6 +123,23 @@ def files_with(places: Sequence[Path], texts: Sequence[str]) -> list[str]:
     return found
 
 
+def refused(users: Sequence[str]) -> list[Raw]:
+    """Records that are no events, under their keys and under somebody else's."""
+    events = [{"type": "interaction", "user_id": user, "item_id": ""} for user in users]
+    return [
+        Raw(topic=topics.INTERACTIONS, key=key, value=json.dumps(event).encode())
+        for event in events
+        for key in (str(event["user_id"]).encode(), STAYING[0].encode())
+    ]
+
+
+async def letters_of(bootstrap: str, users: Sequence[str]) -> list[Letter]:
+    letters = await read_letters(bootstrap, raw_of=lambda _: True)
+    return [
+        one for one in letters if any(user.encode() in (one.key or b"") + one.raw for user in users)
+    ]
+
+
 async def test_erased_users_are_as_if_they_had_never_existed(
     ground: Ground, own_redis: tuple[str, Path]
 ) -> None:
@@ -138,6 +158,9 @@ async def test_erased_users_are_as_if_they_had_never_existed(
     await fresh_topics(ground.bootstrap, partitions=ground.partitions)
     async with at_work(erased) as (opened, work):
         await taken_in(erased, work, story.before)
+        await publish(ground.bootstrap, refused(LEAVING), partitions=ground.partitions)
+        await work.until_quiet(learned=False)
+        assert len(await letters_of(ground.bootstrap, LEAVING)) == 2 * len(LEAVING)
         # What is to be found can be found.
         assert len(files_with(places, LEAVING)) >= ERASED
         await publish(ground.bootstrap, story.erasures, partitions=ground.partitions)
@@ -145,10 +168,17 @@ async def test_erased_users_are_as_if_they_had_never_existed(
         await until_complete(opened)
         assert_equal(await observe(erased, opened), expected)
         assert files_with(places, LEAVING) == []
+        assert await letters_of(ground.bootstrap, LEAVING) == []
 
         # A replay of everything, with nothing remembered of what was read.
+        await publish(ground.bootstrap, refused(LEAVING), partitions=ground.partitions)
         await taken_in(erased, work, [*story.before, *story.erasures])
         await until_removed(opened)
+
+        async def no_letters() -> bool:
+            return not await letters_of(ground.bootstrap, LEAVING)
+
+        await eventually(no_letters, timeout_s=WITHIN_S, poll_s=1.0)
         await work.until_quiet(learned=False)
         assert_equal(await observe(erased, opened), expected)
         assert await opened.profiles.passages.count() == len(STAYING) * 2

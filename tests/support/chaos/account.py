@@ -104,6 +104,8 @@ async def _dead_letters(ground: Ground) -> set[tuple[str, int, int]]:
         while any([await consumer.position(place) < ends[place] for place in places]):
             for records in (await consumer.getmany(timeout_ms=200)).values():
                 for record in records:
+                    if record.value is None:
+                        continue
                     said = {name: value.decode() for name, value in record.headers}
                     place = said["strata-topic"], said["strata-partition"], said["strata-offset"]
                     found.add((place[0], int(place[1]), int(place[2])))

@@ -11,6 +11,7 @@ from write_side.observing import observe
 from profiles.ids import user_key
 from profiles.state import decode_state
 from schemas import topics
+from schemas.letters import letter_key
 from simulation.broker import Broker
 from simulation.events import Published, accepted
 from simulation.invariants import broken
@@ -100,24 +101,30 @@ async def kept(shelves: Shelves) -> object:
 
 
 def _different_letters(broker: Broker) -> list[str]:
-    """Every record that is no event is told of in a dead letter, and no other is."""
+    """Every record that is no event is told of in a dead letter, and no other is.
+
+    Of users who were erased since there is none.
+    """
+    erased_ms: dict[bytes, int] = {}
+    for (topic, partition), log in broker.logs.items():
+        if topic == topics.ERASURES:
+            for record in log.records:
+                key = record.key or b""
+                if partition_of(key, broker.partitions) == partition:
+                    erased_ms[key] = max(record.timestamp, erased_ms.get(key, -1))
     bad = {
-        (topic, partition, record.offset)
+        letter_key(topic, partition, record.offset)
         for (topic, partition), log in broker.logs.items()
         if topic in topics.USER_TOPICS
         for record in log.records
         if record.value == b"{" and partition_of(record.key or b"", broker.partitions) == partition
+        if record.timestamp > erased_ms.get(record.key or b"", -1)
     }
-    told = set()
+    told: set[bytes] = set()
     for (topic, _), log in broker.logs.items():
         if topic == topics.DEAD_LETTERS:
             for record in log.records:
-                named = {name: value.decode() for name, value in record.headers}
-                told.add(
-                    (
-                        named["strata-topic"],
-                        int(named["strata-partition"]),
-                        int(named["strata-offset"]),
-                    )
-                )
-    return [f"dead letter: {place}" for place in bad ^ told]
+                # As Kafka compacts them.
+                key = record.key or b""
+                (told.discard if record.value is None else told.add)(key)
+    return [f"dead letter: {place!r}" for place in bad ^ told]

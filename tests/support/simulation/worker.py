@@ -33,6 +33,7 @@ from streams.erasing import ErasingOptions
 from streams.knowledge import Knowledge
 from streams.learners import initial_space
 from streams.learning import LearningOptions
+from streams.memory import MemoryLetterLog
 
 __all__ = ["LIVING", "SimulatedWorker"]
 
@@ -92,6 +93,7 @@ class SimulatedWorker:
             ),
             embedder=HashingEmbedder(LEARNER.dimension),
             emitter=SimulatedSender(broker, process, sending),
+            letters=MemoryLetterLog(broker.logs),
             knowledge=self.knowledge,
             workshop=SimulatedWorkshop(process),
             consumer=lambda: self.consumer,
@@ -102,7 +104,9 @@ class SimulatedWorker:
                 policy=policy,
                 learner=LEARNER,
                 declared=DECLARED,
-                erasing=ErasingOptions(secret=secret_of("simulated"), rewrite_after_s=0.5),
+                erasing=ErasingOptions(
+                    secret=secret_of("simulated"), rewrite_after_s=0.5, letters_segment_ms=800
+                ),
                 learning=LearningOptions(
                     least_users=3 if learns else 1_000, refresh_interval_s=0.5, busy=1.0
                 ),

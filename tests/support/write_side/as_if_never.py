@@ -12,6 +12,7 @@ from observed import observed_state
 from profiles.privacy.data_policy import ANYTHING_GOES, DataPolicy
 from profiles.state import decode_state
 from streams.learning import LearningOptions
+from streams.worker import WorkerOptions
 from write_side.ground import Ground, Opened
 from write_side.observing import Observed
 from write_side.publishing import Event, publish
@@ -69,11 +70,14 @@ def described_items() -> list[Event]:
 
 @asynccontextmanager
 async def at_work(
-    ground: Ground, *, data_policy: DataPolicy = ANYTHING_GOES
+    ground: Ground,
+    *,
+    data_policy: DataPolicy = ANYTHING_GOES,
+    options: WorkerOptions | None = None,
 ) -> AsyncIterator[tuple[Opened, Running]]:
     """A worker that does not learn: vectors then lie in the same space in every run."""
     options = replace(
-        options_of(ground),
+        options or options_of(ground),
         learning=LearningOptions(least_users=1 << 30),
         data_policy=data_policy,
     )

@@ -66,11 +66,17 @@ async def test_a_receipt_is_pending_until_the_stream_has_written_it(
             log_until_ms={"strata.interactions": NOON_MS, "strata.attributes": None},
             after={"users": {"records": 0}},
             erased_ms=NOON_MS,
+            letters=2,
+            letters_ms=NOON_MS,
         )
         await publishing.erasures.open({key: receipt})
         erased = (await client.get(f"/v1/erasures/{asked['id']}")).json()
     assert pending.json() == asked
-    assert (erased["stage"], erased["after"]) == ("erased", {"users": {"records": 0}})
+    assert (erased["stage"], erased["after"]) == (
+        "erased",
+        {"users": {"records": 0}, "dead letters": {"letters": 0}},
+    )
+    assert erased["before"]["dead letters"] == {"letters": 2}
     assert erased["log_until"]["strata.attributes"] is None
     assert "anna" not in json.dumps(erased)
 

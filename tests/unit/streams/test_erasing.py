@@ -8,6 +8,7 @@ from profiles.ports import CounterTable
 from profiles.privacy.pseudonyms import pseudonym, receipt_key
 from profiles.state import decode_state
 from schemas.instants import rfc3339
+from streams.topics import LETTERS_GONE_MS
 
 pytestmark = pytest.mark.anyio
 
@@ -104,7 +105,9 @@ async def test_a_receipt_counts_what_there_was_and_what_is_left(world: World) ->
     assert (receipt.erased_ms, receipt.rewritten_ms) == (NOW_MS, NOW_MS)
     assert receipt.log_until_ms["strata.attributes"] is None
     day_ms = 86_400_000
-    assert receipt.log_until_ms["strata.dead-letters"] == NOW_MS + 31 * day_ms
+    assert receipt.log_until_ms["strata.interactions"] == NOW_MS + 31 * day_ms
+    assert receipt.log_until_ms["strata.dead-letters"] == NOW_MS + LETTERS_GONE_MS
+    assert (receipt.letters, receipt.letters_ms) == (0, NOW_MS)
     assert world.rewrites == 1
 
 
