@@ -66,15 +66,16 @@ class RunningShares:
                     self._ayes += weight > 0
                     self._votes += 1.0
             case Preference():
-                self._count(event.chosen.item_id or "", won=True)
-                self._count(event.rejected.item_id or "", won=False)
+                half = 0.5 if event.is_tie else 0.0
+                self._count(event.chosen.item_id or "", won=1.0 - half)
+                self._count(event.rejected.item_id or "", won=half)
             case _:
                 pass
 
     def end_warm(self) -> None:
         """Nothing is fitted."""
 
-    def _count(self, item_id: str, *, won: bool) -> None:
+    def _count(self, item_id: str, *, won: float) -> None:
         self._for[item_id] += won
         self._of[item_id] += 1.0
 

@@ -216,13 +216,13 @@ class SignTask(_ChoiceTask):
 class PairwiseTask(_ChoiceTask):
     """Which of two does the user prefer?
 
-    Predicted: preferences. The sides are asked in an order that does not know the answer.
-    History: the user's earlier preferences, warm ones included. Shown: log-odds of the side
-    that was chosen, so a positive score is a hit.
+    Predicted: preferences but ties, which are no history either. The sides are asked in an order
+    that does not know the answer. History: the user's earlier choices, warm ones included. Shown:
+    log-odds of the side that was chosen, so a positive score is a hit.
     """
 
     def ask(self, event: FastEvent) -> PairQuery | None:
-        if not isinstance(event, Preference):
+        if not isinstance(event, Preference) or event.is_tie:
             return None
         a, b = sorted((event.chosen, event.rejected), key=_content)
         return PairQuery(
@@ -242,7 +242,7 @@ class PairwiseTask(_ChoiceTask):
 
     def note(self, event: FastEvent) -> None:
         self._asked.note(event)
-        if isinstance(event, Preference):
+        if isinstance(event, Preference) and not event.is_tie:
             self._asked.count(event.user_id)
 
 

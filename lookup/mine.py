@@ -97,7 +97,11 @@ def _lines(
         case events.Preference():
             kind = DataType.PREFERENCES
             chosen, rejected = (_side(side, items) for side in (event.chosen, event.rejected))
-            text = f"You chose {chosen} over {rejected}"
+            text = (
+                f"You saw no difference between {chosen} and {rejected}"
+                if event.strength == 0
+                else f"You chose {chosen} over {rejected}"
+            )
         case events.Document():
             kind = DataType.DOCUMENTS
             text = f"You wrote {_excerpt(event)}"

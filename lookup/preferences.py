@@ -27,6 +27,7 @@ _WITHDRAWN: Final = "withdrawn"
 _NOT_FOR_TRAINING: Final = "not-for-training"
 _NOT_DESCRIBED: Final = "item-not-described"
 _NOT_KEPT_TEXT: Final = "text-not-kept"
+_TIE: Final = "tie"
 _EQUAL: Final = "equal-texts"
 
 
@@ -190,6 +191,9 @@ def _is_withdrawn(state: UserState) -> bool:
 
 def _pair(event: Preference, described: dict[int, ItemRecord]) -> Pair | str:
     """The pair, or why there is none."""
+    if event.is_tie:
+        # A pair says which is better; taught that neither is, DPO would have to be another.
+        return _TIE
     sides = [_side(event, side, described) for side in (event.chosen, event.rejected)]
     chosen, rejected = sides
     if any(

@@ -13,7 +13,7 @@ from msgspec import Struct
 from profiles.choices.textkeys import text_key
 from profiles.entries import SUPERSEDES, TEXT, entry, normal
 from profiles.ids import action_code, event_hash, item_key
-from profiles.policy import Policy
+from profiles.policy import CHOICE, TIE, Policy
 from profiles.state import AttributeValue, DataType, Scalar
 from schemas import decoded as events
 from schemas.instants import instant_ms
@@ -192,7 +192,8 @@ def _removal(event: events.Removal) -> Remove | Unstate:
 def _choice(event: events.Preference, policy: Policy, time_ms: int, identity: int) -> Remember:
     strength = 1.0 if event.strength is None else min(event.strength, _STRONGEST)
     weight = policy.choice_weight * strength
-    action = action_code("choose")
+    word = TIE if event.is_tie else CHOICE
+    action = action_code(word)
     rows: list[Row] = []
     for side, signed in ((event.chosen, weight), (event.rejected, 0.0 - weight)):
         named = side.item_id
@@ -208,4 +209,4 @@ def _choice(event: events.Preference, policy: Policy, time_ms: int, identity: in
                 flags=0 if named is not None else TEXT,
             )
         )
-    return Remember(DataType.PREFERENCES, "choose", tuple(rows))
+    return Remember(DataType.PREFERENCES, word, tuple(rows))

@@ -7,13 +7,28 @@ a TOML file and `DEFAULT_POLICY` is what is meant when none is given.
 import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 
 from profiles.ids import action_code
 
-__all__ = ["DEFAULT_POLICY", "ActionRule", "Policy", "PolicyError", "load_policy"]
+__all__ = [
+    "CHOICE",
+    "DEFAULT_POLICY",
+    "TIE",
+    "ActionRule",
+    "Policy",
+    "PolicyError",
+    "load_policy",
+]
+
+CHOICE: Final = "choose"
+"""What a preference is called among actions."""
+
+TIE: Final = "tie"
+"""… and one that says that there is no difference: it weighs nothing, on either side."""
+
 
 DAY_S = 86_400.0
 _LARGEST = 1e12

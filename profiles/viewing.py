@@ -12,7 +12,7 @@ import numpy as np
 
 from profiles.evidence import Evidence, evidence_of
 from profiles.ids import action_code
-from profiles.policy import Policy
+from profiles.policy import CHOICE, TIE, Policy
 from profiles.ports import Vector
 from profiles.projection import Projection
 from profiles.state import DataType, UserState
@@ -95,13 +95,13 @@ def strongest(evidence: Evidence) -> list[tuple[Interest, ...]]:
     order = order[(rank < _MOST_INTERESTS) & (worth[order] != 0.0)]
     kept = rows[newest[order]]
     actions = kept["action"].tolist()
-    chosen = action_code("choose")
+    choices = {action_code(CHOICE), action_code(TIE)}
     interests = map(
         Interest,
         kept["item"].tolist(),
         worth[order].tolist(),
         kept["time_ms"].tolist(),
-        ["preferences" if action == chosen else "interactions" for action in actions],
+        ["preferences" if action in choices else "interactions" for action in actions],
         actions,
     )
     each = np.bincount(whose[order], minlength=len(evidence)).tolist()

@@ -37,7 +37,7 @@ class Interaction(_Decoded, frozen=True, gc=False, tag="interaction"):
 
 
 class Preference(_Decoded, frozen=True, gc=False, tag="preference"):
-    """Which of two a user chose; `strength` > 0."""
+    """Which of two a user chose; `strength` ≥ 0, and 0 where they saw no difference."""
 
     type: ClassVar[str] = "preference"
     user_id: str
@@ -45,6 +45,11 @@ class Preference(_Decoded, frozen=True, gc=False, tag="preference"):
     rejected: Choice
     prompt: str | None = None
     strength: float | None = None
+
+    @property
+    def is_tie(self) -> bool:
+        """Whether neither side was chosen, whatever they are called."""
+        return self.strength == 0
 
 
 class Document(_Decoded, frozen=True, gc=False, tag="document"):

@@ -154,14 +154,14 @@ class Interaction(_Event):
 
 
 class Preference(_Event):
-    """Which of two a user chose."""
+    """Which of two a user chose; with a strength of 0, that they saw no difference."""
 
     type: Literal["preference"] = "preference"
     user_id: Identifier
     chosen: Choice
     rejected: Choice
     prompt: Text | None = None
-    strength: Annotated[FiniteFloat, Field(gt=0)] | None = None
+    strength: Annotated[FiniteFloat, Field(ge=0)] | None = None
 
     @model_validator(mode="after")
     def _is_a_choice(self) -> Self:

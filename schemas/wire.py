@@ -68,8 +68,8 @@ class Preference(_Wire, gc=False, kw_only=True, tag="preference"):
                 return _bad_id(longest, (f"{name}.item_id", choice.item_id))
         if self.chosen == self.rejected:
             return Rejection(Reason.INVALID_FIELD, "chosen and rejected are the same")
-        if self.strength is not None and not self.strength > 0:
-            return Rejection(Reason.INVALID_FIELD, "strength must be greater than zero")
+        if self.strength is not None and not self.strength >= 0:
+            return Rejection(Reason.INVALID_FIELD, "strength must not be negative")
         return decoded.Preference(
             tenant,
             self.event_id,

@@ -76,7 +76,7 @@ def choices_of(events: Iterable[FastEvent]) -> tuple[list[Opinion], dict[str, in
     opinions: list[Opinion] = []
     half_of: dict[str, int] = {}
     for event in events:
-        if not isinstance(event, Preference):
+        if not isinstance(event, Preference) or event.is_tie:
             continue
         half = half_of[event.event_id] = _half(event.user_id, event.event_id)
         for side, positive in ((event.chosen, True), (event.rejected, False)):

@@ -133,7 +133,7 @@ def _not_allowed(streams: Streams) -> dict[TaskName, str]:
         )
     if not any(signed_weight(event, DEFAULT_POLICY) is not None for event in put):
         reasons[TaskName.SIGN] = "nobody votes for or against items that are put before them here"
-    if not any(isinstance(event, Preference) for event in streams.test):
+    if not any(map(_is_choice, streams.test)):
         reasons[TaskName.PAIRWISE] = "nobody chooses between two here"
     return reasons
 
@@ -141,6 +141,10 @@ def _not_allowed(streams: Streams) -> dict[TaskName, str]:
 def _is_put_before(event: Interaction) -> bool:
     """A vote or judgement: its rule's neutral value is 0, unlike that of a rating."""
     return DEFAULT_POLICY.rule(event.action).neutral == 0.0
+
+
+def _is_choice(event: FastEvent) -> bool:
+    return isinstance(event, Preference) and not event.is_tie
 
 
 def _askable(task: TaskName, streams: Streams) -> bool:
@@ -151,7 +155,7 @@ def _askable(task: TaskName, streams: Streams) -> bool:
         case TaskName.SIGN:
             return any(signed_weight(event, DEFAULT_POLICY) is not None for event in acts)
         case TaskName.PAIRWISE:
-            return any(isinstance(event, Preference) for event in streams.test)
+            return any(map(_is_choice, streams.test))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,12 @@ import numpy.typing as npt
 from profiles.choices.logistic import Floats
 from profiles.entries import TEXT, Entries
 from profiles.ids import action_code
-from profiles.policy import Policy
+from profiles.policy import TIE, Policy
 from profiles.state import DataType, UserState
 
 __all__ = ["Comparisons", "Signed", "Votes", "comparisons_of", "votes_of"]
 
+_TIE = action_code(TIE)
 _LEAST_WEIGHT = 0.2
 _LARGEST_WEIGHT = 5.0
 
@@ -61,7 +62,8 @@ class Comparisons:
 
     Attributes:
         chosen, rejected: Keys of items or of texts, shape (n,).
-        weights: How strongly, in [0.2, 5].
+        weights: How strongly, in [0.2, 5]; 1 for ties.
+        tied: Where no difference was seen: both sides are alike, in the order of their keys.
         texts: Those of the keys that are of texts (`profiles.choices.textkeys`).
     """
 
@@ -70,6 +72,7 @@ class Comparisons:
     weights: Floats
     time_ms: Times
     event: npt.NDArray[np.uint32]
+    tied: npt.NDArray[np.bool_]
     texts: frozenset[int] = field(default=frozenset())
 
     def __len__(self) -> int:
@@ -83,6 +86,7 @@ class Comparisons:
             self.weights[:count],
             self.time_ms[:count],
             self.event[:count],
+            self.tied[:count],
             self.texts,
         )
 
@@ -120,10 +124,14 @@ def votes_of(state: UserState, signed: Signed) -> Votes:
 def comparisons_of(state: UserState, policy: Policy) -> Comparisons:
     """Pairs of entries of one event among the preferences; a half that is alone is left out."""
     rows = state.entries(DataType.PREFERENCES)
-    rows = rows[rows["weight"] != 0]
+    if policy.choice_weight:
+        rows = rows[(rows["weight"] != 0) | (rows["action"] == _TIE)]
+    else:
+        rows = rows[rows["weight"] != 0]
     if len(rows) < 2:
         return _compared((), rows)
-    # Within an event the rejected side sorts by item, not by role: pair them by sign.
+    # Within an event the rejected side sorts by item, not by role: pair them by sign. The sides
+    # of a tie stay as they lie, by item.
     order = np.lexsort((rows["weight"], rows["event"], rows["time_ms"]))
     rows = rows[order]
     first, second = rows[:-1], rows[1:]
@@ -131,7 +139,7 @@ def comparisons_of(state: UserState, policy: Policy) -> Comparisons:
         (first["event"] == second["event"])
         & (first["time_ms"] == second["time_ms"])
         & (first["weight"] == -second["weight"])
-        & (first["weight"] < 0)
+        & ((first["weight"] < 0) | ((first["action"] == _TIE) & (second["action"] == _TIE)))
     )
     scale = policy.choice_weight or 1.0
     return _compared(np.flatnonzero(paired).tolist(), rows, scale)
@@ -140,12 +148,15 @@ def comparisons_of(state: UserState, policy: Policy) -> Comparisons:
 def _compared(places: Sequence[int], rows: Entries, scale: float = 1.0) -> Comparisons:
     at = np.array(places, np.int64)
     lost, won = rows[at], rows[at + 1] if len(at) else rows[:0]
+    tied = won["weight"] == 0
+    weights = np.clip(won["weight"].astype(np.float64) / scale, _LEAST_WEIGHT, _LARGEST_WEIGHT)
     return Comparisons(
         won["item"].astype(np.uint64),
         lost["item"].astype(np.uint64),
-        np.clip(won["weight"].astype(np.float64) / scale, _LEAST_WEIGHT, _LARGEST_WEIGHT),
+        np.where(tied, 1.0, weights),
         won["time_ms"].astype(np.int64),
         won["event"].astype(np.uint32),
+        tied,
         frozenset(
             key
             for side in (won, lost)

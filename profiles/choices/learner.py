@@ -153,7 +153,13 @@ class ChoiceLearner:
         for act in sorted(known.keys() - now.keys() - waiting):
             rows = [self._model.pairs.row_of.get(item) for item in act[2:]]
             if rows[0] is not None and rows[1] is not None and before is not None:
-                self._model.pairs.count(rows[0], rows[1], -float(before.weights[known[act]]))
+                place = known[act]
+                self._model.pairs.count(
+                    rows[0],
+                    rows[1],
+                    -float(before.weights[place]),
+                    tied=bool(before.tied[place]),
+                )
         fresh = now.keys() - known.keys()
         self._described.put_texts(made.texts)
         if later := fresh | (waiting & now.keys()):
@@ -247,9 +253,11 @@ class ChoiceLearner:
         pairs = self._model.pairs
         won, lost = int(made.chosen[place]), int(made.rejected[place])
         taste = pairs.taste(made.before(place))
-        self._model.pair_mixers.learn(pairs.evidence(taste, Side(won), Side(lost)), 1.0)
+        tied = bool(made.tied[place])
+        if not tied:
+            self._model.pair_mixers.learn(pairs.evidence(taste, Side(won), Side(lost)), 1.0)
         rows = [pairs.add_item(item, self._described.measures(item)) for item in (won, lost)]
-        pairs.learn(taste, rows[0], rows[1], float(made.weights[place]))
+        pairs.learn(taste, rows[0], rows[1], float(made.weights[place]), tied=tied)
 
 
 def _parts(users: Mapping[bytes, object], count: int) -> list[list[bytes]]:

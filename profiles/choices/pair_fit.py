@@ -53,13 +53,15 @@ def fit_pairs(
     lost = tables.rows(item for key in keys for item in comparers[key].rejected.tolist())
     weights = np.concatenate([comparers[key].weights for key in keys])
     sizes = np.array([len(comparers[key]) for key in keys])
-    duels = Duels(np.repeat(np.arange(len(keys)), sizes), won, lost, weights)
+    tied = np.concatenate([comparers[key].tied for key in keys])
+    duels = Duels(np.repeat(np.arange(len(keys)), sizes), won, lost, weights, tied)
     fitted = fit_strengths(duels, tables.measures[: len(items)], options.strengths)
     tables.strengths.mean[: len(items)] = fitted.mean
     tables.strengths.variance[: len(items)] = fitted.variance
     tables.strengths.measure_mean = fitted.measure_mean
     tables.strengths.measure_covariance = fitted.measure_covariance
-    np.add.at(tables.wins, won, weights)
+    np.add.at(tables.wins, won, np.where(tied, weights / 2, weights))
+    np.add.at(tables.wins, lost, np.where(tied, weights / 2, 0.0))
     np.add.at(tables.duels, won, weights)
     np.add.at(tables.duels, lost, weights)
     log_odds, x = tables.features(won, lost)
@@ -67,6 +69,8 @@ def fit_pairs(
     fits: dict[bytes, np.ndarray[tuple[int], np.dtype[np.float64]]] = {}
     for made in _in_order(comparers):
         at = start[made.key] + made.place
+        if tied[at]:
+            continue
         fit = fits.get(made.key, np.zeros(options.personas))
         fit = fits[made.key] = tables.experts.later(fit, x[at], float(log_odds[at]))
         tables.experts.learn(fit, x[at], float(log_odds[at]))
@@ -94,9 +98,11 @@ def pair_examples(
             made = own[one.key]
             won, lost = int(made.chosen[one.place]), int(made.rejected[one.place])
             taste = tables.taste(made.before(one.place))
-            a, b = Side(won, described.measures(won)), Side(lost, described.measures(lost))
-            evidence = tables.evidence(taste, a, b)
-            examples.append(Example(evidence, 1.0, number_of[one.key]))
+            tied = bool(made.tied[one.place])
+            if not tied:
+                a, b = Side(won, described.measures(won)), Side(lost, described.measures(lost))
+                evidence = tables.evidence(taste, a, b)
+                examples.append(Example(evidence, 1.0, number_of[one.key]))
             rows = [tables.add_item(item, described.measures(item)) for item in (won, lost)]
-            tables.learn(taste, rows[0], rows[1], float(made.weights[one.place]))
+            tables.learn(taste, rows[0], rows[1], float(made.weights[one.place]), tied=tied)
     return examples

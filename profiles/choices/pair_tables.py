@@ -174,18 +174,20 @@ class PairTables:
             self._precision,
             x,
             squares,
-            np.full(len(x), 0.5),
+            np.where(made.tied, 0.0, 0.5),
             offsets=log_odds,
             rounds=3,
         )
         surprise: dict[int, tuple[float, int]] = {}
-        unexpected = 1.0 / (1.0 + np.exp(log_odds))
+        unexpected = 1.0 / (1.0 + np.exp(log_odds)) - np.where(made.tied, 0.5, 0.0)
         for rows, signed in ((won, unexpected), (lost, -unexpected)):
             for row, value in zip(rows.tolist(), signed.tolist(), strict=True):
                 total, count = surprise.get(row, (0.0, 0))
                 surprise[row] = (total + value, count + 1)
         surprise.pop(-1, None)
-        return Taste(mean, covariance, self.experts.fit_of(x, log_odds), surprise, len(made))
+        chose = ~made.tied
+        fit = self.experts.fit_of(x[chose], log_odds[chose])
+        return Taste(mean, covariance, fit, surprise, len(made))
 
     def evidence(self, taste: Taste | None, a: Side, b: Side) -> Evidence:
         """What is known before the user chooses; changes nothing."""
@@ -237,21 +239,30 @@ class PairTables:
         share = (wins + self.options.won / 2) / (duels + self.options.won)
         return bounded_log_odds(share), duels
 
-    def learn(self, taste: Taste | None, won: int, lost: int, weight: float) -> None:
-        """Fold a comparison of two rows in. `taste`: of the user before it."""
-        log_odds, x = self.features(np.array([won]), np.array([lost]))
-        fit = np.zeros(len(self.experts.mass)) if taste is None else taste.fit
-        fit = self.experts.later(fit, x[0], float(log_odds[0]))
-        self.experts.learn(fit, x[0], float(log_odds[0]))
-        following = 1.0 if taste is None else 1.0 + float(taste.mean[0])
-        self.strengths.learn(won, lost, x[0, 1:], weight=weight, following=following)
-        self.count(won, lost, weight)
+    def learn(
+        self, taste: Taste | None, won: int, lost: int, weight: float, *, tied: bool = False
+    ) -> None:
+        """Fold a comparison of two rows in. `taste`: of the user before it.
 
-    def count(self, won: int, lost: int, weight: float) -> None:
-        """Fold a comparison into shares alone; a negative weight takes it out."""
-        self.wins[won] = max(0.0, self.wins[won] + weight)
-        self.duels[won] = max(self.wins[won], self.duels[won] + weight)
-        self.duels[lost] = max(self.wins[lost], self.duels[lost] + weight)
+        Personas differ by what their members choose: a tie tells them nothing.
+        """
+        log_odds, x = self.features(np.array([won]), np.array([lost]))
+        if not tied:
+            fit = np.zeros(len(self.experts.mass)) if taste is None else taste.fit
+            fit = self.experts.later(fit, x[0], float(log_odds[0]))
+            self.experts.learn(fit, x[0], float(log_odds[0]))
+        following = 1.0 if taste is None else 1.0 + float(taste.mean[0])
+        self.strengths.learn(won, lost, x[0, 1:], weight=weight, following=following, tied=tied)
+        self.count(won, lost, weight, tied=tied)
+
+    def count(self, won: int, lost: int, weight: float, *, tied: bool = False) -> None:
+        """Fold a comparison into shares alone; a negative weight takes it out.
+
+        A tie is half a win for each.
+        """
+        for row, share in ((won, 0.5 if tied else 1.0), (lost, 0.5 if tied else 0.0)):
+            self.wins[row] = max(0.0, self.wins[row] + share * weight)
+            self.duels[row] = max(self.wins[row], self.duels[row] + weight)
 
 
 def _remembered(taste: Taste, row: int) -> float:

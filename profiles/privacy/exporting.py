@@ -15,7 +15,7 @@ import numpy as np
 from profiles.documents.passages import Passage
 from profiles.entries import TEXT, Entries
 from profiles.ids import action_code, event_hash, exported_event, exported_text, item_key
-from profiles.policy import ActionRule, Policy
+from profiles.policy import TIE, ActionRule, Policy
 from profiles.state import DataType, UserState
 from schemas import events
 from schemas.instants import rfc3339
@@ -33,6 +33,7 @@ ExportedEvent: TypeAlias = (
 
 _CUT_OFF: Final = exported_text(0)
 _DIGITS: Final = 6
+_TIE: Final = action_code(TIE)
 _FAINTEST: Final = 1e-300
 """A strength that weighs nothing; none at all would weigh as usual."""
 
@@ -107,6 +108,7 @@ class _Export:
                 (float(row["weight"]), _choice(int(row["item"]), int(row["flags"]), items))
                 for row in rows
             ]
+            is_tie = all(int(row["action"]) == _TIE for row in rows)
             known = [(weight, side) for weight, side in sides if side is not None]
             if len(known) < len(sides):
                 continue
@@ -122,7 +124,7 @@ class _Export:
                 user_id=self._user_id,
                 chosen=chosen,
                 rejected=rejected,
-                strength=_short(strength, weight, self._policy.choice_weight),
+                strength=(0.0 if is_tie else _short(strength, weight, self._policy.choice_weight)),
             )
 
     def documents(self, passages: Sequence[Passage]) -> Iterator[events.Document]:

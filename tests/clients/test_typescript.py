@@ -54,7 +54,8 @@ EVENTS: Final[Mapping[str, Mapping[str, object]]] = {
     "no side": {**_CHOICE, "rejected": {}},
     "both sides": {**_CHOICE, "rejected": {"item_id": "b", "text": "b"}},
     "the same": {**_CHOICE, "rejected": {"item_id": "a"}},
-    "no strength": {**_CHOICE, "rejected": {"item_id": "b"}, "strength": 0},
+    "less than no strength": {**_CHOICE, "rejected": {"item_id": "b"}, "strength": -0.5},
+    "a tie": {**_CHOICE, "rejected": {"item_id": "b"}, "strength": 0},
     "a side without a name": {**_CHOICE, "rejected": {"item_id": ""}},
     "about nothing": {
         **_EVENT,

@@ -78,7 +78,7 @@ def _named(choice: Json) -> tuple[Json, Json]:
 
 
 _choices = st.one_of(_item_choice, _text_choice)
-_strengths = st.one_of(st.just(1), st.floats(0, exclude_min=True, allow_infinity=False))
+_strengths = st.one_of(st.sampled_from([0, 0.0, 1]), st.floats(0, allow_infinity=False))
 _item_attributes: st.SearchStrategy[Json] = st.dictionaries(
     texts, st.one_of(scalars, st.lists(scalars, max_size=3)), max_size=3
 )

@@ -84,7 +84,7 @@ _preferences: Final = st.builds(
         **({} if strength is None else {"strength": strength}),
     },
     st.tuples(_sides, _sides).filter(lambda sides: sides[0] != sides[1]),
-    st.one_of(st.none(), st.sampled_from([0.5, 1.0, 5.0, 9.0]), st.floats(0.01, 10)),
+    st.one_of(st.none(), st.sampled_from([0, 0.5, 1.0, 5.0, 9.0]), st.floats(0.01, 10)),
 )
 _others: Final = st.one_of(
     st.sampled_from(

@@ -180,8 +180,8 @@ function requireMeaning(event: Event): void {
           (chosen.text ?? null) === (rejected.text ?? null)) {
         throw new NotAnEvent("invalid-field", "chosen and rejected are the same");
       }
-      if (typeof event.strength === "number" && !(event.strength > 0)) {
-        throw new NotAnEvent("invalid-field", "strength must be greater than zero");
+      if (typeof event.strength === "number" && !(event.strength >= 0)) {
+        throw new NotAnEvent("invalid-field", "strength must not be negative");
       }
       return;
     }

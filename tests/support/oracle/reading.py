@@ -74,8 +74,8 @@ def _parts(
         chosen, rejected = (_side(tenant, event[side]) for side in ("chosen", "rejected"))
         return (
             "preferences",
-            "choose",
-            [(chosen[0], weight, chosen[1]), (rejected[0], -weight, rejected[1])],
+            "tie" if strength == 0 else "choose",
+            [(chosen[0], weight, chosen[1]), (rejected[0], 0.0 - weight, rejected[1])],
         )
     if kind == "document":
         document = hash_of_item(tenant, event["document_id"])

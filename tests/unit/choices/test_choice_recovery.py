@@ -103,7 +103,7 @@ def test_careless_comparers_move_strengths_less() -> None:
     ahead = np.where(users < 20, 1.0, 0.0) * (truth[ends[:, 0]] - truth[ends[:, 1]])
     won = rng.random(4_000) < 1.0 / (1.0 + np.exp(-ahead))
     winner, loser = np.where(won, ends[:, 0], ends[:, 1]), np.where(won, ends[:, 1], ends[:, 0])
-    duels = Duels(users, winner, loser, np.ones(4_000))
+    duels = Duels(users, winner, loser, np.ones(4_000), np.zeros(4_000, np.bool_))
     measures = np.zeros((20, 12))
     told = fit_strengths(duels, measures, StrengthOptions())
     deaf = fit_strengths(duels, measures, StrengthOptions(following=1e-6))

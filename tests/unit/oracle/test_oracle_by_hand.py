@@ -129,6 +129,13 @@ def test_a_preference_adds_its_chosen_and_subtracts_its_rejected() -> None:
     assert user.mass == 5.0
 
 
+def test_a_tie_is_an_event_that_pulls_to_neither_side() -> None:
+    sides = {"chosen": {"item_id": "a"}, "rejected": {"item_id": "b"}}
+    user = alone(at(1, "e", type="preference", **sides, strength=0))
+    assert {entry.item: entry.weight for entry in user.evidence} == {A: 0.0, B: 0.0}
+    assert (user.totals, user.mass) == ({"preferences": {"tie": 1}}, 0.0)
+
+
 def test_a_text_has_no_part_in_the_vector_and_waits_for_nothing() -> None:
     user = alone(
         at(1, "e", type="preference", chosen={"text": "a"}, rejected={"text": "unheard of"})

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from fastapi import FastAPI
 from lookup_world import DIMENSION, World
+from msgspec.structs import replace
 from served import served
 
 from cli.main import run
@@ -130,6 +131,12 @@ def test_texts_and_items_are_given_back_as_texts() -> None:
         Pair("A question\n\nIs it so?", "Yes, because it is.", "Yes."),
     ]
     assert not left_out
+
+
+def test_a_tie_is_no_pair_and_is_counted() -> None:
+    tied = replace(ANN, strength=0.0)
+    pairs, left_out = found(a_world(("ann", [tied], None)), [tied])
+    assert (pairs, left_out) == ([], {"tie": 1})
 
 
 def test_a_user_a_persona_and_a_tenant_are_told_apart() -> None:

@@ -161,7 +161,6 @@ BAD: Final[list[tuple[str, bytes, Reason]]] = [
     ("a choice of nothing", dump(CHOICE | {"rejected": {}}), Reason.INVALID_FIELD),
     ("the same twice", dump(CHOICE | {"rejected": {"item_id": "a"}}), Reason.INVALID_FIELD),
     ("a choice that is a string", dump(CHOICE | {"chosen": "a"}), Reason.WRONG_TYPE),
-    ("no strength", dump(CHOICE | {"strength": 0}), Reason.INVALID_FIELD),
     ("negative strength", dump(CHOICE | {"strength": -1.5}), Reason.INVALID_FIELD),
     ("nested attributes", event("attributes", attributes={"a": {}}), Reason.WRONG_TYPE),
     (

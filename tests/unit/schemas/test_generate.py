@@ -69,7 +69,7 @@ def test_what_is_accepted_is_valid_by_its_schema(members: Members) -> None:
         ("interaction", {"type": "item"}),
         ("interaction", {"occurred_at": -1}),
         ("preference", {"chosen": {"item_id": "a", "text": "b"}}),
-        ("preference", {"strength": 0}),
+        ("preference", {"strength": -1}),
         ("consent", {"granted": 1}),
         ("attributes", {"attributes": {"a": ["x"]}}),
     ],

@@ -91,7 +91,7 @@ class Interaction(_Event, frozen=True, tag="interaction"):
 
 
 class Preference(_Event, frozen=True, tag="preference"):
-    """Which of two a user chose; `strength` > 0."""
+    """Which of two a user chose; with a `strength` of 0, that they saw no difference."""
 
     user_id: str
     chosen: Choice
@@ -353,8 +353,8 @@ def _check_meaning(event: Event) -> None:
                     raise NotAnEvent("invalid-field", f"{name} needs either item_id or text")
             if event.chosen == event.rejected:
                 raise NotAnEvent("invalid-field", "chosen and rejected are the same")
-            if event.strength is not None and not event.strength > 0:
-                raise NotAnEvent("invalid-field", "strength must be greater than zero")
+            if event.strength is not None and not event.strength >= 0:
+                raise NotAnEvent("invalid-field", "strength must not be negative")
         case Consent() if event.data_type not in _DATA_TYPES:
             raise NotAnEvent("invalid-field", f"data_type must be one of {', '.join(_DATA_TYPES)}")
         case Removal():
