@@ -39,6 +39,7 @@ from lookup.own_writes import OwnWrites
 from lookup.persons import Persons
 from lookup.queries import Lookup
 from profiles.ports import StoreUnavailable
+from profiles.privacy.erasure import ErasureStore
 from stores.connect import OpenVersions
 from stores.errors import StoreInUse
 from stores.versions import Version, Versions
@@ -119,6 +120,14 @@ class Hosting(VersionChoice):
     def versions(self) -> OpenVersions:
         """The document that is followed; stays its opener's to close."""
         return self._versions
+
+    def erasure_stores(self) -> dict[str, ErasureStore]:
+        """Of the versions that are open here beside the first one, by name."""
+        return {
+            name: hosted.stores.profiles.erasures
+            for name, hosted in self._hosted.items()
+            if name != FIRST
+        }
 
     def has_loaded(self, model: str, embedder: Embedder) -> None:
         """A model that versions may share."""

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from cli.access import access_of
 from cli.composition import Addresses, OpenStores
 from cli.dashboard import dashboard_opened
-from cli.declarations import read_data_policy, read_personas
+from cli.declarations import read_data_policy, read_personas, read_vocabulary
 from cli.erasure_key import erasure_secret
 from cli.errors import CommandFailed
 from cli.hosting import Hosting
@@ -70,6 +70,7 @@ async def service_opened(
                 consents=ConsentCheck(
                     users=stores.profiles.users, data_policy=read_data_policy(settings)
                 ),
+                vocabulary=read_vocabulary(settings),
             )
             erasures = Erasures(
                 store=stores.profiles.erasures,
@@ -79,6 +80,7 @@ async def service_opened(
                 secret=erasure_secret(settings),
                 now_ms=now_ms,
                 new_id=lambda: secrets.token_hex(16),
+                others=dict if versions is None else versions.erasure_stores,
             )
             preferences = PreferencePairs(
                 log=KafkaPreferenceLog(addresses.kafka_bootstrap),

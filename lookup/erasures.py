@@ -4,7 +4,8 @@ An erasure is an event like any other; the stream carries it out and writes the 
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
 
 import msgspec
 
@@ -42,6 +43,7 @@ class Erasures:
     """Errors as in `Lookup` and `Ingest.publish`.
 
     Args:
+        others: Stores of the other versions that are kept, by name; each erases for itself.
         answers: Keeps for a day what was asked for.
         secret: The workers' own.
         new_id: Makes ids that nobody guesses.
@@ -57,8 +59,10 @@ class Erasures:
         secret: Secret,
         now_ms: Callable[[], int],
         new_id: Callable[[], str],
+        others: Callable[[], Mapping[str, ErasureStore]] = dict,
     ) -> None:
         self._store = store
+        self._others = others
         self._users = users
         self._answers = answers
         self._ingest = ingest
@@ -99,7 +103,10 @@ class Erasures:
         key = receipt_key(self._secret, tenant, erasure_id)
         receipt = await self._store.receipt(key)
         if receipt is not None:
-            return _issued(erasure_id, receipt)
+            versions = {
+                name: await store.receipt(key) for name, store in sorted(self._others().items())
+            }
+            return _issued(erasure_id, receipt, versions)
         # A claim that lasts a second at most, where nothing was asked for.
         held = await self._answers.claim(key, b"", lasting_s=1)
         if not held:
@@ -130,36 +137,59 @@ def _pending(erasure_id: str, tenant: str, asked: _Asked) -> ErasureView:
     )
 
 
-def _issued(erasure_id: str, receipt: Receipt) -> ErasureView:
-    if receipt.rewritten_ms is not None:
-        stage = ErasureStage.COMPLETE
-    elif receipt.erased_ms is not None and receipt.letters_ms is not None:
-        stage = ErasureStage.ERASED
-    else:
-        stage = ErasureStage.PENDING
+def _issued(
+    erasure_id: str, receipt: Receipt, versions: Mapping[str, Receipt | None]
+) -> ErasureView:
+    """Args: versions: What the others have issued for it so far."""
+    every = [receipt, *versions.values()]
+    stage = min((_stage(one) for one in every), key=_ORDER.index)
     before, after = receipt.before, receipt.after
     if receipt.letters is not None:
         before = before | {"dead letters": {"letters": receipt.letters}}
     if after is not None and receipt.letters_ms is not None:
         after = after | {"dead letters": {"letters": 0}}
+    erased = stage is not ErasureStage.PENDING
+    complete = stage is ErasureStage.COMPLETE
     return ErasureView(
         id=erasure_id,
         tenant=receipt.tenant,
         stage=stage,
         subject=receipt.subject.hex(),
         requested_at=rfc3339(receipt.requested_ms),
-        erased_at=_instant(None if stage is ErasureStage.PENDING else _erased_ms(receipt)),
-        rewritten_at=_instant(receipt.rewritten_ms),
+        erased_at=_last(_erased_ms(one) for one in every) if erased else None,
+        rewritten_at=_last(one.rewritten_ms for one in every if one is not None)
+        if complete
+        else None,
         before=before,
         after=after,
         log_until={topic: _instant(until) for topic, until in receipt.log_until_ms.items()},
+        versions={name: _stage(one) for name, one in versions.items()},
     )
 
 
-def _erased_ms(receipt: Receipt) -> int | None:
+_ORDER: Final = (ErasureStage.PENDING, ErasureStage.ERASED, ErasureStage.COMPLETE)
+
+
+def _stage(receipt: Receipt | None) -> ErasureStage:
+    if receipt is None:
+        return ErasureStage.PENDING
+    if receipt.rewritten_ms is not None:
+        return ErasureStage.COMPLETE
+    if receipt.erased_ms is not None and receipt.letters_ms is not None:
+        return ErasureStage.ERASED
+    return ErasureStage.PENDING
+
+
+def _erased_ms(receipt: Receipt | None) -> int | None:
     """When the last thing had gone that could be shown: of the stores or of the dead letters."""
+    if receipt is None:
+        return None
     times = [at_ms for at_ms in (receipt.erased_ms, receipt.letters_ms) if at_ms is not None]
     return max(times, default=None)
+
+
+def _last(times: Iterable[int | None]) -> str | None:
+    return _instant(max((at_ms for at_ms in times if at_ms is not None), default=None))
 
 
 def _instant(at_ms: int | None) -> str | None:

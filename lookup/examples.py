@@ -278,6 +278,7 @@ EXAMPLES: Final[Mapping[tuple[str, str], Example]] = {
             "passages": [_PASSAGE],
             "items": [],
             "absent": None,
+            "fallback": None,
         },
     ),
     ("post", "/v1/context"): Example(

@@ -16,6 +16,7 @@ from lookup.ingest_checking import EventRecord, records_of
 from lookup.ingest_consents import ConsentCheck, Refused
 from lookup.options import require_name
 from profiles.ports import StoreUnavailable
+from profiles.vocabulary import ANY_ATTRIBUTES, Vocabulary
 from schemas.limits import DEFAULT_LIMITS, Limits
 from schemas.positions import encode_token
 from schemas.views import AcceptedView, RefusedEventView, StoreReadinessView
@@ -72,6 +73,7 @@ class Ingest:
         partitions: Of the topics of events.
         now_ms: Milliseconds since the epoch; judges events that lie ahead.
         consents: Finds events whose user's consent is missing; None where none is needed.
+        vocabulary: Attributes that users may state; the workers' own.
     """
 
     def __init__(
@@ -83,6 +85,7 @@ class Ingest:
         now_ms: Callable[[], int],
         limits: Limits = DEFAULT_LIMITS,
         consents: ConsentCheck | None = None,
+        vocabulary: Vocabulary = ANY_ATTRIBUTES,
     ) -> None:
         self._event_log = log
         self._answers = answers
@@ -90,6 +93,7 @@ class Ingest:
         self._now_ms = now_ms
         self._limits = limits
         self._consents = consents
+        self._vocabulary = vocabulary
 
     async def readiness(self) -> StoreReadinessView:
         """Whether the log of events answers."""
@@ -154,6 +158,7 @@ class Ingest:
             now_ms=self._now_ms(),
             partitions=self._partitions,
             limits=self._limits,
+            vocabulary=self._vocabulary,
         )
         refused: list[Refused] = []
         if self._consents is not None:

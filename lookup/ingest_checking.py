@@ -7,8 +7,9 @@ from typing import Final
 import msgspec
 
 from lookup.errors import InvalidEvents, OtherTenant, WrongEvent
+from profiles.vocabulary import ANY_ATTRIBUTES, Vocabulary
 from schemas.encode import encode
-from schemas.fast import FastEvent, decode
+from schemas.fast import Attributes, FastEvent, decode
 from schemas.keys import event_key
 from schemas.limits import DEFAULT_LIMITS, Limits
 from schemas.partitions import partition_of
@@ -48,6 +49,7 @@ def records_of(
     now_ms: int,
     partitions: int,
     limits: Limits = DEFAULT_LIMITS,
+    vocabulary: Vocabulary = ANY_ATTRIBUTES,
 ) -> list[EventRecord]:
     """The records of one event or of an array of events, all of them or none.
 
@@ -57,6 +59,7 @@ def records_of(
     Args:
         tenant: Whose events these are; an event may repeat it but not name another.
         partitions: Of the topics of events.
+        vocabulary: Attributes that users may state; the workers' own.
 
     Raises:
         OtherTenant: an event names another tenant.
@@ -72,7 +75,7 @@ def records_of(
         if not isinstance(event, Rejection):
             if _is_foreign(event, raw, tenant, limits):
                 raise OtherTenant(f"{where}.tenant")
-            event = msgspec.structs.replace(event, tenant=tenant)
+            event = _within(vocabulary, msgspec.structs.replace(event, tenant=tenant))
         record = event if isinstance(event, Rejection) else _placed(event, partitions, limits)
         if isinstance(record, Rejection):
             wrong.append(WrongEvent(where, record.reason, record.detail))
@@ -81,6 +84,13 @@ def records_of(
     if wrong:
         raise InvalidEvents(wrong)
     return records
+
+
+def _within(vocabulary: Vocabulary, event: FastEvent) -> FastEvent | Rejection:
+    if not isinstance(event, Attributes):
+        return event
+    refusal = vocabulary.refusal(event.attributes)
+    return event if refusal is None else Rejection(Reason.INVALID_FIELD, refusal)
 
 
 def _split(body: bytes) -> Sequence[bytes]:

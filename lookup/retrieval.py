@@ -135,6 +135,7 @@ class Retrieval:
             items=tuple(items),
             absent=None if found else self._absence(writer),
             withheld=self._data.barred(Purpose.PROMPTING),
+            fallback=None if found else "items" if items else "nothing",
         )
 
     async def text_profile(self, tenant: str, user_id: str) -> TextProfile | None:

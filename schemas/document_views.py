@@ -3,7 +3,7 @@
 As in `schemas.views`: times are RFC 3339 in UTC, `null` means absent.
 """
 
-from typing import Annotated, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
@@ -75,7 +75,9 @@ class RetrievalView(_View):
             that most of the items come from; null if nothing was found.
         searched: "meaning" and "words", or what of them could be.
         passages: In the order in which they were chosen.
-        items: Only without passages.
+        items: Only without passages; never anything that anybody wrote or did.
+        fallback: What is offered in place of passages: "items", or "nothing" where none answers
+            either; null where there are passages.
         absent: Why there are no passages.
         withheld: Kinds of data that the data policy keeps from language models.
     """
@@ -89,6 +91,7 @@ class RetrievalView(_View):
     items: tuple[FoundItemView, ...]
     absent: AbsenceView | None
     withheld: tuple[str, ...] = ()
+    fallback: Literal["items", "nothing"] | None = None
 
 
 class TermView(_View):

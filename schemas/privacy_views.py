@@ -47,6 +47,8 @@ class ErasureView(_View):
         before, after: Store → what it holds → how many, before the erasure and after it.
         log_until: Topic → when Kafka has deleted the last record about the user; null where
             the topic keeps its records for ever.
+        versions: Other versions that are kept → how far each has come; `stage` is that of the one
+            that is least far, and counts are of the first version.
     """
 
     id: str
@@ -59,6 +61,7 @@ class ErasureView(_View):
     before: _Counts | None
     after: _Counts | None
     log_until: dict[str, _Instant | None]
+    versions: dict[str, ErasureStage] = {}
 
 
 class OwnLineView(_View):

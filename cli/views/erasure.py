@@ -21,6 +21,10 @@ def render_erasure(view: ErasureView) -> RenderableType:
         Text(f"erasure {view.id}"),
         Text(_SAID[view.stage]),
     ]
+    if view.versions:
+        parts.append(
+            Text("; ".join(f"version {name}: {stage}" for name, stage in view.versions.items()))
+        )
     if view.before is not None:
         parts.append(_counts(view))
     if view.log_until:

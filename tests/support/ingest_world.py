@@ -95,6 +95,7 @@ class Publishing:
     dashboard: Dashboard | None = None
     preferences: PreferencePairs | None = None
     data_policy: DataPolicy = ANYTHING_GOES
+    versions: dict[str, PointErasureStore] = field(default_factory=dict)
 
     async def taken_in(self) -> None:
         """As if workers had stored everything that was, and soon will be, published."""
@@ -136,6 +137,7 @@ class Publishing:
                 secret=SECRET,
                 now_ms=self.now_ms,
                 new_id=lambda: f"{len(self.log.records):032x}",
+                others=lambda: self.versions,
             ),
             persons=Persons(
                 users=self.world.users,

@@ -677,6 +677,8 @@ export interface components {
          *         before, after: Store → what it holds → how many, before the erasure and after it.
          *         log_until: Topic → when Kafka has deleted the last record about the user; null where
          *             the topic keeps its records for ever.
+         *         versions: Other versions that are kept → how far each has come; `stage` is that of the one
+         *             that is least far, and counts are of the first version.
          */
         ErasureView: {
             /** Id */
@@ -710,6 +712,13 @@ export interface components {
             /** Log Until */
             log_until: {
                 [key: string]: string | null;
+            };
+            /**
+             * Versions
+             * @default {}
+             */
+            versions?: {
+                [key: string]: components["schemas"]["ErasureStage"];
             };
         };
         /**
@@ -1518,7 +1527,9 @@ export interface components {
          *             that most of the items come from; null if nothing was found.
          *         searched: "meaning" and "words", or what of them could be.
          *         passages: In the order in which they were chosen.
-         *         items: Only without passages.
+         *         items: Only without passages; never anything that anybody wrote or did.
+         *         fallback: What is offered in place of passages: "items", or "nothing" where none answers
+         *             either; null where there are passages.
          *         absent: Why there are no passages.
          *         withheld: Kinds of data that the data policy keeps from language models.
          */
@@ -1542,6 +1553,8 @@ export interface components {
              * @default []
              */
             withheld?: string[];
+            /** Fallback */
+            fallback?: ("items" | "nothing") | null;
         };
         /**
          * RetrieveRequest
@@ -2245,7 +2258,7 @@ export interface components {
         };
         /**
          * Preference
-         * @description Which of two a user chose.
+         * @description Which of two a user chose; with a strength of 0, that they saw no difference.
          */
         Preference: {
             /** Event Id */

@@ -119,7 +119,7 @@ async def test_ones_own_passages_are_found_with_their_provenance(
 ) -> None:
     answer = await post(client, "retrieve", user_id="ishmael", query="white whale")
     assert (answer["level"], answer["searched"]) == ("user", ["meaning", "words"])
-    assert (answer["items"], answer["absent"]) == ([], None)
+    assert (answer["items"], answer["absent"], answer["fallback"]) == ([], None, None)
     first = answer["passages"][0]
     assert first == {
         "document_id": "d1",
@@ -146,6 +146,7 @@ async def test_who_wrote_nothing_gets_items_that_answer_and_never_anothers_passa
     assert answer["items"][0]["level"] in ("user", "persona", "global")
     assert answer["level"] == answer["items"][0]["level"]
     assert answer["absent"]["code"] == "no-documents"
+    assert answer["fallback"] == "items"
     assert "brother" not in json.dumps(answer)
 
 
@@ -155,6 +156,7 @@ async def test_an_unknown_user_is_answered_from_above_and_told_so(
     answer = await post(client, "retrieve", user_id="nobody", query="sonnets")
     assert (answer["known"], answer["level"]) == (False, "global")
     assert answer["absent"]["code"] == "unknown-user"
+    assert answer["fallback"] == ("items" if answer["items"] else "nothing")
     nothing = await post(client, "retrieve", user_id="nobody", query="submarines")
     assert (nothing["level"], nothing["items"]) == (None, [])
 

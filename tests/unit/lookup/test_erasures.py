@@ -5,11 +5,15 @@ import json
 import pytest
 from ingest_world import SECRET, Publishing
 from lookup_world import NOON_MS, World, like
+from msgspec.structs import replace
 
 from profiles.privacy.erasure import Receipt
 from profiles.privacy.pseudonyms import pseudonym, receipt_key
 from schemas.fast import Erasure, decode
+from schemas.instants import rfc3339
 from schemas.topics import ERASURES
+from stores.erasures import ERASURE_COLLECTION, PointErasureStore
+from stores.memory import MemoryPoints
 
 pytestmark = pytest.mark.anyio
 
@@ -79,6 +83,46 @@ async def test_a_receipt_is_pending_until_the_stream_has_written_it(
     assert erased["before"]["dead letters"] == {"letters": 2}
     assert erased["log_until"]["strata.attributes"] is None
     assert "anna" not in json.dumps(erased)
+
+
+async def test_a_receipt_is_as_far_as_the_version_that_is_least_far(
+    publishing: Publishing,
+) -> None:
+    other = PointErasureStore(MemoryPoints(ERASURE_COLLECTION))
+    publishing.versions["b"] = other
+    async with publishing.client() as client:
+        asked = (await client.delete("/v1/users/anna")).json()
+        key = receipt_key(SECRET, "default", asked["id"])
+        receipt = Receipt(
+            tenant="default",
+            subject=pseudonym(SECRET, "default", "anna"),
+            partition=0,
+            requested_ms=NOON_MS,
+            received_ms=NOON_MS,
+            before={},
+            log_until_ms={},
+            after={},
+            erased_ms=NOON_MS,
+            letters=0,
+            letters_ms=NOON_MS,
+            rewritten_ms=NOON_MS + 1_000,
+        )
+        await publishing.erasures.open({key: receipt})
+        first = (await client.get(f"/v1/erasures/{asked['id']}")).json()
+        later = replace(receipt, erased_ms=NOON_MS + 5_000, rewritten_ms=None)
+        await other.open({key: later})
+        second = (await client.get(f"/v1/erasures/{asked['id']}")).json()
+        await other.put({key: replace(later, rewritten_ms=NOON_MS + 6_000)})
+        third = (await client.get(f"/v1/erasures/{asked['id']}")).json()
+    assert (first["stage"], first["versions"], first["erased_at"]) == (
+        "pending",
+        {"b": "pending"},
+        None,
+    )
+    assert (second["stage"], second["versions"]) == ("erased", {"b": "erased"})
+    assert second["erased_at"] == rfc3339(NOON_MS + 5_000)
+    assert second["rewritten_at"] is None
+    assert (third["stage"], third["rewritten_at"]) == ("complete", rfc3339(NOON_MS + 6_000))
 
 
 async def test_an_erasure_of_another_tenant_or_of_nobody_is_unknown(

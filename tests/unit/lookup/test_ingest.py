@@ -16,12 +16,14 @@ from lookup.errors import InvalidEvents, OtherTenant
 from lookup.ingest_checking import MOST_EVENTS, EventRecord, records_of
 from lookup.ingest_routes import MAX_EVENTS_BYTES
 from profiles.ports import StoreUnavailable
+from profiles.vocabulary import load_vocabulary
 from schemas import topics
 from schemas.fast import Rejection, decode
 from schemas.keys import event_key, record_key
 from schemas.limits import Limits
 from schemas.partitions import partition_of
 from schemas.positions import decode_token
+from schemas.rejection import Reason
 from schemas.views import AcceptedView, Problem, ReadinessView
 from stores.answers import MemoryAnswerStore
 
@@ -52,6 +54,33 @@ def problem_of(answer: httpx.Response, status: int, kind: str) -> Problem:
     problem = Problem.model_validate_json(answer.content)
     assert problem.type.removeprefix("urn:strata:problem:") == kind
     return problem
+
+
+def test_attributes_outside_the_vocabulary_are_refused_as_workers_would() -> None:
+    vocabulary = load_vocabulary('[attribute.country]\nvalues = ["NL"]')
+
+    def asked(country: str) -> list[EventRecord]:
+        event = {
+            "event_id": "e",
+            "type": "attributes",
+            "occurred_at": NOON_MS / 1_000,
+            "user_id": "anna",
+            "attributes": {"country": country},
+        }
+        return records_of(
+            json.dumps([event]).encode(),
+            tenant="default",
+            now_ms=NOON_MS,
+            partitions=PARTITIONS,
+            vocabulary=vocabulary,
+        )
+
+    assert len(asked("NL")) == 1
+    with pytest.raises(InvalidEvents) as refused:
+        asked("Narnia")
+    (wrong,) = refused.value.wrong
+    assert (wrong.where, wrong.code) == ("body.0", Reason.INVALID_FIELD)
+    assert wrong.message == "attributes.country is none of the declared values"
 
 
 async def test_an_event_lies_under_its_users_key_in_its_keys_partition(

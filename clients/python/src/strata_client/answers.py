@@ -203,6 +203,8 @@ class Erasure(msgspec.Struct, frozen=True, kw_only=True):
         before, after: Store → what it holds → how many, before the erasure and after it.
         log_until: Topic → when Kafka has deleted the last record about the user; null where
             the topic keeps its records for ever.
+        versions: Other versions that are kept → how far each has come; `stage` is that of the one
+            that is least far, and counts are of the first version.
     """
 
     id: str
@@ -215,6 +217,7 @@ class Erasure(msgspec.Struct, frozen=True, kw_only=True):
     before: dict[str, dict[str, int]] | None
     after: dict[str, dict[str, int]] | None
     log_until: dict[str, str | None]
+    versions: dict[str, str] = {}
 
 
 class RefusedEvent(msgspec.Struct, frozen=True, kw_only=True):
@@ -691,7 +694,9 @@ class Retrieval(msgspec.Struct, frozen=True, kw_only=True):
             that most of the items come from; null if nothing was found.
         searched: "meaning" and "words", or what of them could be.
         passages: In the order in which they were chosen.
-        items: Only without passages.
+        items: Only without passages; never anything that anybody wrote or did.
+        fallback: What is offered in place of passages: "items", or "nothing" where none answers
+            either; null where there are passages.
         absent: Why there are no passages.
         withheld: Kinds of data that the data policy keeps from language models.
     """
@@ -705,6 +710,7 @@ class Retrieval(msgspec.Struct, frozen=True, kw_only=True):
     items: tuple[FoundItem, ...]
     absent: Absence | None
     withheld: tuple[str, ...] = ()
+    fallback: str | None = None
 
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True):
