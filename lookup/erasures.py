@@ -156,10 +156,8 @@ def _issued(
         stage=stage,
         subject=receipt.subject.hex(),
         requested_at=rfc3339(receipt.requested_ms),
-        erased_at=_last(_erased_ms(one) for one in every) if erased else None,
-        rewritten_at=_last(one.rewritten_ms for one in every if one is not None)
-        if complete
-        else None,
+        erased_at=_last(map(_erased_ms, every)) if erased else None,
+        rewritten_at=_last(map(_rewritten_ms, every)) if complete else None,
         before=before,
         after=after,
         log_until={topic: _instant(until) for topic, until in receipt.log_until_ms.items()},
@@ -186,6 +184,10 @@ def _erased_ms(receipt: Receipt | None) -> int | None:
         return None
     times = [at_ms for at_ms in (receipt.erased_ms, receipt.letters_ms) if at_ms is not None]
     return max(times, default=None)
+
+
+def _rewritten_ms(receipt: Receipt | None) -> int | None:
+    return None if receipt is None else receipt.rewritten_ms
 
 
 def _last(times: Iterable[int | None]) -> str | None:
