@@ -84,12 +84,12 @@ def strongest(evidence: Evidence) -> list[tuple[Interest, ...]]:
     rows, by_item, begins = evidence.rows, evidence.by_item, evidence.begins
     if not len(by_item):
         return [()] * len(evidence)
-    items = rows["item"]
     worth = np.bincount(np.cumsum(begins) - 1, weights=evidence.worth[by_item])
     # The last of an item's entries is its newest.
     newest = by_item[np.append(np.flatnonzero(begins)[1:], len(by_item)) - 1]
     whose = evidence.owner[newest]
-    order = np.lexsort((items[newest], -np.abs(worth), whose))
+    # Stable, and in the order of items: that decides between equals.
+    order = np.lexsort((-np.abs(worth), whose))
     counts = np.bincount(whose, minlength=len(evidence))
     rank = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
     order = order[(rank < _MOST_INTERESTS) & (worth[order] != 0.0)]

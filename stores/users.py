@@ -139,7 +139,9 @@ class _Claimant:
 
 @lru_cache(maxsize=1 << 14)
 def _point_id(key: bytes) -> str:
-    return str(UUID(bytes=key))
+    # As `str(UUID(bytes=key))`, in a quarter of the time.
+    digits = key.hex()
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 class PointUserStore(UserStore):
