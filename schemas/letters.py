@@ -107,6 +107,8 @@ def _person_of(key: bytes) -> Person | None:
         if not text.startswith("["):
             return DEFAULT_TENANT, text
         tenant, ident = json.loads(text)
+        # Half a surrogate pair is an error here, and nobody's id.
+        f"{tenant}{ident}".encode()
     except (ValueError, TypeError, RecursionError):
         return None
     return (tenant, ident) if isinstance(tenant, str) and isinstance(ident, str) else None

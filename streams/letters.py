@@ -34,6 +34,7 @@ _CLOSING: Final = b"closed"
 """Key of a record whose only purpose is that a segment ends before it."""
 
 _LOOKED_INTO: Final = 512
+_LONGEST_TIME: Final = 18
 _LOOKING_MS: Final = 60_000
 
 
@@ -165,7 +166,7 @@ class LetterKeeping:
         topic = said["strata-topic"].decode("utf-8", "replace")
         people = people_named(topic, original_key(key, headers), value)
         received = said.get(RECEIVED_HEADER, b"")
-        if not people or not received.isdigit():
+        if not people or not received.isdigit() or len(received) > _LONGEST_TIME:
             return place, None
         subjects = frozenset(pseudonym(self._secret, *person) for person in people)
         return place, _Named(subjects, int(received))

@@ -3,8 +3,11 @@
 from dataclasses import replace
 
 import pytest
-from streams_world import NOW_MS, Engines, World
+from hypothesis import given
+from hypothesis import strategies as st
+from streams_world import NOW_MS, SECRET, Engines, World
 
+from profiles.privacy.pseudonyms import pseudonym
 from schemas import topics
 from schemas.instants import rfc3339
 from schemas.letters import letter_key, people_named
@@ -120,6 +123,9 @@ async def test_other_records_are_sent_as_they_are(world: World) -> None:
         ("identities", None, b'{"same_as":"guest"}', {("default", "guest")}),
         ("documents", None, rb'{"text": "say \"user_id\": \"ann\""}', set()),
         ("interactions", b"\xff", b'\xff\xfe"user_id": "\\ud800"', set()),
+        ("interactions", rb'["shop","\ud800"]', b"", set()),
+        ("interactions", b'["shop"]', b"", set()),
+        ("interactions", b"[" * 100_000, b"", set()),
         (
             "interactions",
             b"[1]",
@@ -132,3 +138,17 @@ def test_a_letter_names_its_keys_user_and_whom_its_bytes_name(
     topic: str, key: bytes | None, raw: bytes, named: set[tuple[str, str]]
 ) -> None:
     assert people_named(f"strata.{topic}", key, raw) == named
+
+
+@given(
+    st.sampled_from([topics.INTERACTIONS, topics.ITEMS]),
+    st.none() | st.binary(max_size=30),
+    st.lists(
+        st.sampled_from([b'"user_id"', b'"same_as"', b'"tenant"', b":", b'"', b"\\", b"7", b"{"])
+        | st.binary(max_size=5),
+        max_size=12,
+    ).map(b"".join),
+)
+def test_whom_any_bytes_name_can_be_hashed(topic: str, key: bytes | None, raw: bytes) -> None:
+    for person in people_named(topic, key, raw):
+        assert len(pseudonym(SECRET, *person)) == 16
