@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from profiles.policy import Policy
+from profiles.policy import TIE, Policy
 from profiles.reversals import Group, Tally
 from profiles.silencing import Satisfaction, SilencingSettings, Standing, standings
 from schemas.snapshots import SilencedGroup, SilencedReversal, SilencedSnapshot
@@ -131,11 +131,12 @@ def _tally(merged: Merged, scope: str) -> Tally[bytes]:
 
 
 def _acts(merged: Merged) -> dict[str, int]:
-    """Acts on items by action; a preference is one on each side."""
+    """Acts on items by action; a preference is one on each side, and a tie is no opinion."""
     acts: dict[str, int] = {}
     for name, count in merged.table("", "events").items():
         kind, _, action = name.decode().partition("/")
-        if kind in {"interactions", "preferences"} and count > 0:
+        is_tie = kind == "preferences" and action == TIE
+        if kind in {"interactions", "preferences"} and count > 0 and not is_tie:
             acts[action] = acts.get(action, 0) + count
     return acts
 
