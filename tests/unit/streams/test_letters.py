@@ -12,7 +12,9 @@ from schemas import topics
 from schemas.instants import rfc3339
 from schemas.letters import letter_key, people_named
 from streams.emitter import Outgoing
+from streams.memory import MemorySender
 from streams.topics import LETTERS_SEGMENT_MS
+from streams.version_topics import VersionSender, version_topics
 
 pytestmark = pytest.mark.anyio
 
@@ -112,6 +114,14 @@ async def test_other_records_are_sent_as_they_are(world: World) -> None:
     record = Outgoing(topics.INTERACTIONS, 0, b"ann", None)
     await engines.letters.send([record])
     assert engines.sender.sent == [record]
+
+
+async def test_another_version_writes_no_letters_but_may_take_them_out() -> None:
+    sender = MemorySender()
+    letter = Outgoing(topics.DEAD_LETTERS, 0, b"strata.interactions/0/1", b"{")
+    tombstone = Outgoing(topics.DEAD_LETTERS, 0, b"strata.interactions/0/1", None)
+    await VersionSender(sender, version_topics("b")).send([letter, tombstone])
+    assert sender.sent == [tombstone]
 
 
 @pytest.mark.parametrize(
