@@ -157,25 +157,33 @@ class EdgeProcess:
         return future
 
     async def _listen(self) -> None:
-        while (frame := await next_frame(self._reader)) is not None:
-            answer = _answer.decode(frame)
-            future = self._waiting.pop(answer.number)
-            # Who asked may have been cancelled since.
-            if future.done():
-                continue
-            if answer.failure is None:
-                future.set_result(bytes(answer.body))
-            else:
-                future.set_exception(_error(answer.failure))
+        """Give answers to who waits for them; in the end, fail who still waits."""
+        try:
+            while (frame := await next_frame(self._reader)) is not None:
+                answer = _answer.decode(frame)
+                future = self._waiting.pop(answer.number)
+                # Who asked may have been cancelled since.
+                if future.done():
+                    continue
+                if answer.failure is None:
+                    future.set_result(bytes(answer.body))
+                else:
+                    future.set_exception(_error(answer.failure))
+            self._ended = await self._why_ended()
+        finally:
+            # Whatever ends this, nobody waits for ever.
+            if self._ended is None:
+                self._ended = StoreEnded("the keeper of Qdrant's segments is not heard")
+            for future in self._waiting.values():
+                if not future.done():
+                    future.set_exception(self._ended)
+            self._waiting.clear()
+
+    async def _why_ended(self) -> StoreEnded:
         if self._closing:
-            self._ended = StoreEnded("Qdrant's segments are closed")
-        else:
-            code = await asyncio.to_thread(self._process.wait, _ENDS_WITHIN_S)
-            self._ended = StoreEnded(f"the process of Qdrant's segments ended with {code}")
-        for future in self._waiting.values():
-            if not future.done():
-                future.set_exception(self._ended)
-        self._waiting.clear()
+            return StoreEnded("Qdrant's segments are closed")
+        code = await asyncio.to_thread(self._process.wait, _ENDS_WITHIN_S)
+        return StoreEnded(f"the process of Qdrant's segments ended with {code}")
 
 
 def _started(connected: socket.socket) -> subprocess.Popen[bytes]:
