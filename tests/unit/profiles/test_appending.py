@@ -1,14 +1,6 @@
 """What is appended in a short way is what the fold gives."""
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
-from profiles.appending import appended
-from profiles.fold import fold
-from profiles.policy import DEFAULT_POLICY, Policy
-from profiles.state import EMPTY_STATE, UserState, encode_state
-from schemas.fast import Interaction
-from tests.support.histories import (
+from histories import (
     EventDict,
     folded,
     histories,
@@ -19,6 +11,14 @@ from tests.support.histories import (
     times_ms,
     weighed,
 )
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from profiles.appending import appended
+from profiles.fold import fold
+from profiles.policy import DEFAULT_POLICY, Policy
+from profiles.state import EMPTY_STATE, UserState, encode_state
+from schemas.fast import Interaction
 
 policies = st.sampled_from([DEFAULT_POLICY, Policy(kept=3)])
 acts = st.one_of(weighed, superseding)

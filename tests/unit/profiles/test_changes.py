@@ -1,6 +1,16 @@
 """Changes of many users in columns are those of each user alone."""
 
 import numpy as np
+from histories import (
+    EventDict,
+    anything,
+    catalogue,
+    folded,
+    histories,
+    later_times_ms,
+    superseding,
+    weighed,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -11,16 +21,6 @@ from profiles.evidence import evidence_of
 from profiles.policy import Policy
 from profiles.projection import project_all
 from profiles.state import UserState
-from tests.support.histories import (
-    EventDict,
-    anything,
-    catalogue,
-    folded,
-    histories,
-    later_times_ms,
-    superseding,
-    weighed,
-)
 
 policies = st.builds(
     Policy,
