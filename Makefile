@@ -90,11 +90,11 @@ load: $(VENV)/.dev
 	  $(if $(URL),benchmarks.holding $(URL),held_load --processes $(or $(PROCESSES),2)) \
 	  --rate $(or $(RATE),1000) --minutes $(or $(MINUTES),5) $(if $(ONLY),--only "$(ONLY)")
 
-# Lookups while EVENTS are replayed into another version beside RATE live events a second, which is
-# then put in force and taken back.
+# LOOKUPS a second while EVENTS are replayed into another version beside RATE live events a second,
+# which is then put in force and taken back; and for BEFORE seconds ahead of it.
 replay-beside-live: $(VENV)/.dev
 	PYTHONPATH=.:tests/support $(BIN)/python -m beside --events $(or $(EVENTS),1000000) \
-	  --rate $(or $(RATE),1000) --lookups $(or $(LOOKUPS),50)
+	  --rate $(or $(RATE),1000) --lookups $(or $(LOOKUPS),50) --before $(or $(BEFORE),30)
 
 # Whether a worker's memory grows: MINUTES of it, at RATE events a second.
 soak: $(VENV)/.dev
