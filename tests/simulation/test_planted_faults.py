@@ -11,7 +11,7 @@ FOUND_FROM = {
     "what_a_dead_owner_left_is_not_sent_on": 0,
     "an_interrupted_flush_is_gone_on_with": 600,
     "an_interrupted_sweep_is_forgotten": AIMED_FROM,
-    "a_lagging_worker_trusts_the_last_owners_marks": AIMED_FROM + 3_000,
+    "a_lagging_worker_trusts_the_last_owners_marks": AIMED_FROM + 700,
     "nobody_looks_who_owns_a_partition": 0,
     "positions_are_not_kept": 0,
     "updates_are_applied_whatever_their_version": 0,

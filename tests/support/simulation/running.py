@@ -174,6 +174,7 @@ class _World:
             loop=self._loop,
             policy=self._policy,
             learns=self._schedule.learns,
+            lags_s=self._schedule.lags_s,
             ended=self._worker_ended,
             sending=self._watch.sending,
         )

@@ -16,7 +16,8 @@ _LENGTH_S: Final = 3.0
 
 AIMED_FROM: Final = 1_000_000
 """Schedules of these seeds and greater ones have deaths that are aimed at seams, too: some lie
-between two calls that follow each other at once, where deaths at any moment hardly ever fall."""
+between two calls that follow each other at once, where deaths at any moment hardly ever fall. And
+some of their workers learn seconds late what was announced."""
 
 IN_A_SWEEP: Final = " in a sweep"
 """After a seam's name: only there."""
@@ -69,6 +70,12 @@ class Schedule:
     records: tuple[Published, ...]
     acts: tuple[Act, ...]
     storms: tuple[Storm, ...]
+
+    @property
+    def lags_s(self) -> tuple[float, ...]:
+        """Each worker follows the announcements by one of these."""
+        usual = (0.1, 0.3, 1.5)
+        return usual if self.seed < AIMED_FROM else (*usual, 5.0)
 
     def __str__(self) -> str:
         lines = [f"seed {self.seed}, {len(self.records)} records{', learning' * self.learns}"]

@@ -1,7 +1,7 @@
 """A simulated worker: the real duties in a process that can die, freeze and be told to stop."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextvars import ContextVar
 from typing import Any, Final
 
@@ -60,6 +60,7 @@ class SimulatedWorker:
         loop: SimulatedLoop,
         policy: Policy,
         learns: bool,
+        lags_s: Sequence[float],
         sending: Callable[[str, Outgoing], None],
         ended: Callable[["SimulatedWorker"], None],
     ) -> None:
@@ -68,6 +69,7 @@ class SimulatedWorker:
         self.consumer = SimulatedConsumer(broker, process)
         self.knowledge = Knowledge(initial_space(LEARNER.dimension, LEARNER))
         self._broker = broker
+        self._lags_s = lags_s
         self._ended = ended
         self._leaving = asyncio.Event()
         self._read: dict[tuple[str, int], int] = {}
@@ -169,7 +171,7 @@ class SimulatedWorker:
         LIVING.set(self.name)
         await self._follow()
         # Some know long before others what was announced.
-        lag_s = self.process.chance.choice((0.1, 0.3, 1.5))
+        lag_s = self.process.chance.choice(self._lags_s)
         background = [
             self._spawn(work)
             for work in (
