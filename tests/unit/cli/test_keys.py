@@ -27,7 +27,8 @@ def test_a_key_is_printed_once_and_kept_as_a_hash(
     file = tmp_path / "keys.toml"
     key = created(capsys, file, "--tenant", "shop", "--scope", "read", "--scope", "publish")
     assert KeyFile(file)().presented(key.encode(), now=_now()) is not None
-    assert key.rpartition("_")[2] not in file.read_text()
+    # The secret may hold underscores itself.
+    assert key.split("_", 2)[2] not in file.read_text()
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert run(["keys", "list", "--json", "--file", str(file)]) == 0
     (row,) = json.loads(capsys.readouterr().out)
