@@ -12,10 +12,12 @@ from profiles.ports import StoreUnavailable
 from schemas import topics
 from stores.kafka import client_options
 from streams.batches import Record, RecordBatch
+from streams.closing import closed_within
 
 __all__ = ["KafkaLetterLog"]
 
 _FETCH_MS: Final = 500
+_CLOSED_S: Final = 10.0
 _PATIENCE_S: Final = 30.0
 """So long may nothing come of what is known to be there."""
 
@@ -36,7 +38,7 @@ class KafkaLetterLog:
         async with self._reading(partitions) as (consumer, ends):
             firsts = await consumer.beginning_offsets(list(ends))
             there = {place: end for place, end in ends.items() if end > firsts[place]}
-            consumer.assign(list(there))
+            # Not assigned anew: a consumer whose assignment changed while it fetched never stops.
             for place, end in there.items():
                 consumer.seek(place, end - 1)
             return {batch.partition: batch.records[-1] async for batch in _until(consumer, there)}
@@ -62,7 +64,7 @@ class KafkaLetterLog:
         except KafkaError as error:
             raise StoreUnavailable(f"dead letters cannot be read: {error!r}") from error
         finally:
-            await consumer.stop()
+            await closed_within(_CLOSED_S, consumer.stop(), what="a reader of dead letters")
 
 
 async def _until(
