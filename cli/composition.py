@@ -75,11 +75,6 @@ class OpenStores:
     profiles: ProfileStores
     redis: RedisStores
 
-    async def rewrite(self) -> None:
-        """Write anew the files that are ours: nothing of what was deleted is in them after it."""
-        await self.profiles.rewrite()
-        await self.redis.rewrite()
-
 
 class _Watched(Protocol):
     def check(self) -> None: ...
@@ -269,18 +264,7 @@ def compose_worker(
         watch: Told what the worker does.
     """
     return Worker(
-        stores=Stores(
-            users=stores.profiles.users,
-            items=stores.profiles.items,
-            control=stores.profiles.control,
-            personas=stores.profiles.personas,
-            passages=stores.profiles.passages,
-            cache=stores.redis.cache,
-            aggregates=stores.redis.aggregates,
-            flush=stores.profiles.flush,
-            erasures=stores.profiles.erasures,
-            rewrite=stores.rewrite,
-        ),
+        stores=Stores.over(stores.profiles, stores.redis),
         embedder=embedder,
         options=WorkerOptions(
             bootstrap=addresses.kafka_bootstrap,

@@ -190,7 +190,13 @@ def _started(connected: socket.socket) -> subprocess.Popen[bytes]:
     # What this process imports from, so that it is the same code whatever the directory.
     path = os.pathsep.join([str(_ROOT), *filter(None, sys.path)])
     return subprocess.Popen(  # noqa: S603 - our own module
-        [sys.executable, "-m", "stores.edge_service", str(connected.fileno())],
+        [
+            sys.executable,
+            "-m",
+            "stores.edge_service",
+            str(connected.fileno()),
+            str(os.getpid()),
+        ],
         pass_fds=[connected.fileno()],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,

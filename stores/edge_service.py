@@ -1,14 +1,15 @@
-"""The process that keeps Qdrant's segments for another: `python -m stores.edge_service SOCKET`.
+"""The process that keeps Qdrant's segments for another, its parent.
 
-Qdrant's segment holds Python's lock while it stores, some 20 µs a point. In a process of its own
-that stops nobody, and the writer of profiles has a core for itself.
+Qdrant's segment holds Python's lock while it stores. In a process of its own that stops nobody,
+and the writer of profiles has a core for itself.
+
+Run as `python -m stores.edge_service SOCKET PARENT`: a descriptor, and the number of a process.
 
 It serves whoever holds the other end of the socket, by `stores.edge_wire`, and ends when that end
 is closed: with its parent, whatever that dies of. What it was asked for until then it finishes.
 """
 
 import asyncio
-import os
 import signal
 import socket
 import sys
@@ -76,7 +77,8 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     connected = socket.socket(fileno=int(sys.argv[1]))
-    asyncio.run(serve(connected, owner=os.getppid()))
+    # Told, not asked for: a parent that is dead by now has left us to another.
+    asyncio.run(serve(connected, owner=int(sys.argv[2])))
 
 
 if __name__ == "__main__":

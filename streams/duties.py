@@ -29,6 +29,7 @@ from profiles.silencing import DEFAULT_SETTINGS, SilencingSettings
 from profiles.vocabulary import ANY_ATTRIBUTES, Vocabulary
 from schemas import topics
 from schemas.limits import DEFAULT_LIMITS, Limits
+from stores.connect import ProfileStores, RedisStores
 from streams.batches import RecordBatch
 from streams.consents_first import ConsentsFirst
 from streams.documents import DocumentEngine
@@ -81,6 +82,27 @@ class Stores:
     flush: Callable[[], Awaitable[None]]
     erasures: ErasureStore
     rewrite: Callable[[], Awaitable[None]]
+
+    @classmethod
+    def over(cls, profiles: ProfileStores, redis: RedisStores) -> "Stores":
+        """Those of one namespace that are open."""
+
+        async def rewrite() -> None:
+            await profiles.rewrite()
+            await redis.rewrite()
+
+        return cls(
+            users=profiles.users,
+            items=profiles.items,
+            control=profiles.control,
+            personas=profiles.personas,
+            passages=profiles.passages,
+            cache=redis.cache,
+            aggregates=redis.aggregates,
+            flush=profiles.flush,
+            erasures=profiles.erasures,
+            rewrite=rewrite,
+        )
 
 
 @dataclass(frozen=True, slots=True)

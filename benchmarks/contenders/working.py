@@ -34,18 +34,7 @@ async def worker_of(task: Task) -> AsyncIterator[Worker]:
     live = await open_redis(task.redis_url, namespace=task.name, partitions=task.partitions)
     try:
         yield Worker(
-            stores=Stores(
-                users=profiles.users,
-                items=profiles.items,
-                control=profiles.control,
-                personas=profiles.personas,
-                passages=profiles.passages,
-                cache=live.cache,
-                aggregates=live.aggregates,
-                flush=profiles.flush,
-                erasures=profiles.erasures,
-                rewrite=profiles.rewrite,
-            ),
+            stores=Stores.over(profiles, live),
             embedder=HashingEmbedder(_TEXT_DIMENSION),
             options=WorkerOptions(
                 erasing=ErasingOptions(secret=secret_of("of the benchmark")),

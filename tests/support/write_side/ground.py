@@ -80,23 +80,8 @@ class Opened:
     profiles: ProfileStores
     live: RedisStores
 
-    async def rewrite(self) -> None:
-        await self.profiles.rewrite()
-        await self.live.rewrite()
-
     def for_worker(self) -> Stores:
-        return Stores(
-            users=self.profiles.users,
-            items=self.profiles.items,
-            control=self.profiles.control,
-            personas=self.profiles.personas,
-            passages=self.profiles.passages,
-            cache=self.live.cache,
-            aggregates=self.live.aggregates,
-            flush=self.profiles.flush,
-            erasures=self.profiles.erasures,
-            rewrite=self.rewrite,
-        )
+        return Stores.over(self.profiles, self.live)
 
 
 def embedder() -> HashingEmbedder:
