@@ -98,6 +98,9 @@ def era_of(time_ms: int, policy: Policy) -> int:
 class Sum:
     """Changes of many users being added up, by tenant and scope.
 
+    Pairs of items are counted for everybody, and for no persona: whoever changes persona is taken
+    out of one and added to the other entry by entry, and pairs would be most of that, by far.
+
     Args:
         dimension: Length of user vectors.
     """
@@ -173,7 +176,7 @@ class Sum:
             bucket = time_ms // 1000 // window.bucket_s
             found += counted.tables(window.series, owner[liked], bucket, item[liked], sign[liked])
         one, other = _pairs(rows["mark"], owner, item, self._policy.co_occurrence_window)
-        found += counted.tables(
+        found += _Counted(self._member_places().only(self._of_everybody()), items).tables(
             "co-occurrence",
             np.concatenate((owner[other], owner[other])),
             np.concatenate((item[one], item[other])),
@@ -185,6 +188,10 @@ class Sum:
             ItemCounters(*names[place], series, parts, sizes, items, counts)
             for place, series, parts, sizes, items, counts in found
         ]
+
+    def _of_everybody(self) -> npt.NDArray[np.bool_]:
+        """Which scopes are not those of a persona."""
+        return np.array([scope == "" for _, scope in self._scopes], np.bool_)
 
     def _member_places(self) -> "_Members":
         counts = np.asarray(self._memberships, np.intp)
@@ -209,6 +216,13 @@ class _Members:
     places: Integers
     starts: Places
     counts: Places
+
+    def only(self, scopes: npt.NDArray[np.bool_]) -> "_Members":
+        """Members of these scopes alone."""
+        stays = scopes[self.places]
+        owner = np.repeat(np.arange(len(self.counts)), self.counts)
+        counts = np.bincount(owner[stays], minlength=len(self.counts))
+        return _Members(self.places[stays], np.cumsum(counts) - counts, counts)
 
     def of(self, owner: Places) -> tuple[Places, Integers]:
         """Each index into `owner` once for each of that owner's scopes, and the scope."""
@@ -239,6 +253,8 @@ class _Counted:
         if not len(owner):
             return
         which, place = self.members.of(owner)
+        if not len(which):
+            return
         parts, part_place = np.unique(part, return_inverse=True)
         tables = place * len(parts) + part_place[which]
         # Below 2^63: scopes and parts of one batch, each times the items of the batch.

@@ -333,8 +333,8 @@ class StatisticsEngine:
         ):
             if user is not None:
                 view = view_of_whole(user, dimension=self._catalogue.dimension)
-                pairs = pairs_counted(update.key, self._policy)
-                adding.add(update.tenant, scopes, whole_of(view, pairs=pairs), sign=sign)
+                # No persona's pairs are counted.
+                adding.add(update.tenant, scopes, whole_of(view, pairs=False), sign=sign)
 
     def _kept(
         self, items: Sequence[ItemCounters], watermarks: Mapping[str, int]

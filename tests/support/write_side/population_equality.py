@@ -96,6 +96,9 @@ def _of_scope(
 ) -> Iterator[str]:
     users = place.users
     expected = population(users)
+    if place.scope != "":
+        # No persona's pairs are counted.
+        expected.pairs.clear()
     expected.eras = Counter(
         {
             (era, item): count

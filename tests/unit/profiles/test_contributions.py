@@ -35,6 +35,7 @@ from profiles.contributions import (
     unpacked,
     view_of,
     view_of_whole,
+    whole_of,
     whole_user,
 )
 from profiles.counting import MARKED, Sum
@@ -309,4 +310,36 @@ def test_changes_of_many_users_at_once_are_the_sum_of_each_ones(
     components = {place.to_bytes(2, "little"): one for place, one in enumerate(mean) if one}
     for counts in found.values():
         assert counts.pop(("mean", ""), {}) == components
-        assert counts == expected.counts
+    assert found[""] == expected.counts
+    assert found["p"] == _without_pairs(expected).counts
+
+
+def test_who_changes_persona_costs_few_tables_whatever_they_liked() -> None:
+    likes: list[EventDict] = [
+        {
+            "type": "interaction",
+            "event_id": f"e{number}",
+            "occurred_at": 1_000_000 + number,
+            "user_id": "u",
+            "item_id": f"i{number}",
+            "action": "like",
+        }
+        for number in range(400)
+    ]
+    everything = seen(folded(likes, DEFAULT_POLICY), DEFAULT_POLICY)
+    moved = Sum(DEFAULT_POLICY, DIMENSION)
+    moved.add("t", ["p1"], whole_of(everything), sign=-1)
+    moved.add("t", ["p2"], whole_of(everything))
+    counters = [(table, len(one)) for part in moved.item_counters() for table, one in part.tables()]
+    # Liked, likers, an era of popularity and three trends, of each persona; no pairs, which would
+    # be a table for each item and twenty counters for each like.
+    assert {table.series for table, _ in counters} == {
+        "positive",
+        "likers",
+        "popularity",
+        "trend-1h",
+        "trend-24h",
+        "trend-7d",
+    }
+    assert sum(count for _, count in counters) == 2 * 6 * len(likes)
+    assert len(counters) <= 2 * (3 + 3 * 3)
