@@ -37,6 +37,7 @@ from streams.embedding import DEFAULT_MODEL, Embedder, open_embedder
 from streams.erasing import ErasingOptions
 from streams.learners import LearnerSpec
 from streams.ownership import Place
+from streams.pacing import Pacing
 from streams.releasing import ReleaseOptions
 from streams.version_topics import FIRST_TOPICS, VersionTopics
 from streams.watching import NOT_WATCHED, Watch
@@ -256,12 +257,14 @@ def compose_worker(
     topics: VersionTopics = FIRST_TOPICS,
     until: Mapping[Place, int] | None = None,
     watch: Watch = NOT_WATCHED,
+    pacing: Pacing | None = None,
 ) -> Worker:
     """A worker over open stores; `directory` is for files of its own.
 
     Args:
         topics, until: Of the version that the stores are of.
         watch: Told what the worker does.
+        pacing: Says when events may be folded; None for always.
     """
     return Worker(
         stores=Stores.over(stores.profiles, stores.redis),
@@ -283,6 +286,7 @@ def compose_worker(
             topics=topics,
             until=until or {},
             watch=watch,
+            pacing=pacing,
         ),
     )
 

@@ -60,13 +60,17 @@ def counting_progress(console: Console) -> Progress:
 
 
 class _RecordRate(ProgressColumn):
-    """Records done of all, per second, and how far behind (the task's field `behind`)."""
+    """Records done of all, per second, and how far behind (the task's field `behind`).
+
+    And what it waits for, if anything (`waits`).
+    """
 
     def render(self, task: Task) -> Text:
         behind = task.fields.get("behind", 0)
         return Text(
             f"{task.completed:,.0f} of {task.total or 0:,.0f} records  "
             f"{task.speed or 0:,.0f}/s  {behind:,} behind"
+            + (f"  {waits}" if (waits := task.fields.get("waits")) else "")
         )
 
 

@@ -6,11 +6,12 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Collection
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from aiokafka.errors import KafkaError
 from msgspec.structs import replace
 
 from cli.composition import compose_worker, load_embedder, stores_opened, vector_dimension
@@ -36,7 +37,16 @@ from schemas.topics import USER_TOPICS
 from stores.connect import open_versions
 from stores.versions import Version, VersionStore, changed
 from streams.offsets import KafkaView, kafka_opened
-from streams.replay import EARLIEST, Moment, Progress, planned, prepared, progress_of
+from streams.pacing import Pacing
+from streams.replay import (
+    EARLIEST,
+    Moment,
+    Progress,
+    planned,
+    prepared,
+    progress_of,
+    standing_of,
+)
 from streams.topics import ensure_topics
 from streams.version_topics import version_specs
 from streams.watching import NOT_WATCHED, Watch
@@ -103,10 +113,12 @@ async def replayed_into(asked: Asked) -> None:
         metrics = ReplayMetrics(observing.http.registry, settings_of(settings, version).namespace)
         async with (
             metrics_served(settings, observing.http.registry, ready=lambda: True),
-            version_working(site, versions, kafka, version, watch=observing.watch),
+            version_working(site, versions, kafka, version, watch=observing.watch) as pacing,
             _others_working(asked),
         ):
-            last = await _caught_up(asked, version, site, kafka, reached=metrics.reached)
+            last = await _caught_up(
+                asked, version, site, kafka, reached=metrics.reached, pacing=pacing
+            )
     ended = "has come to its end" if version.ends else f"is {last.behind:,} records behind"
     stdout().print(
         cell(
@@ -228,8 +240,11 @@ async def version_working(
     version: Version,
     *,
     watch: Callable[[str], Watch] = lambda _: NOT_WATCHED,
-) -> AsyncIterator[None]:
-    """A worker of the version beside what is inside; drained in the end."""
+) -> AsyncIterator[Pacing]:
+    """A worker of the version beside what is inside; drained in the end.
+
+    It lets the first version go first, by the pacing that is handed out.
+    """
     settings = settings_of(site.settings, version)
     declarations = declarations_of(settings, version)
     names = topics_of(version)
@@ -261,10 +276,23 @@ async def version_working(
                 topics=names,
                 until=reading.ends,
                 watch=watch(settings.namespace),
+                pacing=(pacing := Pacing()),
             )
-            async with supervised(worker_draining(worker)):
+            live = site.settings.consumer_group
+            async with supervised(
+                worker_draining(worker), _live_watched(kafka, group=live, pacing=pacing)
+            ):
                 await worker.ready.wait()
-                yield
+                yield pacing
+
+
+async def _live_watched(kafka: KafkaView, *, group: str, pacing: Pacing) -> None:
+    """Tell the pacing how the workers of the first version stand, for as long as this runs."""
+    while True:
+        with suppress(KafkaError):  # whoever needs Kafka will notice
+            done, behind = await standing_of(kafka, group=group)
+            pacing.seen(done=done, behind=behind, now_s=time.monotonic())
+        await asyncio.sleep(_POLL_S)
 
 
 async def _caught_up(
@@ -274,6 +302,7 @@ async def _caught_up(
     kafka: KafkaView,
     *,
     reached: Callable[[Progress], None],
+    pacing: Pacing,
 ) -> Progress:
     """Return when little enough is left, and show the way there."""
     group = settings_of(site.settings, version).consumer_group
@@ -284,7 +313,13 @@ async def _caught_up(
         while True:
             now = await progress_of(kafka, group=group, reading=reading, names=names)
             reached(now)
-            bars.update(task, total=now.total, completed=now.done, behind=now.behind)
+            bars.update(
+                task,
+                total=now.total,
+                completed=now.done,
+                behind=now.behind,
+                waits="live goes first" if pacing.stands_back else "",
+            )
             if now.behind <= enough:
                 return now
             await asyncio.sleep(_POLL_S)

@@ -20,6 +20,7 @@ __all__ = [
     "planned",
     "prepared",
     "progress_of",
+    "standing_of",
 ]
 
 READ_WHOLE: Final = (topics.CONSENTS, topics.ERASURES)
@@ -165,3 +166,16 @@ async def progress_of(
     updates = await kafka.ends(await kafka.places([names.profile_updates]))
     uncounted = sum(max(0, end - committed.get(place, 0)) for place, end in updates.items())
     return Progress(done=total - left, total=total, behind=left + uncounted)
+
+
+async def standing_of(kafka: KafkaView, *, group: str) -> tuple[int, int]:
+    """Records that the first version's group has taken in, ever, and those it has left.
+
+    Events, items and updates to be counted; of partitions that the group has begun to read.
+    """
+    places = await kafka.places([*topics.USER_TOPICS, topics.ITEMS, topics.PROFILE_UPDATES])
+    committed = await kafka.committed(group)
+    begun = [place for place in places if place in committed]
+    ends = await kafka.ends(begun)
+    behind = sum(max(0, ends[place] - committed[place]) for place in begun)
+    return sum(committed[place] for place in begun), behind

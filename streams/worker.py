@@ -17,6 +17,7 @@ from profiles.silencing import DEFAULT_SETTINGS, SilencingSettings
 from profiles.vocabulary import ANY_ATTRIBUTES, Vocabulary
 from schemas.limits import DEFAULT_LIMITS, Limits
 from streams.app import Handlers, StrataApp, build_app
+from streams.batches import RecordBatch
 from streams.closing import closed_within
 from streams.duties import Clocks, Duties, DutyOptions, Stores
 from streams.embedding import Embedder
@@ -27,6 +28,7 @@ from streams.learners import LearnerSpec, initial_space
 from streams.learning import LearningOptions
 from streams.letter_log import KafkaLetterLog
 from streams.ownership import Place
+from streams.pacing import Pacing
 from streams.personas import PersonaOptions
 from streams.profiles import Seam
 from streams.releasing import DEFAULT_RELEASE, ReleaseOptions
@@ -45,6 +47,8 @@ from streams.workshop import ChildWorkshop
 __all__ = ["Crashed", "Stalled", "Stores", "Worker", "WorkerOptions", "rare_collections"]
 
 _MAINTENANCE_S: Final = 1.0
+_PACED: Final = 1_000
+"""Records between two looks at whether others go first."""
 _COLLECTED: Final = (50_000, 20, 100)
 
 
@@ -89,6 +93,7 @@ class WorkerOptions:
         topics: Where this worker's version derives to.
         until: Offsets from which on nothing is taken in; empty to follow for ever.
         watch: Told what the worker does.
+        pacing: Says when events may be folded; None for always.
     """
 
     bootstrap: str
@@ -118,6 +123,7 @@ class WorkerOptions:
     topics: VersionTopics = FIRST_TOPICS
     until: Mapping[Place, int] = field(default_factory=dict)
     watch: Watch = NOT_WATCHED
+    pacing: Pacing | None = None
 
 
 class Worker:
@@ -204,7 +210,7 @@ class Worker:
         options, duties = self._options, self.duties
         self._app = build_app(
             Handlers(
-                profiles=duties.handle_events,
+                profiles=self._handle_events,
                 items=duties.handle_items,
                 statistics=duties.handle_updates,
                 revoked=duties.revoked,
@@ -242,6 +248,15 @@ class Worker:
             await _end(background)
             await closed_within(_GROUP_S, self._app.stop(), what="consumer")
 
+    async def _handle_events(self, batch: RecordBatch) -> None:
+        pacing = self._options.pacing
+        if pacing is None:
+            await self.duties.handle_events(batch)
+            return
+        for part in batch.chunks(_PACED):
+            await pacing.turn()
+            await self.duties.handle_events(part)
+
     async def _flush_loop(self) -> None:
         while True:
             await asyncio.sleep(self._options.flush_interval_s)
@@ -270,7 +285,7 @@ class Worker:
 
     async def _watch_loop(self) -> None:
         """End a worker whose lag stands still, or whose Faust services have died."""
-        stall_s = self._options.stall_s
+        options, stall_s = self._options, self._options.stall_s
         watchdog = Watchdog(stall_s, now_s=time.monotonic())
         while True:
             await asyncio.sleep(min(5.0, stall_s / 4))
@@ -279,6 +294,8 @@ class Worker:
                 raise Crashed(f"the consumer's services died of {reason!r}") from reason
             asked_s = time.monotonic()
             progress, lag = self.duties.progress(), bool(await self._lag_noted())
+            # Who lets others go first does not stand still.
+            lag = lag and not (options.pacing is not None and options.pacing.stands_back)
             now_s = time.monotonic()
             if watchdog.stands_still(asked_s=asked_s, now_s=now_s, progress=progress, lag=lag):
                 raise Stalled(f"lag, but no progress for {stall_s:g} s")

@@ -1,0 +1,59 @@
+"""Live traffic goes first: a version is built only while live is not behind."""
+
+import asyncio
+from collections import deque
+from typing import Final
+
+__all__ = ["Pacing"]
+
+_WATCHED_S: Final = 10.0
+
+
+class Pacing:
+    """Whether to take in more now, by how far those are behind who go first.
+
+    They count as behind when what they have left is more than comes in `allowed_s`, and more
+    than `least`: so much is always on its way through a flush. Whoever has not moved for ten
+    seconds has stopped, or waits for something else, and is not waited for.
+
+    Args:
+        least: Records.
+        allowed_s: Seconds of what comes in.
+    """
+
+    def __init__(self, *, least: int = 2_000, allowed_s: float = 2.0) -> None:
+        self._least = least
+        self._allowed_s = allowed_s
+        self._open = asyncio.Event()
+        self._open.set()
+        self._seen: deque[tuple[float, int, int]] = deque()
+
+    @property
+    def stands_back(self) -> bool:
+        """Others go first at this moment."""
+        return not self._open.is_set()
+
+    async def turn(self) -> None:
+        """Return as soon as more may be taken in."""
+        await self._open.wait()
+
+    def seen(self, *, done: int, behind: int, now_s: float) -> None:
+        """Note how those who go first stand.
+
+        Args:
+            done: Records that they have taken in, ever.
+            behind: Records that they have left.
+            now_s: Of a clock that never goes back.
+        """
+        # One that is older is kept: what has not changed since then has not for so long.
+        while len(self._seen) > 1 and self._seen[1][0] <= now_s - _WATCHED_S:
+            self._seen.popleft()
+        self._seen.append((now_s, done, done + behind))
+        then_s, done_then, known_then = self._seen[0]
+        lasted_s = now_s - then_s
+        rate = (done + behind - known_then) / lasted_s if lasted_s else 0.0
+        moves = done != done_then or lasted_s < _WATCHED_S
+        if moves and behind > max(self._least, self._allowed_s * rate):
+            self._open.clear()
+        else:
+            self._open.set()
