@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from contextlib import suppress
 from typing import Final
 
 __all__ = ["Pacing"]
@@ -19,11 +20,16 @@ class Pacing:
     Args:
         least: Records.
         allowed_s: Seconds of what comes in.
+        patience_s: A turn comes after so long at the latest: where live never catches up, a
+            version is built all the same, however slowly.
     """
 
-    def __init__(self, *, least: int = 2_000, allowed_s: float = 2.0) -> None:
+    def __init__(
+        self, *, least: int = 2_000, allowed_s: float = 2.0, patience_s: float = 5.0
+    ) -> None:
         self._least = least
         self._allowed_s = allowed_s
+        self._patience_s = patience_s
         self._open = asyncio.Event()
         self._open.set()
         self._seen: deque[tuple[float, int, int]] = deque()
@@ -34,8 +40,10 @@ class Pacing:
         return not self._open.is_set()
 
     async def turn(self) -> None:
-        """Return as soon as more may be taken in."""
-        await self._open.wait()
+        """Return as soon as more may be taken in, and in five seconds at the latest."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._patience_s):
+                await self._open.wait()
 
     def seen(self, *, done: int, behind: int, now_s: float) -> None:
         """Note how those who go first stand.

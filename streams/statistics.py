@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Final
 
@@ -16,7 +16,6 @@ from profiles.contributions import (
     fixed_point,
     pairs_counted,
     view_of,
-    view_of_whole,
     whole_of,
 )
 from profiles.counting import Sum
@@ -45,6 +44,8 @@ from schemas.updates import (
     decode_update,
     scopes_of,
 )
+from stores.points import batches
+from streams.adding import add_user, by_user, size_of
 from streams.batches import RecordBatch
 from streams.ownership import Ownerships
 from streams.retrying import until_available
@@ -54,7 +55,10 @@ __all__ = ["BOUNDED", "StatisticsEngine", "UnreadableUpdate"]
 
 _log = structlog.get_logger(__name__)
 
-_CHUNK: Final = 512
+# The more at once, the more of what comes and goes need not be counted.
+_CHUNK: Final = 2_048
+# Whole users: of many at once, neither this process nor the store would do anything else.
+_SUMMED: Final = 64
 _ATTEMPTS: Final = 5
 _LARGEST_STEP: Final = 60_000  # bytes of entries times scopes: some 50 ms of the store's time
 # Series whose tables grow with what users mention; the largest counters are kept.
@@ -131,7 +135,7 @@ class StatisticsEngine:
             token = (await self._ownerships.own(batch.partition)).token
             for chunk in batch.chunks(_CHUNK):
                 updates = [_read(record.value, batch, record.offset) for record in chunk.records]
-                *groups, last = _groups(updates)
+                *groups, last = _groups(by_user(updates))
                 for group in groups:
                     await self._apply(batch.partition, token, group, counted=0)
                 await self._apply(batch.partition, token, last, counted=chunk.next_offset)
@@ -263,8 +267,8 @@ class StatisticsEngine:
         for update in fresh:
             watermarks[update.tenant] = max(watermarks.get(update.tenant, 0), update.watermark_ms)
         adding = Sum(self._policy, self._catalogue.dimension)
-        for update in fresh:
-            self._add_update(adding, update)
+        for several in by_user(fresh):
+            add_user(adding, several, dimension=self._catalogue.dimension)
         increments, items = adding.increments(), adding.item_counters()
         left = {
             update.key for update in fresh if update.last and update.version == versions[update.key]
@@ -318,23 +322,6 @@ class StatisticsEngine:
             else:
                 raise _Gap
         return fresh
-
-    def _add_update(self, adding: Sum, update: ProfileUpdate) -> None:
-        before, after = update.scopes_before, update.scopes_after
-        if update.first:
-            adding.add(update.tenant, after, update.change)
-            return
-        adding.add(update.tenant, before & after, update.change)
-        if before == after:
-            return
-        for scopes, user, sign in (
-            (before - after, update.left, -1),
-            (after - before, update.joined, 1),
-        ):
-            if user is not None:
-                view = view_of_whole(user, dimension=self._catalogue.dimension)
-                # No persona's pairs are counted.
-                adding.add(update.tenant, scopes, whole_of(view, pairs=False), sign=sign)
 
     def _kept(
         self, items: Sequence[ItemCounters], watermarks: Mapping[str, int]
@@ -410,7 +397,8 @@ class StatisticsEngine:
         swept = 0
         async for page in self._users.scan(partition=partition):
             records = [record for record in page if record.version and not record.vacant]
-            await self._sum(partition, token, epoch, records)
+            for part in batches(records, _SUMMED):
+                await self._sum(partition, token, epoch, part)
             swept += len(records)
         for remembered in [key for key in self._floors if key[0] == partition]:
             del self._floors[remembered]
@@ -491,22 +479,13 @@ class StatisticsEngine:
         await until_available(partial(self._cache.put, views))
 
 
-def _groups(updates: Sequence[ProfileUpdate]) -> Iterator[list[ProfileUpdate]]:
-    """Updates in order, cut so that no one step holds the store for long."""
+def _groups(users: Iterable[Sequence[ProfileUpdate]]) -> Iterator[list[ProfileUpdate]]:
+    """Updates by user, each one's in order, cut so that no one step holds the store for long."""
     group: list[ProfileUpdate] = []
     size = 0
-    for update in updates:
-        group.append(update)
-        size += len(update.change.entries) * len(update.scopes_after)
-        # A persona change brings whole users, whose counters are not counted yet.
-        size += sum(
-            len(user.state) * len(scopes)
-            for user, scopes in (
-                (update.left, update.scopes_before - update.scopes_after),
-                (update.joined, update.scopes_after - update.scopes_before),
-            )
-            if user
-        )
+    for updates in users:
+        group += updates
+        size += size_of(updates)
         if size >= _LARGEST_STEP:
             yield group
             group, size = [], 0

@@ -1,6 +1,7 @@
 """Bringing stored users up to date when items or personas change."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Final
 
@@ -9,15 +10,19 @@ import structlog
 from profiles.policy import Policy
 from profiles.ports import Control, UserRecord, UserStore
 from profiles.privacy.data_policy import ANYTHING_GOES, DataPolicy
+from stores.points import batches
 from streams.knowledge import PERSONAS_MARK, Knowledge
 from streams.ownership import Ownerships
 from streams.profiles import ProfileEngine
 from streams.retrying import until_available
-from streams.writing import hold, is_current
+from streams.writing import are_current, hold
 
 __all__ = ["Sweeper"]
 
 _log = structlog.get_logger(__name__)
+
+_LOOKED_AT: Final = 128
+"""Users, in one step of the event loop."""
 
 # Bookmarks: how many sweeps of the partition were begun, and the last that ended.
 _BEGUN: Final = "sweep-begun"
@@ -89,11 +94,12 @@ class Sweeper:
         await self._ownerships.confirm([partition])
         pages = self._users.scan(partition=partition, waiting=None if everyone else True)
         async for page in pages:
+            late = {record.key for record in await self._behind(page)}
             behind = [
                 record
                 for record in page
                 if (ruled_anew and record.version)
-                or self._is_behind(record)
+                or record.key in late
                 or (interrupted and record.token != control.token)
             ]
             if not self._still_holds(control):
@@ -124,14 +130,23 @@ class Sweeper:
             if name.startswith(PERSONAS_MARK)
         )
 
-    def _is_behind(self, record: UserRecord) -> bool:
-        if not record.version:
-            return False
-        centroids = self._knowledge.centroids(record.tenant)
-        return not is_current(
-            hold(record),
-            self._knowledge.catalogue,
-            centroids,
-            self._policy,
-            self._data,
-        )
+    async def _behind(self, page: Sequence[UserRecord]) -> list[UserRecord]:
+        """Those whose projection or persona is not what it would be now."""
+        behind: list[UserRecord] = []
+        by_tenant: dict[str, list[UserRecord]] = {}
+        for record in page:
+            if record.version:
+                by_tenant.setdefault(record.tenant, []).append(record)
+        for tenant, records in by_tenant.items():
+            for part in batches(records, _LOOKED_AT):
+                current = are_current(
+                    [hold(record) for record in part],
+                    catalogue=self._knowledge.catalogue,
+                    centroids=self._knowledge.centroids(tenant),
+                    policy=self._policy,
+                    data_policy=self._data,
+                )
+                behind += [record for record, is_so in zip(part, current, strict=True) if not is_so]
+                # Lookups in this process get their turn.
+                await asyncio.sleep(0)
+        return behind

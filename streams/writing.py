@@ -19,13 +19,13 @@ from profiles.ports import Token, UserRecord
 from profiles.privacy.data_policy import ANYTHING_GOES, DataPolicy
 from profiles.privacy.erasure import Asked
 from profiles.privacy.permitting import counted, permitted
-from profiles.projection import Projection, project, project_all
+from profiles.projection import Projection, project_all
 from profiles.state import UserState, decode_state, encode_state
 from profiles.viewing import cached_view, strongest
 from schemas.snapshots import CachedProfile
 from schemas.updates import ProfileUpdate, encode_update, scopes_of
 
-__all__ = ["Held", "Write", "hold", "is_current", "prepare"]
+__all__ = ["Held", "Write", "are_current", "hold", "prepare"]
 
 
 @dataclass(slots=True)
@@ -94,24 +94,29 @@ def hold(record: UserRecord, *, claimed: Token | None = None) -> Held:
     return Held(record, record.token if claimed is None else claimed, state, state)
 
 
-def is_current(
-    held: Held,
+def are_current(
+    several: Sequence[Held],
+    *,
     catalogue: ItemCatalogue,
     centroids: Centroids,
     policy: Policy,
     data_policy: DataPolicy = ANYTHING_GOES,
-) -> bool:
-    """Whether what is stored of the projection, and the persona, are what they would be now."""
-    found = project(permitted(held.state, data_policy.placed), catalogue, policy)
-    (persona,) = centroids.assign(found.vector[None])
-    return (
+) -> list[bool]:
+    """Of each user of a tenant, whether projection and persona are stored as they would be now."""
+    if not several:
+        return []
+    states = [permitted(held.state, data_policy.placed) for held in several]
+    places = project_all(evidence_of(states, policy), catalogue)
+    personas = centroids.assign(np.stack([place.vector for place in places]))
+    return [
         persona == held.record.persona
         and centroids.space == held.record.space
-        and found.waiting == held.record.waiting
+        and place.waiting == held.record.waiting
         # One more item of a known direction moves nothing, but is evidence.
-        and math.isclose(found.mass, held.record.mass, rel_tol=1e-9)
-        and np.array_equal(found.vector, held.record.vector)
-    )
+        and math.isclose(place.mass, held.record.mass, rel_tol=1e-9)
+        and np.array_equal(place.vector, held.record.vector)
+        for held, place, persona in zip(several, places, personas, strict=True)
+    ]
 
 
 def prepare(

@@ -37,6 +37,13 @@ async def test_whoever_is_behind_goes_first_until_that_is_made_up() -> None:
     await asyncio.wait_for(turn, 1.0)
 
 
+async def test_a_turn_comes_in_the_end_however_far_others_are_behind() -> None:
+    pacing = Pacing(patience_s=0.05)
+    pacing.seen(done=0, behind=1_000_000, now_s=0.0)
+    await asyncio.wait_for(pacing.turn(), 5.0)
+    assert pacing.stands_back
+
+
 async def test_what_comes_in_within_two_seconds_is_not_behind() -> None:
     pacing = Pacing(least=2_000, allowed_s=2.0)
     for second in range(20):
