@@ -14,6 +14,7 @@ from profiles.appending import appended
 from profiles.catalogue import ItemCatalogue
 from profiles.declared import NOTHING_DECLARED, DeclaredPersonas
 from profiles.effects import UserEvent, effects_of, kind_of
+from profiles.evidence import evidence_of
 from profiles.fold import Sourced, forgetting
 from profiles.ids import item_key, user_key
 from profiles.personas import Centroids
@@ -30,9 +31,9 @@ from profiles.privacy.consenting import fold_governed, overdue, refused_kinds
 from profiles.privacy.data_policy import ANYTHING_GOES, DataPolicy
 from profiles.privacy.erasure import Asked
 from profiles.privacy.permitting import permitted
-from profiles.projection import project
+from profiles.projection import project_all
 from profiles.state import EMPTY_STATE, DataType, decode_state
-from profiles.viewing import cached_view
+from profiles.viewing import cached_view, strongest
 from schemas import decoded as events
 from schemas import topics
 from schemas.keys import record_key
@@ -530,7 +531,7 @@ class ProfileEngine:
         await self._sync()
         self._seam("confirmed")
         views = [
-            *(self._inherited_view(held) for held in batch.inherited if not held.record.vacant),
+            *await self._inherited_views(batch.inherited),
             *(_view_of(write) for write in writes),
         ]
         if seals:
@@ -573,22 +574,34 @@ class ProfileEngine:
                 raise Doubtful(str(error)) from error
         return [write for writes in by_partition.values() for write in writes]
 
-    def _inherited_view(self, held: Held) -> View:
-        """The view of a user as an earlier owner stored it, perhaps without caching it."""
-        record = held.record
-        state = permitted(decode_state(record.state), self._data.ranked)
-        # In the space it was stored in, which the catalogue may have left already.
-        projection = replace(project(state, self._catalogue, self._policy), vector=record.vector)
-        cached = cached_view(
-            record.tenant,
-            record.user_id,
-            state,
-            projection,
-            self._policy,
-            received_ms=held.received_ms or projection.newest_ms or 0,
-            space=record.space,
-        )
-        return record.key, record.version, encode_profile(cached)
+    async def _inherited_views(self, inherited: Sequence[Held]) -> list[View]:
+        """Views of users as an earlier owner stored them, perhaps without caching them.
+
+        Who takes a partition over inherits thousands of them at once.
+        """
+        views: list[View] = []
+        for part in batches([held for held in inherited if not held.record.vacant], _PREPARED):
+            states = [permitted(decode_state(one.record.state), self._data.ranked) for one in part]
+            shown = evidence_of(states, self._policy)
+            for held, state, projection, interests in zip(
+                part, states, project_all(shown, self._catalogue), strongest(shown), strict=True
+            ):
+                record = held.record
+                cached = cached_view(
+                    record.tenant,
+                    record.user_id,
+                    state,
+                    # In the space it was stored in, which the catalogue may have left already.
+                    replace(projection, vector=record.vector),
+                    self._policy,
+                    received_ms=held.received_ms or projection.newest_ms or 0,
+                    space=record.space,
+                    interests=interests,
+                )
+                views.append((record.key, record.version, encode_profile(cached)))
+            # Lookups in this process get their turn.
+            await asyncio.sleep(0)
+        return views
 
     def _make_room(self) -> None:
         """Let the least recently used leave memory, but nobody of whom anything is not stored."""
