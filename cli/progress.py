@@ -1,5 +1,9 @@
 """Progress on the terminal; where there is none, only what is reached in the end is printed."""
 
+from collections import deque
+from datetime import timedelta
+from typing import Final
+
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -8,6 +12,7 @@ from rich.progress import (
     ProgressColumn,
     SpinnerColumn,
     Task,
+    TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -15,6 +20,8 @@ from rich.progress import (
 from rich.text import Text
 
 __all__ = ["counting_progress", "replay_progress", "sending_progress", "waiting_progress"]
+
+_ESTIMATED_OVER_S: Final = 30.0
 
 
 class _EventRate(ProgressColumn):
@@ -59,19 +66,63 @@ def counting_progress(console: Console) -> Progress:
     )
 
 
+class _Recent:
+    """How fast numbers have changed lately, by task.
+
+    Rich's own speed begins anew whenever the total changes, as it does while records come.
+    """
+
+    def __init__(self) -> None:
+        self._seen: dict[TaskID, deque[tuple[float, float]]] = {}
+
+    def rate(self, task: Task, number: float) -> float:
+        """Change per second over the last half minute, this number being the latest."""
+        now_s = task.get_time()
+        seen = self._seen.setdefault(task.id, deque())
+        if not seen or seen[-1][1] != number:
+            seen.append((now_s, number))
+        while len(seen) > 2 and seen[0][0] < now_s - _ESTIMATED_OVER_S:
+            seen.popleft()
+        then_s, number_then = seen[0]
+        return (number - number_then) / (now_s - then_s) if now_s > then_s else 0.0
+
+
 class _RecordRate(ProgressColumn):
     """Records done of all, per second, and how far behind (the task's field `behind`).
 
     And what it waits for, if anything (`waits`).
     """
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._done = _Recent()
+
     def render(self, task: Task) -> Text:
         behind = task.fields.get("behind", 0)
         return Text(
             f"{task.completed:,.0f} of {task.total or 0:,.0f} records  "
-            f"{task.speed or 0:,.0f}/s  {behind:,} behind"
+            f"{self._done.rate(task, task.completed):,.0f}/s  {behind:,} behind"
             + (f"  {waits}" if (waits := task.fields.get("waits")) else "")
         )
+
+
+class _TimeToCatchUp(ProgressColumn):
+    """Until nothing is left, by how fast it becomes less (the task's field `behind`).
+
+    Not by records per second: more keep coming while it works.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._behind = _Recent()
+
+    def render(self, task: Task) -> Text:
+        behind = int(task.fields.get("behind", 0))
+        rate = self._behind.rate(task, behind)
+        if behind and rate >= 0:
+            return Text("-:--:--", style="progress.remaining")
+        left_s = int(behind / -rate) if behind else 0
+        return Text(str(timedelta(seconds=left_s)), style="progress.remaining")
 
 
 def replay_progress(console: Console) -> Progress:
@@ -80,9 +131,8 @@ def replay_progress(console: Console) -> Progress:
         TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=24),
         _RecordRate(),
-        TimeRemainingColumn(),
+        _TimeToCatchUp(),
         console=console,
-        speed_estimate_period=30.0,
     )
 
 

@@ -66,10 +66,39 @@ def test_replaying_says_records_of_all_rate_and_how_far_behind() -> None:
     for number in range(1, 4):
         clock.now_s = float(number)
         progress.update(task, completed=2_000 * number, behind=10_000 - 2_000 * number)
-    assert "6,000 of 10,000 records  2,000/s  4,000 behind" in seen(progress)
+        line = seen(progress)
+    assert "6,000 of 10,000 records  2,000/s  4,000 behind" in line
     # More keeps coming while it works.
     progress.update(task, total=12_000, behind=6_000)
     assert "6,000 of 12,000 records" in seen(progress)
+
+
+def test_what_is_left_of_a_replay_is_told_by_how_fast_it_becomes_less() -> None:
+    progress, clock = on_a_terminal(replay_progress)
+    task = progress.add_task("replay", total=100_000)
+    for number in range(60):
+        clock.now_s = float(number)
+        # 2 000 a second are taken in, and 1 000 come: half of the rate is lost to them.
+        progress.update(
+            task,
+            completed=2_000 * number,
+            total=100_000 + 1_000 * number,
+            behind=100_000 - 1_000 * number,
+        )
+        line = seen(progress)
+    assert "2,000/s  41,000 behind" in line
+    assert "0:00:41" in line
+
+
+def test_nobody_says_when_a_replay_will_end_that_comes_no_nearer() -> None:
+    progress, clock = on_a_terminal(replay_progress)
+    task = progress.add_task("replay", total=10_000)
+    for number in range(3):
+        clock.now_s = float(number)
+        progress.update(task, completed=500, behind=9_500 + number, waits="live goes first")
+        line = seen(progress)
+    assert "live goes first" in line
+    assert "-:--:--" in line
 
 
 @pytest.mark.parametrize("made", [sending_progress, counting_progress, replay_progress])
