@@ -13,15 +13,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar, assert_never
 
-import numpy as np
 import structlog
 from qdrant_client import AsyncQdrantClient, models
+from qdrant_client.grpc import PointsStub
 
 from profiles.documents.words import SparseVector
 from profiles.ports import Vector
 from stores.errors import StoreMismatch
 from stores.points import (
-    NO_WORDS,
     Above,
     AtMost,
     Collection,
@@ -31,7 +30,6 @@ from stores.points import (
     Hit,
     Index,
     Payload,
-    PayloadValue,
     Point,
     PointId,
     Points,
@@ -41,6 +39,7 @@ from stores.points import (
     finished,
 )
 from stores.qdrant_errors import translated
+from stores.qdrant_messages import hit_of, nearest_to, record_of, records_by_id, stored_of
 
 __all__ = ["ServerPoints", "drop_collections", "require_version", "show_current"]
 
@@ -103,6 +102,9 @@ class ServerPoints(Points):
         self._collection = collection
         self._alias = alias
         self._in_flight = asyncio.Semaphore(_IN_FLIGHT)
+        # REST and the client's own memory know no messages.
+        self._speaks_rpc = bool(client.init_options.get("prefer_grpc"))
+        self._timeout_s = client.init_options.get("timeout")
 
     @classmethod
     async def open(
@@ -128,6 +130,10 @@ class ServerPoints(Points):
     @property
     def dimension(self) -> int:
         return self._collection.dimension
+
+    @property
+    def _rpc(self) -> PointsStub:
+        return self._client.grpc_points
 
     async def upsert(self, points: Sequence[Point]) -> None:
         await self._put(points, condition=None, mode=models.UpdateMode.UPSERT)
@@ -161,17 +167,22 @@ class ServerPoints(Points):
     async def retrieve(
         self, ids: Sequence[PointId], *, vectors: bool, fields: tuple[str, ...] | None = None
     ) -> list[Stored | None]:
-        async def call(batch: Sequence[PointId]) -> list[models.Record]:
-            return await self._client.retrieve(
+        async def call(batch: Sequence[PointId]) -> list[Stored]:
+            if self._speaks_rpc:
+                asked = records_by_id(self._alias, batch, vectors=vectors, fields=fields)
+                answer = await self._rpc.Get(asked, timeout=self._timeout_s)
+                return [record_of(message) for message in answer.result]
+            records = await self._client.retrieve(
                 self._alias,
                 ids=list(batch),
                 with_payload=True if fields is None else list(fields),
                 with_vectors=vectors,
                 consistency=_MAJORITY,
             )
+            return [stored_of(record) for record in records]
 
         pages = await self._batched("retrieve", ids, call)
-        found = {record.id: _stored(record) for page in pages for record in page}
+        found = {point.id: point for page in pages for point in page}
         return [found.get(point_id) for point_id in ids]
 
     async def scroll(
@@ -194,15 +205,19 @@ class ServerPoints(Points):
             )
 
         records, following = await self._call("scroll", call)
-        return [_stored(record) for record in records], (
+        return [stored_of(record) for record in records], (
             None if following is None else _point_id(following)
         )
 
     async def search(
         self, vector: Vector, *, where: Where, limit: int, bare: bool = False
     ) -> list[Hit]:
-        async def call() -> models.QueryResponse:
-            return await self._client.query_points(
+        async def call() -> list[Hit]:
+            if self._speaks_rpc:
+                asked = nearest_to(self._alias, vector, where=where, limit=limit, bare=bare)
+                answer = await self._rpc.Query(asked, timeout=self._timeout_s)
+                return [hit_of(message) for message in answer.result]
+            response = await self._client.query_points(
                 self._alias,
                 query=vector.tolist(),
                 query_filter=_filter(where),
@@ -210,9 +225,9 @@ class ServerPoints(Points):
                 with_payload=not bare,
                 with_vectors=not bare,
             )
+            return [Hit(stored_of(point), point.score) for point in response.points]
 
-        response = await self._call("search", call)
-        return [Hit(_stored(point), point.score) for point in response.points]
+        return await self._call("search", call)
 
     async def search_words(
         self, words: SparseVector, *, where: Where, corpus: Where, limit: int
@@ -235,7 +250,7 @@ class ServerPoints(Points):
             )
 
         response = await self._call("search words", call)
-        return [Hit(_stored(point), point.score) for point in response.points]
+        return [Hit(stored_of(point), point.score) for point in response.points]
 
     async def count(self, where: Where) -> int:
         async def call() -> models.CountResult:
@@ -396,20 +411,6 @@ def _point_struct(point: Point, *, words: bool) -> models.PointStruct:
         vector = dense
     # Without validation, which costs more than the request: a `Point` is valid already.
     return models.PointStruct.model_construct(id=point.id, vector=vector, payload=point.payload)
-
-
-def _stored(record: models.Record | models.ScoredPoint) -> Stored:
-    payload: dict[str, PayloadValue] = record.payload or {}
-    held = record.vector if isinstance(record.vector, dict) else {_UNNAMED: record.vector}
-    dense, sparse = held.get(_UNNAMED), held.get(_WORDS)
-    return Stored(
-        _point_id(record.id),
-        payload,
-        None if dense is None else np.asarray(dense, np.float32),
-        SparseVector(tuple(sparse.indices), tuple(sparse.values))
-        if isinstance(sparse, models.SparseVector)
-        else NO_WORDS,
-    )
 
 
 def _point_id(point_id: models.ExtendedPointId) -> PointId:
