@@ -78,14 +78,10 @@ class RedisProfileCache(ProfileCache):
         return script_command(SEAL, keys=[key], arguments=[names[number], *held])
 
     async def get(self, keys: Sequence[bytes]) -> list[bytes | None]:
-        if len(keys) == 1:
-            replies = await self._connection.send([("GET", self._key(keys[0]))])
-        elif keys:
-            command: Command = ("MGET", *(self._key(key) for key in keys))
-            (several,) = await self._connection.send([command])
-            replies = several if isinstance(several, list) else []
-        else:
-            replies = []
+        if not keys:
+            return []
+        several = await self._connection.read((b"MGET", *(self._key(key) for key in keys)))
+        replies = several if isinstance(several, list) else []
         return [reply[8:] if isinstance(reply, bytes) else None for reply in replies]
 
     async def forget(self, keys: Sequence[bytes]) -> None:
