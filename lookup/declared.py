@@ -68,9 +68,9 @@ class DeclaredReader:
         found = await self._counted(tenant, [persona_id] if persona_id in self else [])
         return found[0] if found else None
 
-    async def of(self, tenant: str, profile: CachedProfile | None) -> list[CountedPersona]:
-        """Of one user, by what they stated; those that are large enough."""
-        return await self._counted(tenant, () if profile is None else self.ids_of(profile))
+    async def among(self, tenant: str, ids: Iterable[str]) -> list[CountedPersona]:
+        """Of these, which are declared, those that are large enough."""
+        return await self._counted(tenant, ids)
 
     def ids_of(self, profile: CachedProfile) -> tuple[str, ...]:
         """Of one user, shown or not."""

@@ -2,16 +2,18 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 from lookup.published import EVERYBODY, PublishedReader, ReleasedReader
 from lookup.remembered import Reading
 from profiles.personas import Persona, PersonaSet
 from profiles.ranking import LayerWeights, Shrinkage, layer_weights
-from schemas.snapshots import CachedProfile, StatisticsSnapshot
+from schemas.snapshots import StatisticsSnapshot
 from schemas.views import AbsenceView, LabelView, MembershipView
 
 __all__ = [
     "Footing",
+    "Placed",
     "find_footing",
     "footing_among",
     "membership_of",
@@ -20,12 +22,24 @@ __all__ = [
 ]
 
 
+class Placed(Protocol):
+    """What of a known user decides where they stand; see `CachedProfile`."""
+
+    @property
+    def persona(self) -> str | None: ...
+    @property
+    def directed(self) -> bool: ...
+    @property
+    def effective_sample_size(self) -> float: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Footing:
     """Of one user, or of an unknown one.
 
     Attributes:
         membership: None for the reason in `absent`.
+        persona_size: Members that the persona weighs by; 0 for one that has no weight.
         persona: Exact statistics of the user's persona, if it is named and has any: for
             rankings, not to be shown.
         everybody: Likewise of everybody; None if none were published.
@@ -39,6 +53,7 @@ class Footing:
     everybody: StatisticsSnapshot | None
     stale_because: tuple[str, ...]
     shown: StatisticsSnapshot | None = None
+    persona_size: int = 0
 
 
 async def find_footing(
@@ -46,7 +61,7 @@ async def find_footing(
     released: ReleasedReader,
     *,
     tenant: str,
-    profile: CachedProfile | None,
+    profile: Placed | None,
     minimum_size: int,
     shrinkage: Shrinkage,
 ) -> Footing:
@@ -74,11 +89,12 @@ async def find_footing(
         absent=None if membership is not None else _absence(profile, reading, minimum_size),
         weights=layer_weights(
             effective_sample_size=(
-                profile.effective_sample_size if profile is not None and profile.vector else 0.0
+                profile.effective_sample_size if profile is not None and profile.directed else 0.0
             ),
             persona_size=behind,
             shrinkage=shrinkage,
         ),
+        persona_size=behind,
         persona=None if persona is None else statistics[persona.id].value,
         everybody=statistics[EVERYBODY].value,
         shown=(None if persona is None else told[persona.id].value) or told[EVERYBODY].value,
@@ -97,7 +113,7 @@ async def find_footing(
 def footing_among(
     personas: PersonaSet | None,
     *,
-    profile: CachedProfile | None,
+    profile: Placed | None,
     minimum_size: int,
     weights: LayerWeights,
     stale_because: tuple[str, ...],
@@ -157,11 +173,11 @@ def statistics_trouble(reading: Reading[StatisticsSnapshot]) -> Iterator[str]:
 
 
 def _absence(
-    profile: CachedProfile | None, personas: Reading[PersonaSet], minimum_size: int
+    profile: Placed | None, personas: Reading[PersonaSet], minimum_size: int
 ) -> AbsenceView:
     if profile is None:
         return AbsenceView(code="unknown-user", text="nothing is known about this user")
-    if not profile.vector:
+    if not profile.directed:
         return AbsenceView(
             code="no-direction", text="the user's evidence does not point anywhere yet"
         )

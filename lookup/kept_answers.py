@@ -1,46 +1,32 @@
-"""Answers about users, given again while everything that they were made of is the same."""
+"""What answers say of users alone, given again while their views are the same."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lookup.profile_json import ProfileAnswer
+from lookup.layers import Place
+from lookup.profile_json import Own
 from lookup.remembered import Clock
 
-__all__ = ["Ground", "Kept", "KeptAnswers"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ground:
-    """What of all that is published an answer rests on.
-
-    Attributes:
-        scopes: Whose statistics.
-        personas: Whether the tenant's personas too.
-    """
-
-    scopes: tuple[str, ...]
-    personas: bool
+__all__ = ["Kept", "KeptAnswers"]
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """An answer.
+    """What is said of one user.
 
     Attributes:
         view: The cached view that it was made of.
-        published: What there was of `ground` then, which is compared by identity.
+        place: Where they stand, and so what stands above them.
     """
 
     view: bytes
-    ground: Ground
-    published: Sequence[object]
-    answer: ProfileAnswer
+    place: Place
+    own: Own
     until_s: float
 
 
 class KeptAnswers:
-    """The latest answers, by user's key; each for `age_s`, so that nobody stays for ever.
+    """The latest, by user's key; each for `age_s`, so that nobody stays for ever.
 
     Args:
         most: Answers held; ≥ 0.
@@ -54,7 +40,7 @@ class KeptAnswers:
         self._held: OrderedDict[bytes, Kept] = OrderedDict()
 
     def find(self, user: bytes, view: bytes | None) -> Kept | None:
-        """The answer made of this view, which is still to be compared with what is published."""
+        """What was made of this very view."""
         kept = self._held.get(user)
         if kept is None:
             return None
@@ -63,18 +49,10 @@ class KeptAnswers:
             return None
         return kept
 
-    def keep(
-        self,
-        user: bytes,
-        view: bytes,
-        *,
-        ground: Ground,
-        published: Sequence[object],
-        answer: ProfileAnswer,
-    ) -> None:
+    def keep(self, user: bytes, view: bytes, *, place: Place, own: Own) -> None:
         now_s = self._clock()
         self._held.pop(user, None)
-        self._held[user] = Kept(view, ground, published, answer, now_s + self._age_s)
+        self._held[user] = Kept(view, place, own, now_s + self._age_s)
         while self._held and (
             len(self._held) > self._most or next(iter(self._held.values())).until_s <= now_s
         ):

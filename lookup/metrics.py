@@ -21,8 +21,6 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from schemas.views import WeightsView
-
 __all__ = ["HttpMetrics", "Measured", "exposed"]
 
 # Prometheus' client keeps there what processes count, if it is named before they begin.
@@ -33,11 +31,22 @@ _TENTHS: Final = tuple(tenth / 10 for tenth in range(1, 11))
 _BUCKETS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
+class Weighed(Protocol):
+    """How much each layer weighs; see `WeightsView`."""
+
+    @property
+    def user(self) -> float: ...
+    @property
+    def persona(self) -> float: ...
+    @property
+    def global_(self) -> float: ...
+
+
 class Answered(Protocol):
     """An answer about one user, as far as it is counted."""
 
     @property
-    def weights(self) -> WeightsView: ...
+    def weights(self) -> Weighed: ...
     @property
     def stale(self) -> bool: ...
 

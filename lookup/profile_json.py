@@ -1,33 +1,36 @@
 """What is known about one user, as the JSON that is sent. Pure.
 
 `schemas.views.ProfileView` says what an answer looks like. It is not built on the way: half of a
-lookup's time would go into a model of some forty parts that nobody but its encoder reads.
+lookup's time would go into a model of some forty parts that nobody but its encoder reads. Nor is
+the JSON made in one piece: what is said of the user alone and what stands above them change at
+different times, and each is made when it does.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import msgspec
-from pydantic import BaseModel
 
-from lookup.footing import Footing
-from lookup.presenting import as_of, by_data_type, evidence_view, title_of, weights_view
+from lookup.layers import Layer
+from lookup.presenting import by_data_type, title_of
+from lookup.view_json import encoded, members
 from profiles.ids import action_code
 from profiles.policy import Policy
 from profiles.ports import ItemRecord
+from profiles.ranking import Shrinkage, layer_weights
 from schemas.instants import rfc3339
-from schemas.snapshots import CachedProfile, Interest, ItemCount
-from schemas.views import (
-    AbsenceView,
-    AttributeScalar,
-    DeclaredMembershipView,
-    EvidenceView,
-    MembershipView,
-    WeightsView,
-)
+from schemas.snapshots import CachedProfile, Interest
+from schemas.views import AttributeScalar
 
-__all__ = ["Actions", "Asked", "ProfileAnswer", "profile_answer", "profiles_body"]
+__all__ = [
+    "Actions",
+    "Asked",
+    "Own",
+    "ProfileAnswer",
+    "own_part",
+    "profile_answer",
+    "profiles_body",
+]
 
 
 class _Interest(msgspec.Struct, frozen=True):
@@ -41,49 +44,48 @@ class _Interest(msgspec.Struct, frozen=True):
     data_type: str
 
 
-class _Popular(msgspec.Struct, frozen=True):
-    """As `PopularItemView`."""
+class _Evidence(msgspec.Struct, frozen=True):
+    """As `EvidenceView`."""
 
-    item_id: str
-    title: str | None
-    score: float
-    positive: int
-    negative: int
+    mass: float
+    effective_sample_size: float
+    events: int
+    newest_at: str | None
 
 
-class _Profile(msgspec.Struct, frozen=True, kw_only=True):
-    """As `ProfileView`, in its order."""
+class _Weights(msgspec.Struct, frozen=True, rename={"global_": "global"}):
+    """As `WeightsView`."""
 
+    user: float
+    persona: float
+    global_: float
+
+
+class _Who(msgspec.Struct, frozen=True):
     tenant: str
     user_id: str
     known: bool
-    level: str
-    version: int
-    persona: MembershipView | None
-    persona_absent: AbsenceView | None
-    evidence: EvidenceView
-    weights: WeightsView
+
+
+class _Evident(msgspec.Struct, frozen=True):
+    evidence: _Evidence
+
+
+class _Learned(msgspec.Struct, frozen=True):
     interests: Sequence[_Interest]
     dislikes: Sequence[_Interest]
     totals: Mapping[str, Mapping[str, int]]
     attributes: Mapping[str, AttributeScalar]
-    popular: Sequence[_Popular]
-    waiting: bool
+
+
+class _Staleness(msgspec.Struct, frozen=True):
     stale: bool
     stale_because: Sequence[str]
-    as_of: str | None
-    declared: Sequence[DeclaredMembershipView]
+
+
+class _End(msgspec.Struct, frozen=True):
     space: int
     withheld: Sequence[str]
-
-
-def _encoded(view: object) -> msgspec.Raw:
-    if isinstance(view, BaseModel):
-        return msgspec.Raw(view.model_dump_json().encode())
-    raise NotImplementedError
-
-
-_encoder: Final = msgspec.json.Encoder(enc_hook=_encoded)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +97,29 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Own:
+    """What an answer says of the user alone.
+
+    Attributes:
+        known, version, evidence, learned, waiting, end: Members of the answer, in its order.
+        as_of: The member's value; None where the layer above says it.
+        effective_sample_size: Of evidence that points somewhere, else 0.
+        lasting: Every item in it has the name that it will keep.
+    """
+
+    known: bytes
+    version: int
+    evidence: bytes
+    learned: bytes
+    waiting: bool
+    as_of: bytes | None
+    end: bytes
+    effective_sample_size: float
+    stale_because: tuple[str, ...]
+    lasting: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProfileAnswer:
     """An answer, and what is counted of it.
 
@@ -103,7 +128,7 @@ class ProfileAnswer:
     """
 
     body: bytes
-    weights: WeightsView
+    weights: _Weights
     stale: bool
 
 
@@ -122,77 +147,113 @@ class Actions:
         return next((action for action in own if action_code(action) == code), "other")
 
 
-def profile_answer(
+def own_part(
     asked: Asked,
     profile: CachedProfile | None,
-    footing: Footing,
     items: Mapping[int, ItemRecord],
-    popular: Sequence[ItemCount],
     *,
-    declared: Sequence[DeclaredMembershipView],
     stale_because: Sequence[str],
     actions: Actions,
     withheld: Sequence[str],
-) -> ProfileAnswer:
-    """What is known about one user.
+) -> Own:
+    """What is said of one user whatever is said of others.
 
     Args:
         profile: None for an unknown user.
-        items: Those that exist, by key; what is not there cannot be named and is left out.
+        items: Those of their interests that exist, by key; what is not there cannot be named and
+            is left out.
         withheld: Kinds of data that it was made without.
     """
+    who = members(_Who(asked.tenant, asked.user_id, profile is not None))
+    if profile is None:
+        return Own(
+            known=who,
+            version=0,
+            evidence=members(_Evident(_Evidence(0.0, 0.0, 0, None))),
+            learned=members(_Learned((), (), {}, {})),
+            waiting=False,
+            as_of=None,
+            end=members(_End(0, withheld)),
+            effective_sample_size=0.0,
+            stale_because=tuple(stale_because),
+            lasting=not stale_because,
+        )
     likes: list[_Interest] = []
     dislikes: list[_Interest] = []
-    if profile is not None:
-        for interest in sorted(profile.interests, key=_strength):
-            item = items.get(interest.item)
-            if item is not None and interest.worth:
-                (likes if interest.worth > 0 else dislikes).append(
-                    _Interest(
-                        item.item_id,
-                        title_of(item),
-                        interest.worth,
-                        actions.name(interest.action, profile),
-                        rfc3339(interest.time_ms),
-                        interest.kind,
-                    )
+    named = True
+    for interest in sorted(profile.interests, key=_strength):
+        item = items.get(interest.item)
+        named = named and item is not None and bool(item.title)
+        if item is not None and interest.worth:
+            (likes if interest.worth > 0 else dislikes).append(
+                _Interest(
+                    item.item_id,
+                    title_of(item),
+                    interest.worth,
+                    actions.name(interest.action, profile),
+                    rfc3339(interest.time_ms),
+                    interest.kind,
                 )
-    weights = weights_view(footing.weights)
-    body = _encoder.encode(
-        _Profile(
-            tenant=asked.tenant,
-            user_id=asked.user_id,
-            known=profile is not None,
-            level=footing.weights.leading,
-            version=0 if profile is None else profile.version,
-            persona=footing.membership,
-            persona_absent=footing.absent,
-            evidence=evidence_view(profile),
-            weights=weights,
-            interests=likes,
-            dislikes=dislikes,
-            totals={} if profile is None else by_data_type(profile.totals),
-            attributes={} if profile is None else profile.attributes,
-            popular=[
-                _Popular(item.item_id, title_of(item), count.score, count.positive, count.negative)
-                for count in popular
-                if (item := items.get(count.item)) is not None
-            ],
-            waiting=profile is not None and profile.waiting,
-            stale=bool(stale_because),
-            stale_because=stale_because,
-            as_of=as_of(profile, footing.shown),
-            declared=declared,
-            space=0 if profile is None else profile.space,
-            withheld=withheld,
-        )
+            )
+    evidence = _Evidence(
+        profile.mass,
+        profile.effective_sample_size,
+        sum(profile.totals.values()),
+        None if profile.newest_ms is None else rfc3339(profile.newest_ms),
     )
-    return ProfileAnswer(body=body, weights=weights, stale=bool(stale_because))
+    return Own(
+        known=who,
+        version=profile.version,
+        evidence=members(_Evident(evidence)),
+        learned=members(
+            _Learned(likes, dislikes, by_data_type(profile.totals), profile.attributes)
+        ),
+        waiting=profile.waiting,
+        # Zero: computed from the state, which does not keep when records arrived.
+        as_of=encoded(rfc3339(profile.written_ms) if profile.written_ms else None),
+        end=members(_End(profile.space, withheld)),
+        effective_sample_size=profile.effective_sample_size if profile.directed else 0.0,
+        stale_because=tuple(stale_because),
+        lasting=named and not stale_because,
+    )
+
+
+def profile_answer(own: Own, layer: Layer, shrinkage: Shrinkage) -> ProfileAnswer:
+    """What is known about one user, under what stands above them."""
+    weights = layer_weights(
+        effective_sample_size=own.effective_sample_size,
+        persona_size=layer.persona_size,
+        shrinkage=shrinkage,
+    )
+    weighed = _Weights(weights.user, weights.persona, weights.everybody)
+    because = tuple(dict.fromkeys((*layer.stale_because, *own.stale_because)))
+    body = (
+        b'{%b,"level":"%b","version":%d,%b,%b,"weights":%b,%b,"popular":%b,"waiting":%b,%b,'
+        b'"as_of":%b,"declared":%b,%b}'
+    ) % (
+        own.known,
+        weights.leading.encode(),
+        own.version,
+        layer.membership,
+        own.evidence,
+        encoded(weighed),
+        own.learned,
+        layer.popular,
+        b"true" if own.waiting else b"false",
+        members(_Staleness(bool(because), because)) if because else _FRESH,
+        encoded(layer.as_of) if own.as_of is None else own.as_of,
+        layer.declared,
+        own.end,
+    )
+    return ProfileAnswer(body=body, weights=weighed, stale=bool(because))
+
+
+_FRESH = members(_Staleness(stale=False, stale_because=()))
 
 
 def profiles_body(answers: Iterable[ProfileAnswer]) -> bytes:
     """JSON of a `ProfilesView`."""
-    return b'{"profiles":[%b]}' % b",".join(answer.body for answer in answers)
+    return b'{"profiles":[%b]}' % b",".join([answer.body for answer in answers])
 
 
 def _strength(interest: Interest) -> float:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import structlog
 from msgspec.structs import replace
@@ -90,6 +90,23 @@ class _RememberedBodies(Published):
         """By scope; one request for all that are due."""
         readings = await self._statistics.read([(tenant, scope) for scope in scopes])
         return {scope: reading for (_, scope), reading in readings.items()}
+
+    def standing(
+        self, tenant: str, scopes: Iterable[str], *, personas: bool
+    ) -> list[object] | None:
+        """What there is of these, as objects to be compared by identity; None if it is due.
+
+        With troubles in their place: what rests on one does not outlast it.
+        """
+        readings: list[Reading[Any]] | None = self._statistics.fresh(
+            [(tenant, scope) for scope in scopes]
+        )
+        if readings is not None and personas:
+            persons = self._personas.fresh([tenant])
+            readings = None if persons is None else [*readings, *persons]
+        if readings is None:
+            return None
+        return [one.value if one.trouble is None else one for one in readings]
 
     async def _load_personas(self, tenants: Sequence[str]) -> list[PersonaSet | None]:
         bodies = await self._persona_bodies(tenants)

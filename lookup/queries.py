@@ -8,6 +8,7 @@ from itertools import chain
 from lookup.declared import DeclaredReader
 from lookup.explanations import ExplainQuestion, Explanations
 from lookup.items import ItemReader
+from lookup.layers import Layers
 from lookup.models import ModelReader
 from lookup.options import DEFAULT_OPTIONS, LookupOptions, require_listed, require_name
 from lookup.population import Population
@@ -157,9 +158,14 @@ class Lookup:
         self._profiles = ProfileAnswers(
             users=self._users,
             items=self._items,
-            published=self._published,
-            released=self._released,
-            declared=self._declared,
+            layers=Layers(
+                items=self._items,
+                published=self._published,
+                released=self._released,
+                declared=self._declared,
+                options=options,
+                clock=clock,
+            ),
             policy=policy,
             options=options,
             withheld=data_policy.barred(Purpose.RANKING),

@@ -92,6 +92,18 @@ class Remembered(Generic[K, V]):
             found |= await self._ask(list(dict.fromkeys(due)), asked_at_s)
         return found
 
+    def fresh(self, keys: Iterable[K]) -> list[Reading[V]] | None:
+        """What `read` would answer without asking the store; None if it would ask."""
+        asked_at_s = self._clock()
+        found: list[Reading[V]] = []
+        for key in keys:
+            held = self._held.get(key)
+            if held is None or not asked_at_s - held.asked_at_s < self._age_s:
+                return None
+            self._held.move_to_end(key)
+            found.append(held.reading)
+        return found
+
     def put(self, key: K, value: V) -> None:
         """Remember what was learnt on another way."""
         self._keep(key, Reading(value), self._clock())

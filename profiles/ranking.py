@@ -13,6 +13,7 @@ that order is worth (k + 1) / (k + place): 1 for the first. This is reciprocal
 rank fusion (Cormack, Clarke & Büttcher 2009) with weights, scaled to [0, 1].
 """
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -104,7 +105,7 @@ def layer_weights(
     Raises:
         ValueError: a number is negative or not finite.
     """
-    if not (np.isfinite(effective_sample_size) and effective_sample_size >= 0):
+    if not (math.isfinite(effective_sample_size) and effective_sample_size >= 0):
         raise ValueError(f"effective_sample_size must be ≥ 0, not {effective_sample_size}")
     if persona_size < 0:
         raise ValueError(f"persona_size must be ≥ 0, not {persona_size}")

@@ -78,6 +78,11 @@ class CachedProfile(msgspec.Struct, frozen=True, array_like=True, gc=False):
     attributes: dict[str, str | int | float | bool]
     space: int = 0
 
+    @property
+    def directed(self) -> bool:
+        """Whether the evidence points anywhere."""
+        return bool(self.vector)
+
 
 class ItemCount(msgspec.Struct, frozen=True, array_like=True):
     """`score` is decayed popularity; `positive` counts users' live positive entries."""

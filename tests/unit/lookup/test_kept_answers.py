@@ -5,18 +5,20 @@ from dataclasses import replace
 import pytest
 from lookup_world import NOON_MS, SEA, Clock, World, like
 
-from lookup.kept_answers import Ground, KeptAnswers
+from lookup.kept_answers import KeptAnswers
+from lookup.layers import Layer, Place
 from lookup.options import LookupOptions
-from lookup.profile_json import ProfileAnswer
+from lookup.profile_json import Actions, Asked, Own, own_part
 from lookup.queries import Lookup
 from profiles.ids import item_key, user_key
 from profiles.personas import Persona
-from schemas.views import ProfileView, WeightsView
+from profiles.policy import DEFAULT_POLICY
+from schemas.views import ProfileView
 from stores.points import Equals
 
 pytestmark = pytest.mark.anyio
 
-NO_GROUND = Ground(scopes=(), personas=False)
+NOWHERE = Place(persona=None, directed=False, declared=())
 
 
 @pytest.fixture
@@ -39,9 +41,37 @@ async def test_the_same_is_not_made_again(plain: World, monkeypatch: pytest.Monk
     async def never(*_: object) -> None:
         raise AssertionError("made again")
 
-    monkeypatch.setattr(lookup._profiles, "_composed", never)
+    monkeypatch.setattr(lookup._profiles, "_own", never)
+    monkeypatch.setattr(lookup._profiles._layers, "_made", never)
     plain.clock.now_s += 10.0
-    assert await lookup.profile_answer("default", "ahab") is first
+    assert await lookup.profile_answer("default", "ahab") == first
+
+
+async def test_a_publication_makes_one_layer_anew_for_all_who_stand_there(
+    plain: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    users = ["ahab", "starbuck", "stubb"]
+    for user in users[1:]:
+        await plain.add_user(user, [like(user, "moby")], persona="p1")
+    lookup = plain.lookup()
+    await lookup.profile_answers("default", users)
+    made: list[object] = []
+    make = lookup._profiles._layers._made
+
+    async def counted(tenant: str, place: Place | None) -> Layer:
+        made.append(place)
+        return await make(tenant, place)
+
+    async def never(*_: object) -> None:
+        raise AssertionError("what is the user's alone was made again")
+
+    monkeypatch.setattr(lookup._profiles, "_own", never)
+    monkeypatch.setattr(lookup._profiles._layers, "_made", counted)
+    await plain.publish_statistics({"odes": 9.0}, scope="p1")
+    plain.clock.now_s += 1.1
+    found = await lookup.profiles("default", users)
+    assert [one.popular[0].item_id for one in found.profiles] == ["odes"] * 3
+    assert made == [Place(persona="p1", directed=True, declared=())]
 
 
 async def test_a_newer_view_is_seen_at_once(plain: World) -> None:
@@ -109,9 +139,14 @@ async def test_what_has_no_title_yet_is_asked_about_again(plain: World) -> None:
     assert {interest.title for interest in found} == {"Moby", "Rumoured"}
 
 
-def an_answer(body: bytes) -> ProfileAnswer:
-    return ProfileAnswer(
-        body=body, weights=WeightsView(user=0.0, persona=0.0, global_=1.0), stale=False
+def an_own(user: str) -> Own:
+    return own_part(
+        Asked(tenant="default", user_id=user),
+        None,
+        {},
+        stale_because=(),
+        actions=Actions(DEFAULT_POLICY),
+        withheld=(),
     )
 
 
@@ -120,7 +155,7 @@ def test_answers_end_with_their_time_and_with_the_space_for_them() -> None:
     answers = KeptAnswers(most=2, age_s=10.0, clock=clock)
 
     def keep(user: bytes) -> None:
-        answers.keep(user, b"v", ground=NO_GROUND, published=(), answer=an_answer(user))
+        answers.keep(user, b"v", place=NOWHERE, own=an_own(user.decode()))
 
     for user in (b"a", b"b", b"c"):
         keep(user)
@@ -128,7 +163,7 @@ def test_answers_end_with_their_time_and_with_the_space_for_them() -> None:
     assert answers.find(b"b", b"other") is None
     found = answers.find(b"c", b"v")
     assert found is not None
-    assert found.answer.body == b"c"
+    assert found.own == an_own("c")
     clock.now_s = 10.0
     keep(b"d")
     assert list(answers._held) == [b"d"]
