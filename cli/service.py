@@ -99,6 +99,7 @@ async def service_opened(
             documents=answering.documents,
             dashboard=dashboard,
             access=access_of(settings),
+            most_at_once=settings.http_most_at_once,
             persons=answering.persons,
             preferences=preferences,
             versions=versions,

@@ -58,6 +58,8 @@ class Settings(BaseSettings):
         embedding_model: A sentence-transformers model, or `hashing[:DIMENSION]`.
         namespace: Prefix of what is kept in Redis and Qdrant, and part of the group's name.
         http_processes: That serve, of `strata serve`; limits of rates are counted by each.
+        http_most_at_once: Requests under `/v1/` that each process answers at a time; further ones
+            are refused with 503 and `Retry-After`, so that what is taken in is answered in time.
         partitions: Of every user-keyed topic; changing it needs a replay.
         erasure_key: Secret, at least 16 characters, of the hashes that erased users are known by;
             workers and lookups need the same. The embedded stack makes its own; where there are
@@ -130,6 +132,7 @@ class Settings(BaseSettings):
     http_host: str = "127.0.0.1"
     http_port: Annotated[int, Field(ge=0, le=65_535)] = 8700
     http_processes: Annotated[int, Field(ge=1, le=64)] = 1
+    http_most_at_once: Annotated[int, Field(ge=1, le=65_536)] = 256
     metrics_host: str = "127.0.0.1"
     metrics_port: Annotated[int, Field(ge=0, le=65_535)] | None = None
     group: str | None = None

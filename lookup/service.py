@@ -16,6 +16,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp
 
 from lookup.access import Access, Guard
+from lookup.admission import MOST_AT_ONCE, Admission
 from lookup.answering import Answering, Documents, OneVersion, VersionChoice
 from lookup.asking import PROBLEM_CONTENT, AskedLookup, AtLeast, Limit, PathId, Tenant
 from lookup.conditional import conditional
@@ -288,6 +289,7 @@ def create_app(
     documents: Documents | None = None,
     access: Access | None = None,
     body_within_s: float = _BODY_WITHIN_S,
+    most_at_once: int = MOST_AT_ONCE,
     dashboard: Dashboard | None = None,
     persons: Persons | None = None,
     versions: VersionChoice | None = None,
@@ -305,6 +307,7 @@ def create_app(
     Args:
         access: Decides who may ask what; without it everybody may ask everything.
         body_within_s: The body of a request has to arrive in this time.
+        most_at_once: Requests under `/v1/` are answered at a time, ≥ 1; further ones are refused.
         dashboard: What the pages at `/` are made of; without it there are none.
         documents: Answers what users wrote; without them there are no routes for it.
         persons: Answers what people may ask of their own data; likewise.
@@ -361,6 +364,8 @@ def create_app(
     app.add_middleware(
         ProfileLane, versions=app.state.versions, route=_PROFILE, counted=metrics.count_answer
     )
+    # Within the guard: who may not ask keeps nobody out, and who asks too much is told so.
+    app.add_middleware(Admission, most=most_at_once)
     if access is not None:
         app.add_middleware(Guard, access=access)
     app.add_middleware(Measured, metrics=metrics)
