@@ -1,7 +1,9 @@
 """The question what to show a user: by the learned model, or by evidence before there is one."""
 
-from collections.abc import Callable, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from lookup.footing import Footing, find_footing, footing_among
 from lookup.governing import govern_ranking
@@ -19,7 +21,7 @@ from profiles.privacy.data_policy import ANYTHING_GOES, DataPolicy, Purpose
 from profiles.queries import Level
 from profiles.ranking import LayerWeights, Ranked, nearest_liked, rank
 from profiles.state import EMPTY_STATE
-from schemas.snapshots import ItemCount, StatisticsSnapshot
+from schemas.snapshots import StatisticsSnapshot
 from schemas.views import LearnedView, RankingView
 
 __all__ = ["RankQuestion", "Rankings"]
@@ -85,6 +87,7 @@ class Rankings:
         self._options = options
         self._data = data_policy
         self._now_ms = now_ms
+        self._popularities = _Popularities(most=options.scopes_held)
 
     async def answer(self, asked: RankQuestion) -> RankingView:
         """Items, best first, with reasons; norms win over what is learned."""
@@ -183,10 +186,10 @@ class Rankings:
         )
         seen = person.seen if person is not None and asked.exclude_seen else frozenset[int]()
         most = self._options.candidates_per_layer
-        persona = _unseen(footing.persona, seen)
-        everybody = _unseen(footing.everybody, seen)
-        candidates = {count.item for count in (*persona[:most], *everybody[:most])}
-        candidates.update(admitted)
+        candidates = set(admitted)
+        for layer in (footing.persona, footing.everybody):
+            if layer is not None:
+                candidates.update(islice(_unseen(layer, seen), most))
         direction = None if person is None else await self._users.text_direction(person)
         if direction is not None:
             near = await self._items.nearest_keys(
@@ -201,8 +204,8 @@ class Rankings:
             [items[key] for key in candidates if key in items],
             weights=footing.weights,
             user_vector=direction,
-            persona_popularity={count.item: count.score for count in persona},
-            global_popularity={count.item: count.score for count in everybody},
+            persona_popularity=self._popularities.of(footing.persona),
+            global_popularity=self._popularities.of(footing.everybody),
             seen=seen,
             # Norms may take from anywhere in it.
             limit=len(candidates) if governed else asked.limit,
@@ -220,8 +223,34 @@ class Rankings:
         return [items[key] for key in dict.fromkeys(likes) if key in items]
 
 
-def _unseen(snapshot: StatisticsSnapshot | None, seen: frozenset[int]) -> list[ItemCount]:
+def _unseen(snapshot: StatisticsSnapshot, seen: frozenset[int]) -> Iterator[int]:
     """Popular items that are left to show, most popular first."""
-    return (
-        [] if snapshot is None else [count for count in snapshot.popular if count.item not in seen]
-    )
+    return (count.item for count in snapshot.popular if count.item not in seen)
+
+
+class _Popularities:
+    """How popular items are, by key: made once for each publication, not for each ranking.
+
+    Args:
+        most: Tenants, and personas of tenants, held; the least recently asked for leave first.
+    """
+
+    def __init__(self, *, most: int) -> None:
+        self._most = most
+        self._held: OrderedDict[tuple[str, str], tuple[StatisticsSnapshot, Mapping[int, float]]] = (
+            OrderedDict()
+        )
+
+    def of(self, snapshot: StatisticsSnapshot | None) -> Mapping[int, float]:
+        """Scores of the items that are popular; empty where nothing was published."""
+        if snapshot is None:
+            return {}
+        place = (snapshot.tenant, snapshot.scope)
+        held = self._held.get(place)
+        if held is None or held[0] is not snapshot:
+            scores = {count.item: count.score for count in snapshot.popular}
+            held = self._held[place] = (snapshot, scores)
+        self._held.move_to_end(place)
+        while len(self._held) > self._most:
+            self._held.popitem(last=False)
+        return held[1]
