@@ -41,6 +41,7 @@ from lookup.routes_documents import document_routes
 from lookup.routes_explanations import explanation_routes
 from lookup.routes_persons import erasure_routes, person_routes
 from lookup.routes_preferences import preference_routes
+from lookup.short_ways import short_routes
 from schemas.decoded import Choice
 from schemas.views import (
     PersonasView,
@@ -334,6 +335,10 @@ def create_app(
     )
     app.state.metrics = metrics
     app.state.ingest = ingest
+    # Plain requests are taken by these, and all others go on to the routes behind them.
+    app.router.routes.extend(
+        short_routes(app.router, versions=app.state.versions, metrics=metrics, ingest=ingest)
+    )
     # Before the profile's route, with whose path its own begins.
     app.include_router(explanation_routes())
     app.include_router(_questions)
