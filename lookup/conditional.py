@@ -1,10 +1,23 @@
 """Answers that are not sent again to who has them (RFC 9110, section 13)."""
 
 from hashlib import blake2b
+from typing import Final
 
 from starlette.responses import Response
+from starlette.types import Message, Send
 
-__all__ = ["conditional"]
+__all__ = ["conditional", "send_conditional"]
+
+_HEADERS: Final = {
+    # To be kept by the caller alone, and asked about before each use.
+    "Cache-Control": "private, no-cache",
+    "Vary": "X-Strata-Tenant, Authorization",
+}
+_JSON: Final = "application/json"
+_SENT: Final = [
+    (name.lower().encode(), value.encode())
+    for name, value in {**_HEADERS, "Content-Type": _JSON}.items()
+]
 
 
 def conditional(if_none_match: str | None, body: bytes) -> Response:
@@ -15,16 +28,30 @@ def conditional(if_none_match: str | None, body: bytes) -> Response:
     Args:
         if_none_match: The request's header, if it has one.
     """
-    tag = f'W/"{blake2b(body, digest_size=12).hexdigest()}"'
-    headers = {
-        "ETag": tag,
-        # To be kept by the caller alone, and asked about before each use.
-        "Cache-Control": "private, no-cache",
-        "Vary": "X-Strata-Tenant, Authorization",
-    }
+    tag = _tag_of(body)
+    headers = {"ETag": tag, **_HEADERS}
     if _is_named(tag, if_none_match):
         return Response(status_code=304, headers=headers)
-    return Response(body, headers=headers, media_type="application/json")
+    return Response(body, headers=headers, media_type=_JSON)
+
+
+async def send_conditional(send: Send, if_none_match: str | None, body: bytes) -> None:
+    """`conditional`, sent without a response in between where all of it is to be sent."""
+    tag = _tag_of(body)
+    if if_none_match is not None and _is_named(tag, if_none_match):
+        await conditional(if_none_match, body)({"type": "http"}, _nothing, send)
+        return
+    headers = [(b"etag", tag.encode()), (b"content-length", b"%d" % len(body)), *_SENT]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def _nothing() -> Message:
+    return {"type": "http.disconnect"}
+
+
+def _tag_of(body: bytes) -> str:
+    return f'W/"{blake2b(body, digest_size=12).hexdigest()}"'
 
 
 def _is_named(tag: str, if_none_match: str | None) -> bool:

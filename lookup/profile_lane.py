@@ -13,7 +13,7 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from lookup.answering import VersionChoice
-from lookup.conditional import conditional
+from lookup.conditional import send_conditional
 from lookup.errors import InvalidName
 from lookup.profile_json import ProfileAnswer
 from profiles.ports import StoreUnavailable
@@ -63,7 +63,7 @@ class ProfileLane:
             return
         scope["route"] = self._route
         self._counted(answer)
-        await conditional(if_none_match, answer.body)(scope, receive, send)
+        await send_conditional(send, if_none_match, answer.body)
 
 
 class _NotPlain(Exception):

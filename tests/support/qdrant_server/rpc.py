@@ -49,6 +49,20 @@ def _payload_selector(request: Any) -> Any:
     return GrpcToRest.convert_with_payload_selector(request.with_payload)
 
 
+def _written(point: Any) -> dict[str, Any]:
+    """What is to be stored, in the words of REST."""
+    vectors = point.vectors
+    if vectors.WhichOneof("vectors_options") != "vector":
+        return GrpcToRest.convert_point_struct(point).model_dump()
+    if vectors.vector.WhichOneof("vector") != "dense":
+        return GrpcToRest.convert_point_struct(point).model_dump()
+    return {
+        "id": GrpcToRest.convert_point_id(point.id),
+        "vector": list(vectors.vector.dense.data),
+        "payload": GrpcToRest.convert_payload(point.payload),
+    }
+
+
 def _completed() -> Any:
     result = messages.UpdateResult(operation_id=0, status=messages.UpdateStatus.Completed)
     return messages.PointsOperationResponse(result=result)
@@ -92,7 +106,7 @@ class _Points(points_service_pb2_grpc.PointsServicer):
 
     @_answering
     def Upsert(self, request: Any) -> Any:  # noqa: N802
-        points = [GrpcToRest.convert_point_struct(point).model_dump() for point in request.points]
+        points = [_written(point) for point in request.points]
         mode = (
             GrpcToRest.convert_update_mode(request.update_mode)
             if request.HasField("update_mode")
