@@ -2,13 +2,18 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import msgspec
 
+from lookup.gathered_records import GatheredLoads
 from lookup.remembered import Clock, Reading, Remembered
 from profiles.ports import ItemRecord, ItemStore, ScoredItem, StoreUnavailable, Vector
 
 __all__ = ["ItemReader", "ItemsRead"]
+
+_AT_ONCE: Final = 2
+_AHEAD: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +59,10 @@ class ItemReader:
         self._age_s = age_s
         self._name_age_s = age_s if name_age_s is None else name_age_s
         self._attributes = attributes
+        # Answers of one moment lack a few items each, of which many are the same.
+        self._gathered = GatheredLoads(items.read, at_once=_AT_ONCE)
         self._remembered: Remembered[int, ItemRecord] = Remembered(
-            self._load, age_s=age_s, most=most, clock=clock
+            self._load, age_s=age_s, most=most, clock=clock, ahead=_AHEAD
         )
 
     async def read(self, keys: Iterable[int]) -> ItemsRead:
@@ -98,7 +105,7 @@ class ItemReader:
         )
 
     async def _load(self, keys: Sequence[int]) -> list[ItemRecord | None]:
-        stored = await self._items.read(keys)
+        stored = await self._gathered.read(keys)
         return [None if record is None else _light(record, self._attributes) for record in stored]
 
 

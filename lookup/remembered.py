@@ -2,9 +2,10 @@
 
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from itertools import islice
+from typing import Final, Generic, TypeVar
 
 from profiles.ports import StoreUnavailable
 
@@ -12,6 +13,9 @@ __all__ = ["Clock", "Reading", "Remembered", "Unchanged"]
 
 K = TypeVar("K")
 V = TypeVar("V")
+
+_NEARLY: Final = 0.8
+_LOOKED_AT: Final = 8
 
 Clock = Callable[[], float]
 """Seconds that only grow, from any origin."""
@@ -48,6 +52,8 @@ class Remembered(Generic[K, V]):
         load: Asks the store for several keys; answers in their order.
         age_s: ≥ 0; 0 asks every time.
         most: Keys held, ≥ 1; the least recently read leave first.
+        ahead: Keys that are asked for besides, of those read last, once they are nearly as old:
+            where many are read again and again, few requests are made instead of many; ≥ 0.
     """
 
     def __init__(
@@ -57,7 +63,10 @@ class Remembered(Generic[K, V]):
         age_s: float,
         most: int,
         clock: Clock = time.monotonic,
+        ahead: int = 0,
     ) -> None:
+        # What lasts no time is asked for whenever it is read.
+        self._ahead = ahead if age_s > 0 else 0
         self._load = load
         self._age_s = age_s
         self._most = most
@@ -89,7 +98,10 @@ class Remembered(Generic[K, V]):
             else:
                 due.append(key)
         if due:
-            found |= await self._ask(list(dict.fromkeys(due)), asked_at_s)
+            wanted = dict.fromkeys(due)
+            besides = self._soon_due(wanted, asked_at_s) if lasts_s is None else []
+            asked = await self._ask([*wanted, *besides], asked_at_s)
+            found |= asked if not besides else {key: asked[key] for key in wanted}
         return found
 
     def fresh(self, keys: Iterable[K]) -> list[Reading[V]] | None:
@@ -108,6 +120,16 @@ class Remembered(Generic[K, V]):
         """Remember what was learnt on another way."""
         self._keep(key, Reading(value), self._clock())
         self._evict()
+
+    def _soon_due(self, due: Container[K], now_s: float) -> list[K]:
+        """Those that somebody is likely to wait for soon."""
+        soon: list[K] = []
+        for key in islice(reversed(self._held), _LOOKED_AT * self._ahead):
+            if now_s - self._held[key].asked_at_s >= _NEARLY * self._age_s and key not in due:
+                soon.append(key)
+                if len(soon) == self._ahead:
+                    break
+        return soon
 
     async def _ask(self, due: Sequence[K], asked_at_s: float) -> dict[K, Reading[V]]:
         before = {key: self._held[key].reading for key in due if key in self._held}

@@ -229,7 +229,11 @@ class RedisAggregateStore(AggregateStore):
         await self._connection.send([("SET", self._snapshot_key(name), body)])
 
     async def get_snapshots(self, names: Sequence[str]) -> list[bytes | None]:
-        replies = await self._connection.send([("GET", self._snapshot_key(name)) for name in names])
+        if not names:
+            return []
+        keys = [self._snapshot_key(name) for name in names]
+        several = await self._connection.read((b"MGET", *keys))
+        replies = several if isinstance(several, list) else []
         return [reply if isinstance(reply, bytes) else None for reply in replies]
 
     async def drop_snapshots(self, names: Sequence[str]) -> None:

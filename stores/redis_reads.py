@@ -18,6 +18,7 @@ from profiles.ports import StoreUnavailable
 __all__ = ["PipelinedReads", "ReadRefused"]
 
 _PORT: Final = 6379
+_GRACE_S: Final = 0.05
 
 
 class ReadRefused(Exception):
@@ -107,6 +108,7 @@ class _Pipeline(asyncio.Protocol):
         self._waiting: deque[tuple[asyncio.Future[object], float]] = deque()
         self._transport: asyncio.Transport | None = None
         self._watch: asyncio.TimerHandle | None = None
+        self._looked_again = False
         self.lost = False
 
     async def ask(self, command: Sequence[bytes]) -> object:
@@ -156,9 +158,15 @@ class _Pipeline(asyncio.Protocol):
         """Whether the one who waits longest has waited for too long."""
         self._watch = None
         if not self._waiting:
+            self._looked_again = False
             return
         left_s = self._waiting[0][1] + self._timeout_s - self._loop.time()
-        if left_s <= 0:
+        if left_s <= 0 and not self._looked_again:
+            # After a stall of this process timers come before what has long arrived.
+            self._looked_again = True
+            self._watch = self._loop.call_later(_GRACE_S, self._look)
+        elif left_s <= 0:
             self.cut(f"nothing came within {self._timeout_s:g} s")
         else:
+            self._looked_again = False
             self._watch = self._loop.call_later(left_s, self._look)

@@ -113,3 +113,39 @@ def test_equal_bytes_are_the_same_object_while_they_are_held() -> None:
     unchanged.of("b", b"1")
     unchanged.of("c", b"1")
     assert unchanged.of("a", b"2") is not second
+
+
+async def test_what_is_nearly_old_and_was_read_last_is_asked_for_besides() -> None:
+    shelf, clock = Shelf(), Clock()
+    remembered = Remembered[str, str](shelf.load, age_s=10.0, most=10, clock=clock, ahead=2)
+    await remembered.read(["a", "b", "c", "d"])
+    clock.now_s = 5.0
+    await remembered.read(["young"])
+    clock.now_s = 9.0
+    # Read last, and so likely to be read again.
+    await remembered.read(["b", "c"])
+    assert (await remembered.read(["new"])).keys() == {"new"}
+    assert shelf.asked == [["a", "b", "c", "d"], ["young"], ["new", "c", "b"]]
+    clock.now_s = 12.0
+    assert await remembered.read(["b", "c"]) == {"b": Reading("b3"), "c": Reading("c3")}
+    assert len(shelf.asked) == 3
+
+
+async def test_nothing_is_asked_for_besides_for_who_takes_older_ones() -> None:
+    shelf, clock = Shelf(), Clock()
+    remembered = Remembered[str, str](shelf.load, age_s=10.0, most=10, clock=clock, ahead=2)
+    await remembered.read(["a", "b"])
+    clock.now_s = 9.0
+    await remembered.read(["new"], lasts_s=lambda _reading: 30.0)
+    assert shelf.asked == [["a", "b"], ["new"]]
+
+
+async def test_what_is_fresh_is_told_without_asking_and_nothing_else_is() -> None:
+    shelf, clock = Shelf(), Clock()
+    remembered = remembering(shelf, clock)
+    await remembered.read(["a"])
+    assert remembered.fresh(["a"]) == [Reading("a1")]
+    assert remembered.fresh(["a", "b"]) is None
+    clock.now_s = 2.0
+    assert remembered.fresh(["a"]) is None
+    assert shelf.asked == [["a"]]
