@@ -300,6 +300,7 @@ class ProfileCache(Protocol):
         views: Sequence[tuple[bytes, int, bytes | None]],
         *,
         seals: Mapping[int, tuple[int, int]] | None = None,
+        anew: bool = False,
     ) -> None:
         """Store (user key, version, view), each only if newer than what is there.
 
@@ -310,6 +311,7 @@ class ProfileCache(Protocol):
                 first, and no other, once all views are there: also if the cache is put back
                 to an older copy meanwhile, it has the second only with all of them. Repeated
                 after a failure, the call makes up for whatever was lost.
+            anew: Views replace those of the same version too.
         """
         ...
 

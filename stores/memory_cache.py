@@ -17,9 +17,11 @@ class MemoryProfileCache(ProfileCache):
         views: Sequence[tuple[bytes, int, bytes | None]],
         *,
         seals: Mapping[int, tuple[int, int]] | None = None,
+        anew: bool = False,
     ) -> None:
         for key, version, view in views:
-            if key in self._views and self._views[key][0] >= version:
+            held = self._views[key][0] if key in self._views else -1
+            if held > version or (held == version and not (anew and view is not None)):
                 continue
             if view is None:
                 self._views.pop(key, None)

@@ -49,13 +49,14 @@ class RedisProfileCache(ProfileCache):
         views: Sequence[tuple[bytes, int, bytes | None]],
         *,
         seals: Mapping[int, tuple[int, int]] | None = None,
+        anew: bool = False,
     ) -> None:
         parts = batches(views, _AT_ONCE) or [[]] * bool(seals)
         for number, part in zip(count(1), parts, strict=False):
             commands: list[Command] = []
             if part:
                 keys = [self._key(part[0][0])]
-                arguments: list[Argument] = [self._ttl_s, self._packed(part)]
+                arguments: list[Argument] = [self._ttl_s, self._packed(part), int(anew)]
                 commands.append(script_command(PUT_VIEWS, keys=keys, arguments=arguments))
             for partition, (before, after) in (seals or {}).items():
                 commands.append(self._raised(partition, before, after, number, len(parts)))

@@ -10,7 +10,8 @@ __all__ = ["APPLY", "BEGIN_BUILD", "DROP", "FINISH_BUILD", "PUT_VIEWS", "SEAL", 
 
 # A stored view is its version in 8 big-endian bytes, which compare like the
 # numbers, and the view. A version alone takes away what is older. KEYS: the first of the
-# keys; ARGV: seconds to live, and a MessagePack array of keys and values in turn.
+# keys; ARGV: seconds to live, a MessagePack array of keys and values in turn, and 1 if a view
+# replaces one of the same version too.
 PUT_VIEWS = Script("""
 local given = cmsgpack.unpack(ARGV[2])
 for i = 1, #given, 2 do
@@ -18,7 +19,7 @@ for i = 1, #given, 2 do
   local held = redis.call('GETRANGE', key, 0, 7)
   if #view == 8 then
     if held < view then redis.call('UNLINK', key) end
-  elseif held == '' or held < string.sub(view, 1, 8) then
+  elseif held < string.sub(view, 1, 8) or (ARGV[3] == '1' and held == string.sub(view, 1, 8)) then
     redis.call('SET', key, view, 'EX', ARGV[1])
   end
 end

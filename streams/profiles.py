@@ -1,8 +1,8 @@
 """The profile agent's engine: events in; states, cached views and updates out."""
 
 import asyncio
-from collections import Counter, OrderedDict
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections import Counter, OrderedDict, deque
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -29,7 +29,7 @@ from profiles.ports import (
 )
 from profiles.privacy.consenting import fold_governed, overdue, refused_kinds
 from profiles.privacy.data_policy import ANYTHING_GOES, DataPolicy
-from profiles.privacy.erasure import Asked
+from profiles.privacy.erasure import Asked, Residue
 from profiles.privacy.permitting import permitted
 from profiles.projection import project_all
 from profiles.state import EMPTY_STATE, DataType, decode_state
@@ -38,11 +38,11 @@ from schemas import decoded as events
 from schemas import topics
 from schemas.keys import record_key
 from schemas.snapshots import encode_profile
-from stores.points import batches
+from stores.points import batches, finished
 from streams.batches import RecordBatch
 from streams.emitter import Outgoing, Sender
 from streams.erasing import Erasing, Leaving
-from streams.gate import Gate, Passed
+from streams.gate import Admitted, Gate, Passed
 from streams.ownership import BOOKMARK, Doubtful, Ownerships, Place, Released
 from streams.retrying import until_available
 from streams.seals import SEAL, Seals
@@ -54,6 +54,9 @@ __all__ = ["ProfileEngine", "Seam"]
 _CHUNK: Final = 512
 _PREPARED: Final = 256
 """Users, in one step of the event loop: some 25 ms, in which no lookup is answered."""
+_AHEAD: Final = 3
+"""Chunks whose users are claimed before the one in hand is folded."""
+
 _FORGOTTEN: Final = "a flush failed meanwhile, and what had been folded was forgotten"
 
 View = tuple[bytes, int, bytes | None]
@@ -67,7 +70,8 @@ class ProfileEngine:
 
     A flush writes each touched user once: state, vector, positions, version and
     outbox in one conditional write; then the control point is bookmarked and
-    confirmed, the cache written and sealed, the updates emitted; then offsets are committed.
+    confirmed, the cache written and sealed; then storage is made to survive a loss of power,
+    the updates are emitted and offsets committed.
     A crash between any two steps repeats work and changes nothing twice.
 
     Flushes are one after the other, but folds go on beside them: a flush is of what had
@@ -146,6 +150,8 @@ class ProfileEngine:
         self._outgoing: list[Outgoing] = []
         self._inherited: list[Held] = []
         self._next_offsets: dict[Place, int] = {}
+        # A flush that nobody waits for, as too many users had changed.
+        self._beside: asyncio.Task[None] | None = None
         self._forgotten_in = -1
         self._forgettings = 0
         self._named: set[int] = set()
@@ -168,25 +174,58 @@ class ProfileEngine:
             if not self._is_next(batch):
                 return
             await self._ownerships.own(batch.partition)
-            for chunk in batch.chunks(_CHUNK):
-                # Taking the partition may have rewound it, and a rebalance may come between.
-                if not self._is_next(batch):
-                    return
-                with self._watch.folding(chunk, self.counts):
-                    await self._fold(chunk)
-                self._next_offsets[chunk.topic, chunk.partition] = chunk.next_offset
-                self._seam("folded")
-                self._make_room()
-                if len(self._dirty) >= self._dirty_users:
-                    await self.flush()
-                # A batch may hold thousands of records; lookups in this process get their turn.
-                await asyncio.sleep(0)
+            # Taking the partition may have rewound it, and a rebalance may come between.
+            if not self._is_next(batch):
+                return
+            chunks = batch.chunks(_CHUNK)
+            ahead: deque[_Ahead] = deque()
+            try:
+                while True:
+                    # Users of the next chunks are claimed while this one is folded.
+                    for chunk in islice(chunks, 1 + _AHEAD - len(ahead)):
+                        ahead.append(self._looked_at(chunk, after=ahead))
+                        await asyncio.sleep(0)
+                    if not ahead:
+                        return
+                    now = ahead.popleft()
+                    if not self._is_next(batch):
+                        return
+                    with self._watch.folding(now.chunk, self.counts):
+                        await self._fold(now)
+                    place = (now.chunk.topic, now.chunk.partition)
+                    self._next_offsets[place] = now.chunk.next_offset
+                    self._seam("folded")
+                    self._make_room()
+                    await self._flush_if_full()
+                    # A batch may hold thousands of records; lookups in this process get their turn.
+                    await asyncio.sleep(0)
+            finally:
+                for left in ahead:
+                    left.leave()
 
     def _is_next(self, batch: RecordBatch) -> bool:
         return self._forgotten_in < batch.epoch == self._epoch()
 
     async def flush(self) -> None:
         """Make everything folded so far durable and visible, and commit it."""
+        beside, self._beside = self._beside, None
+        if beside is not None:
+            await beside
+        await self._flush()
+
+    async def _flush_if_full(self) -> None:
+        """Begin a flush if too many have changed; folds go on beside it."""
+        if len(self._dirty) < self._dirty_users:
+            return
+        # The one under way first, or more and more would be in memory.
+        async with self._flushing:
+            pass
+        beside, self._beside = self._beside, asyncio.create_task(self._flush())
+        if beside is not None:
+            await beside
+        await asyncio.sleep(0)
+
+    async def _flush(self) -> None:
         async with self._flushing:
             if not self._next_offsets and not self._dirty and not self._outgoing:
                 return
@@ -322,15 +361,15 @@ class ProfileEngine:
         self._next_offsets.clear()
         self._unnamed.clear()
 
-    async def _fold(self, chunk: RecordBatch) -> None:
-        admitted = self._gate.admit(chunk)
-        self._outgoing.extend(admitted.outgoing)
-        self.counts["events"] += len(admitted.passed)
-        self.counts["forwarded"] += admitted.forwarded
-        self.counts["dead-letters"] += admitted.rejected.total()
-        self._watch.rejected(admitted.rejected)
+    def _looked_at(self, chunk: RecordBatch, *, after: Iterable["_Ahead"]) -> "_Ahead":
+        """Decode a chunk, and begin to claim its users.
+
+        Args:
+            after: Chunks that are folded before, which bring their own users into memory.
+        """
         by_user: dict[bytes, list[Passed]] = {}
         names: dict[bytes, tuple[str, str]] = {}
+        admitted = self._gate.admit(chunk)
         for passed in admitted.passed:
             event = _of_user(passed.event)
             key = user_key(event.tenant, event.user_id)
@@ -339,12 +378,31 @@ class ProfileEngine:
                 names[key] = (event.tenant, event.user_id)
             else:
                 group.append(passed)
-        forgettings = self._forgettings
+        token = self._ownerships.require(chunk.partition).token
+        ahead = _Ahead(chunk, admitted, by_user, names, token, self._forgettings)
+        # Where not even a stub may be kept of some, it is to be found out first of whom.
+        if not self._unasked:
+            missing = [
+                name
+                for key, name in self._missing(names, token)
+                if not any(key in before.names for before in after)
+            ]
+            if missing:
+                ahead.claim(self._claimed(missing, chunk.partition, token))
+        return ahead
+
+    async def _fold(self, ahead: "_Ahead") -> None:
+        chunk, admitted, by_user, names = ahead.chunk, ahead.admitted, ahead.by_user, ahead.names
+        self._outgoing.extend(admitted.outgoing)
+        self.counts["events"] += len(admitted.passed)
+        self.counts["forwarded"] += admitted.forwarded
+        self.counts["dead-letters"] += admitted.rejected.total()
+        self._watch.rejected(admitted.rejected)
         for key in await self._never_asked(by_user):
             self.counts["refused"] += len(by_user.pop(key))
             del names[key]
-        await self._load(names, chunk.partition)
-        if self._forgettings != forgettings:
+        await self._load(names, chunk.partition, ahead)
+        if self._forgettings != ahead.forgettings:
             raise Released(_FORGOTTEN)
         for key, group in by_user.items():
             held = self._held[key]
@@ -434,32 +492,59 @@ class ProfileEngine:
         else:
             self._unnamed[key] = (tenant, item_id)
 
-    async def _load(self, names: Mapping[bytes, tuple[str, str]], partition: int) -> None:
+    def _missing(
+        self, names: Mapping[bytes, tuple[str, str]], token: Token
+    ) -> list[tuple[bytes, tuple[str, str]]]:
+        """Those who are not in memory as claimed under this token."""
+        return [
+            (key, name)
+            for key, name in names.items()
+            if (held := self._held.get(key)) is None or held.claimed != token
+        ]
+
+    async def _claimed(
+        self, names: Sequence[tuple[str, str]], partition: int, token: Token
+    ) -> "_Claimed":
+        """Users claimed under the token, and what an erasure left of those that are new."""
+        records = await until_available(
+            partial(self._users.claim, names, partition=partition, token=token)
+        )
+        residues = await self._erasing.residues([one for one in records if not one.version])
+        return [(record, residues.get(record.key)) for record in records]
+
+    async def _load(
+        self,
+        names: Mapping[bytes, tuple[str, str]],
+        partition: int,
+        ahead: "_Ahead | None" = None,
+    ) -> None:
         """Bring users into memory, claimed under this worker's token.
+
+        Args:
+            ahead: Some of them may have been claimed before.
 
         Raises:
             Released: a flush failed meanwhile, so what had been folded is no longer known.
         """
         token = self._ownerships.require(partition).token
-        missing = [
-            name
-            for key, name in names.items()
-            if key not in self._held or self._held[key].claimed != token
-        ]
-        if not missing:
-            return
-        forgettings = self._forgettings
-        records = await until_available(
-            partial(self._users.claim, missing, partition=partition, token=token)
-        )
-        residues = await self._erasing.residues([one for one in records if not one.version])
+        forgettings = self._forgettings if ahead is None else ahead.forgettings
+        found: list[tuple[UserRecord, Residue | None]] = []
+        if ahead is not None and ahead.claiming is not None:
+            found += await ahead.claiming
+            if token != ahead.token or self._ownerships.require(partition).token != token:
+                raise Released(f"partition {partition} was taken anew meanwhile")
+        known = {record.key for record, _ in found}
+        # Who was in memory when looked at may have left it since.
+        missing = [name for key, name in self._missing(names, token) if key not in known]
+        if missing:
+            found += await self._claimed(missing, partition, token)
         if self._forgettings != forgettings:
             raise Released(_FORGOTTEN)
-        for claimed in records:
+        for claimed, residue in found:
             record = claimed
             if record.key in self._dirty or record.key in self._storing:
                 raise Released(f"partition {partition} was taken anew with changes under way")
-            if (residue := residues.get(record.key)) is not None:
+            if residue is not None:
                 # Erased before: the stub goes, whatever the events that name it turn out to be.
                 record = replace(record, version=residue.version, state=residue.state)
                 self._dirty[record.key] = None
@@ -496,6 +581,9 @@ class ProfileEngine:
         async with self._seals.changing:
             await self._confirm_and_cache(batch, writes, tokens)
         self._seam("cached")
+        # What is sent must not be undone by a loss of power: its version would come again, and
+        # counters would take it for a repeat. Of a view that was undone the seal tells.
+        await self._sync()
         updates = [_update_of(write.record) for write in writes]
         await self._emitter.send([*batch.outgoing, *updates])
         self._seam("emitted")
@@ -512,23 +600,17 @@ class ProfileEngine:
         changed = {write.record.partition for write in writes}
         changed |= {held.record.partition for held in batch.inherited}
         seals = self._seals.draw(sorted(changed))
-        for partition in tokens:
-            positions = {
-                BOOKMARK + topic: offset
-                for (topic, place), offset in batch.next_offsets.items()
-                if place == partition
-            }
-            if partition in seals:
-                _, positions[SEAL] = seals[partition]
-            if positions:
-                await self._ownerships.bookmark(partition, positions)
+        bookmarks: dict[int, dict[str, int]] = {
+            partition: {SEAL: after} for partition, (_, after) in seals.items()
+        }
+        for (topic, partition), offset in batch.next_offsets.items():
+            bookmarks.setdefault(partition, {})[BOOKMARK + topic] = offset
+        await finished(self._ownerships.bookmark(*one) for one in bookmarks.items())
         await self._ownerships.confirm(sorted(tokens))
         for partition, token in tokens.items():
             if self._ownerships.require(partition).token != token:
                 # Taken anew meanwhile, perhaps from another owner, who refused our writes.
                 raise Released(f"partition {partition} was taken anew meanwhile")
-        # What is sent must not be undone by a loss of power: its version would come again.
-        await self._sync()
         self._seam("confirmed")
         views = [
             *await self._inherited_views(batch.inherited),
@@ -550,11 +632,12 @@ class ProfileEngine:
             if held.claimed != self._ownerships.require(partition).token:
                 raise Released(f"partition {partition} was taken anew with changes under way")
             groups.setdefault((partition, held.record.tenant), []).append(held)
-        by_partition: dict[int, list[Write]] = {}
-        for (partition, tenant), several in groups.items():
-            for part in batches(several, _PREPARED):
-                by_partition.setdefault(partition, []).extend(
-                    prepare(
+        writes: list[Write] = []
+        storing: list[asyncio.Task[None]] = []
+        try:
+            for (_, tenant), several in groups.items():
+                for part in batches(several, _PREPARED):
+                    prepared = prepare(
                         part,
                         # As checked above: whatever is taken meanwhile refuses these writes.
                         token=part[0].claimed,
@@ -564,15 +647,19 @@ class ProfileEngine:
                         declared=self._declared,
                         data_policy=self._data,
                     )
-                )
-                await asyncio.sleep(0)
-        for writes in by_partition.values():
-            records = [write.record for write in writes]
-            try:
-                await self._users.write(records)
-            except StoreUnavailable as error:
-                raise Doubtful(str(error)) from error
-        return [write for writes in by_partition.values() for write in writes]
+                    writes += prepared
+                    # Stored while the next ones are prepared.
+                    records = [write.record for write in prepared]
+                    storing.append(asyncio.create_task(self._users.write(records)))
+                    await asyncio.sleep(0)
+        except BaseException:
+            await asyncio.gather(*storing, return_exceptions=True)
+            raise
+        try:
+            await finished(storing)
+        except StoreUnavailable as error:
+            raise Doubtful(str(error)) from error
+        return writes
 
     async def _inherited_views(self, inherited: Sequence[Held]) -> list[View]:
         """Views of users as an earlier owner stored them, perhaps without caching them.
@@ -609,6 +696,44 @@ class ProfileEngine:
         for key in [*islice(self._held, max(0, over))]:
             if key not in self._dirty and key not in self._storing:
                 del self._held[key]
+
+
+_Claimed = list[tuple[UserRecord, Residue | None]]
+
+
+@dataclass(slots=True)
+class _Ahead:
+    """A chunk that was looked at and is to be folded.
+
+    Attributes:
+        names: Of its users.
+        token: Under which they are claimed.
+        forgettings: How often everything had been forgotten then.
+        claiming: Of those users who were not in memory then.
+    """
+
+    chunk: RecordBatch
+    admitted: Admitted
+    by_user: dict[bytes, list[Passed]]
+    names: dict[bytes, tuple[str, str]]
+    token: Token
+    forgettings: int
+    claiming: "asyncio.Task[_Claimed] | None" = None
+
+    def claim(self, claimed: Coroutine[None, None, _Claimed]) -> None:
+        """Begin it, whether or not anybody comes to ask for it."""
+        self.claiming = asyncio.create_task(claimed)
+        self.claiming.add_done_callback(_looked_into)
+
+    def leave(self) -> None:
+        """It will not be folded. A claim that is made all the same changes nothing."""
+        if self.claiming is not None:
+            self.claiming.cancel()
+
+
+def _looked_into(claiming: "asyncio.Task[_Claimed]") -> None:
+    if not claiming.cancelled():
+        claiming.exception()
 
 
 @dataclass(frozen=True, slots=True)

@@ -476,7 +476,8 @@ class StatisticsEngine:
                 watermarks_ms=watermarks,
             )
         )
-        await until_available(partial(self._cache.put, views))
+        # Users who were put back may have come to the same version again, with other events in it.
+        await until_available(partial(self._cache.put, views, anew=True))
 
 
 def _groups(users: Iterable[Sequence[ProfileUpdate]]) -> Iterator[list[ProfileUpdate]]:

@@ -49,6 +49,8 @@ __all__ = ["Crashed", "Stalled", "Stores", "Worker", "WorkerOptions", "rare_coll
 _MAINTENANCE_S: Final = 1.0
 _PACED: Final = 1_000
 """Records between two looks at whether others go first."""
+_BREATH_S: Final = 0.01
+"""Between flushes that take longer than they should be apart."""
 _COLLECTED: Final = (50_000, 20, 100)
 
 
@@ -83,7 +85,8 @@ class WorkerOptions:
         next_item: Sizes of the learned models; the same for all workers and lookups.
         silencing: When a persona counts as silenced by the average.
         release: What is told to others of groups of people.
-        flush_interval_s: Longest time between an event's fold and its visibility.
+        flush_interval_s: From the beginning of a flush to that of the next; one that takes
+            longer is followed at once.
         publish_interval_s: Between two rounds of merging statistics and personas.
         dirty_users: Changed users after which a flush does not wait for its time.
         stall_s: With lag and no progress for so long, the worker ends itself.
@@ -258,9 +261,13 @@ class Worker:
             await self.duties.handle_events(part)
 
     async def _flush_loop(self) -> None:
+        pause_s = self._options.flush_interval_s
         while True:
-            await asyncio.sleep(self._options.flush_interval_s)
+            await asyncio.sleep(pause_s)
+            began_s = time.monotonic()
             await self.duties.flush()
+            # From one beginning to the next, so what a flush takes is not waited for besides.
+            pause_s = max(_BREATH_S, self._options.flush_interval_s - (time.monotonic() - began_s))
 
     async def _maintain_loop(self) -> None:
         """Own what is assigned, keep counters built, bring users up to date."""

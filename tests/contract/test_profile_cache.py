@@ -31,6 +31,15 @@ async def test_of_two_versions_in_one_call_the_newer_stays(redis_stores: RedisSt
     assert await redis_stores.cache.get([ANN]) == [b"newer"]
 
 
+async def test_a_view_made_anew_replaces_one_of_its_version_but_no_newer_one(
+    redis_stores: RedisStores,
+) -> None:
+    cache = redis_stores.cache
+    await cache.put([(ANN, 5, b"five"), (BOB, 6, b"six")])
+    await cache.put([(ANN, 5, b"five anew"), (BOB, 5, b"five")], anew=True)
+    assert await cache.get([ANN, BOB]) == [b"five anew", b"six"]
+
+
 async def test_what_is_forgotten_is_gone(redis_stores: RedisStores) -> None:
     cache = redis_stores.cache
     await cache.put([(ANN, 5, b"ann"), (BOB, 5, b"bob")])

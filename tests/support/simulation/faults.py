@@ -55,9 +55,9 @@ def positions_are_not_kept(patch: pytest.MonkeyPatch) -> None:
 def what_a_dead_owner_left_is_not_sent_on(patch: pytest.MonkeyPatch) -> None:
     load = ProfileEngine._load
 
-    async def without_outbox(self: ProfileEngine, names: Any, partition: int) -> None:
+    async def without_outbox(self: ProfileEngine, *names: Any) -> None:
         before = list(self._outgoing)
-        await load(self, names, partition)
+        await load(self, *names)
         self._outgoing[:] = before
 
     patch.setattr(ProfileEngine, "_load", without_outbox)

@@ -11,6 +11,7 @@ from profiles.ids import user_key
 from profiles.ports import StoreUnavailable, UserRecord, UserStore
 from profiles.state import DataType, decode_state
 from schemas import topics
+from streams import profiles
 from streams.ownership import Doubtful, Released
 
 
@@ -48,6 +49,18 @@ async def at_a_write(world: World) -> tuple[Engines, WaitingUsers, "asyncio.Task
     flushing = asyncio.create_task(engines.profiles.flush())
     await users.reached.wait()
     return engines, users, flushing
+
+
+async def with_room_for_one_change(world: World) -> tuple[Engines, WaitingUsers]:
+    """An engine that flushes as soon as one user has changed; its store waits."""
+    world.publish(item("a", "sea"))
+    engines = Engines(world)
+    await engines.own_all()
+    await engines.drain()
+    users = WaitingUsers(world.profiles.users)
+    engines.profiles._users = cast(UserStore, users)
+    engines.profiles._dirty_users = 1
+    return engines, users
 
 
 async def fold_all(engines: Engines) -> None:
@@ -183,5 +196,132 @@ def test_users_claimed_while_a_flush_failed_are_not_folded_into() -> None:
             await flushing
         assert engines.profiles.held_users == 0
         assert not any(committed(world).values())
+
+    asyncio.run(scenario())
+
+
+def test_an_event_shows_before_storage_is_synced_and_nothing_is_sent_or_committed_until_then() -> (
+    None
+):
+    async def scenario() -> None:
+        world = await World.open()
+        engines, users, flushing = await at_a_write(world)
+        syncing, synced = asyncio.Event(), asyncio.Event()
+
+        async def sync() -> None:
+            syncing.set()
+            await synced.wait()
+
+        engines.profiles._sync = sync
+        sent = len(engines.sender.sent)
+        users.through.set()
+        await syncing.wait()
+        (view,) = await world.redis.cache.get([user_key("default", "ann")])
+        assert view is not None
+        assert len(engines.sender.sent) == sent
+        assert not any(committed(world).values())
+        synced.set()
+        await flushing
+        assert len(engines.sender.sent) == sent + 1
+        assert sum(committed(world).values()) == 1
+
+    asyncio.run(scenario())
+
+
+def test_too_many_changed_users_are_stored_while_more_is_folded() -> None:
+    async def scenario() -> None:
+        world = await World.open()
+        engines, users = await with_room_for_one_change(world)
+        world.publish(liked("ann", "a", 1))
+        # The store does not answer, and the fold is done all the same.
+        await fold_all(engines)
+        await users.reached.wait()
+        world.publish(liked("bob", "a", 1))
+        more = asyncio.create_task(fold_all(engines))
+        await asyncio.sleep(0.01)
+        # But no second flush begins, so that is where it waits.
+        assert not more.done()
+        assert engines.profiles.dirty_users == 2
+        users.through.set()
+        await more
+        await engines.profiles.flush()
+        assert (await stored(world, "ann"), await stored(world, "bob")) == ((1, 1), (1, 1))
+        assert sum(committed(world).values()) == 2
+
+    asyncio.run(scenario())
+
+
+def test_a_flush_that_nobody_waits_for_fails_the_next_one() -> None:
+    async def scenario() -> None:
+        world = await World.open()
+        engines, users = await with_room_for_one_change(world)
+        users.fails = True
+        users.through.set()
+        world.publish(liked("ann", "a", 1))
+        await fold_all(engines)
+        with pytest.raises(Doubtful):
+            await engines.profiles.flush()
+        assert await stored(world, "ann") is None
+        assert not any(committed(world).values())
+
+    asyncio.run(scenario())
+
+
+def test_users_of_the_next_records_are_claimed_meanwhile_and_each_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(profiles, "_CHUNK", 1)
+
+    async def scenario() -> None:
+        world = await World.open()
+        world.publish(item("a", "sea"))
+        engines = Engines(world)
+        await engines.own_all()
+        await engines.drain()
+        claim, asked = world.profiles.users.claim, list[str]()
+        two = asyncio.Event()
+
+        async def together(names: Sequence[tuple[str, str]], **options: object) -> object:
+            asked.extend(user_id for _, user_id in names)
+            if len(asked) == 2:
+                two.set()
+            # Nobody is answered before somebody else has been asked for.
+            await two.wait()
+            return await claim(names, **options)  # type: ignore[arg-type]  # as they come
+
+        monkeypatch.setattr(world.profiles.users, "claim", together)
+        # All of one partition.
+        for number, user_id in enumerate(("ann", "bob", "ann", "bob")):
+            world.publish(liked(user_id, "a", number))
+        async with asyncio.timeout(5):
+            await fold_all(engines)
+        assert asked == ["ann", "bob"]
+        await engines.profiles.flush()
+        assert (await stored(world, "ann"), await stored(world, "bob")) == ((1, 2), (1, 2))
+
+    asyncio.run(scenario())
+
+
+def test_a_user_who_leaves_memory_between_looking_ahead_and_folding_is_claimed_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(profiles, "_CHUNK", 1)
+
+    async def scenario() -> None:
+        world = await World.open()
+        world.publish(item("a", "sea"))
+        engines = Engines(world)
+        await engines.own_all()
+        await engines.drain()
+        engines.profiles._users_in_memory = 0
+        engines.profiles._dirty_users = 1
+        for number, user_id in enumerate(("ann", "bob", "ann", "bob", "ann")):
+            world.publish(liked(user_id, "a", number))
+        await fold_all(engines)
+        await engines.profiles.flush()
+        rows = [
+            found and found[1] for found in (await stored(world, "ann"), await stored(world, "bob"))
+        ]
+        assert rows == [3, 2]
 
     asyncio.run(scenario())

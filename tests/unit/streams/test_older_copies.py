@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from streams_world import Engines, World, item, liked
+from streams_world import Engines, Killed, World, item, liked
 
 from profiles.ids import user_key
 from profiles.ports import CounterTable
@@ -63,6 +63,14 @@ async def versions(world: World) -> list[int | None]:
     """Of the cached views."""
     views = await world.redis.cache.get([user_key("default", name) for name in ("ann", "bob")])
     return [None if view is None else decode_profile(view).version for view in views]
+
+
+async def shown_of(world: World, user_id: str) -> tuple[int, int]:
+    """Version and events of the cached view."""
+    (view,) = await world.redis.cache.get([user_key("default", user_id)])
+    assert view is not None
+    profile = decode_profile(view)
+    return profile.version, sum(profile.totals.values())
 
 
 def test_a_worker_at_work_notices_it_without_any_event() -> None:
@@ -174,6 +182,50 @@ def test_users_put_back_to_an_older_copy_beside_a_living_redis_are_caught_up_wit
         await successor.drain()
         await successor.statistics.ensure_built(range(2))
         assert await world.counters() == counters == await rebuilt(world, successor)
+
+    asyncio.run(scenario())
+
+
+def test_a_view_that_was_shown_before_a_loss_of_power_gives_way_to_the_same_version_made_anew() -> (
+    None
+):
+    """Views show before storage is synced, and a version that was undone comes again.
+
+    It holds more events than the one that is cached, and the successor stores it before it
+    looks at any seal.
+    """
+
+    async def scenario() -> None:
+        world, _, _ = await with_an_older_copy()
+        synced: list[Any] = [world.profiles.users, world.profiles.control]
+        kept = copy.deepcopy([vars(store._points) for store in synced])
+        world.publish(liked("ann", "a", 50))
+
+        def lose_power(seam: str) -> None:
+            if seam == "cached":
+                raise Killed
+
+        await world.consumer.rewind({})
+        dying = Engines(world, nonce="dying", seam=lose_power)
+        dying.recall()
+        await dying.own_all()
+        with pytest.raises(Killed):
+            await dying.drain()
+        shown = await shown_of(world, "ann")
+        for store, held in zip(synced, kept, strict=True):
+            vars(store._points).update(held)
+        world.publish(liked("ann", "a", 51))
+        await world.consumer.rewind({})
+        successor = Engines(world, nonce="two")
+        successor.recall()
+        await successor.own_all()
+        await successor.drain()
+        await successor.statistics.ensure_built(range(2))
+        (record,) = await world.profiles.users.read([user_key("default", "ann")])
+        assert record is not None
+        assert (record.version, shown[1] + 1) == await shown_of(world, "ann")
+        assert record.version == shown[0]
+        assert await world.counters() == await rebuilt(world, successor)
 
     asyncio.run(scenario())
 
