@@ -48,6 +48,7 @@ from streams.ownership import Consumer, Doubtful, Ownerships, PartitionLost, Pla
 from streams.personas import PersonaEngine, PersonaOptions
 from streams.profiles import ProfileEngine, Seam
 from streams.releasing import DEFAULT_RELEASE, ReleaseOptions, Releaser
+from streams.retrying import until_available
 from streams.sealed import SealedSnapshots
 from streams.seals import Seals
 from streams.spaces import SpaceLoader
@@ -183,6 +184,9 @@ class Duties:
         self._consumer = consumer
         self._assigned: frozenset[Place] = frozenset()
         self._partitions = options.partitions
+        self._sync = stores.flush
+        # Of items, what is stored but not committed yet: by place, when read, and up to where.
+        self._described: dict[Place, tuple[int, int]] = {}
         self.failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.ready = asyncio.Event()
         self.knowledge = knowledge
@@ -191,6 +195,7 @@ class Duties:
             consumer=consumer,
             nonce=nonce,
             known=knowledge.marks,
+            sync=stores.flush,
             topics=user_topics(options.history),
         )
         seals = Seals(ownerships=self.ownerships, cache=stores.cache, nonce=nonce)
@@ -331,6 +336,7 @@ class Duties:
             ownerships=self.ownerships,
             knowledge=knowledge,
             policy=options.policy,
+            sync=stores.flush,
             data_policy=data_policy,
         )
         self.keeping = Keeping(
@@ -392,7 +398,7 @@ class Duties:
 
     async def flush(self) -> None:
         """Make what was folded durable and visible."""
-        await self._passing(self.profiles.flush)
+        await self._passing(self._flush)
 
     async def maintain(self) -> None:
         """Own what is assigned, keep counters built, bring users up to date."""
@@ -405,7 +411,7 @@ class Duties:
     async def drain(self) -> None:
         """Finish what has been folded; what has not stays for the next owner."""
         with suppress(PartitionLost, Released, Doubtful):
-            await self.profiles.flush()
+            await self._flush()
 
     async def close(self) -> None:
         """End what is being learned; whoever leads next begins it again."""
@@ -514,8 +520,21 @@ class Duties:
         if batch.epoch != self._epoch():
             return
         await self.items.handle(batch)
-        if batch.epoch == self._epoch():
-            await self._commit({(batch.topic, batch.partition): batch.next_offset})
+        self._described[batch.topic, batch.partition] = batch.epoch, batch.next_offset
+
+    async def _flush(self) -> None:
+        await self.profiles.flush()
+        described = dict(self._described)
+        if described:
+            # Committed descriptions are not read again, so they must not be lost with the power.
+            await until_available(self._sync)
+        epoch = self._epoch()
+        ours = {place: offset for place, (read, offset) in described.items() if read == epoch}
+        if ours:
+            await self._commit(ours)
+        for place, told in described.items():
+            if self._described.get(place) == told:
+                del self._described[place]
 
     async def _handle_updates(self, batch: RecordBatch) -> None:
         if await self.statistics.handle(batch):

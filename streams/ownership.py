@@ -1,7 +1,7 @@
 """Owning a partition: the fencing token, and what the stored positions say of the topics."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Final, Protocol
@@ -79,6 +79,8 @@ class Ownerships:
         known: How far the announcements have been read, by the names of bookmarks. A
             worker may know less than the last owner of a partition did; what it writes
             has to be swept again once it knows as much, so the bookmarks are put back.
+        sync: Makes storage survive a loss of power. A token is used only once it does, or a
+            later owner may be given the same one again.
         topics: All that users' events are read from; those of everybody come first.
     """
 
@@ -89,12 +91,14 @@ class Ownerships:
         consumer: Callable[[], Consumer],
         nonce: str,
         known: Callable[[], Mapping[str, int]],
+        sync: Callable[[], Awaitable[None]],
         topics: Sequence[str] = USER_TOPICS,
     ) -> None:
         self._control = control
         self._consumer = consumer
         self._nonce = nonce
         self._known = known
+        self._sync = sync
         self._topics = topics
         self._held: dict[int, Control] = {}
         self._taking = asyncio.Lock()
@@ -147,6 +151,7 @@ class Ownerships:
         if unknown:
             await until_available(partial(self._control.bookmark, control, unknown))
             control = replace(control, positions={**control.positions, **unknown})
+        await until_available(self._sync)
         self._held[partition] = control
         _log.info("partition taken", partition=partition, token=control.token)
         return control

@@ -1,7 +1,7 @@
 """Bringing stored users up to date when items or personas change."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Final
 
@@ -38,6 +38,9 @@ class Sweeper:
     control point, so that what was announced while nobody owned it is made up for.
     No event is redelivered for what a sweep wrote: if its owner died before sending
     that on, the next sweep finds it unended and claims everyone, which does.
+
+    Args:
+        sync: Makes storage survive a loss of power.
     """
 
     def __init__(
@@ -48,6 +51,7 @@ class Sweeper:
         ownerships: Ownerships,
         knowledge: Knowledge,
         policy: Policy,
+        sync: Callable[[], Awaitable[None]],
         data_policy: DataPolicy = ANYTHING_GOES,
     ) -> None:
         self._users = users
@@ -55,6 +59,7 @@ class Sweeper:
         self._ownerships = ownerships
         self._knowledge = knowledge
         self._policy = policy
+        self._sync = sync
         self._data = data_policy
         self.swept = 0
         self.sweeps = 0
@@ -88,7 +93,7 @@ class Sweeper:
             or any(True for _ in self._knowledge.revised_since(control.positions))
         )
         ruled = {_POLICY: self._data.version} if ruled_anew else {}
-        changed = 0
+        changed, known_to_have_begun = 0, False
         await self._ownerships.bookmark(partition, {_BEGUN: begun + 1})
         # Refused, it would be silent, and the next owner would not know of what is written now.
         await self._ownerships.confirm([partition])
@@ -105,6 +110,10 @@ class Sweeper:
             if not self._still_holds(control):
                 return changed
             if behind:
+                if not known_to_have_begun:
+                    # What is written below must not outlast the mark that a sweep has begun.
+                    await until_available(self._sync)
+                    known_to_have_begun = True
                 changed += await self._engine.refresh(
                     [(record.key, record.tenant, record.user_id) for record in behind],
                     partition=partition,

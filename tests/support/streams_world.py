@@ -137,6 +137,7 @@ class Engines:
             consumer=lambda: world.consumer,
             nonce=nonce,
             known=self.knowledge.marks,
+            sync=world.profiles.flush,
         )
         seals = Seals(ownerships=self.ownerships, cache=world.redis.cache, nonce=nonce)
         gate = Gate(partitions=PARTITIONS)
@@ -247,6 +248,7 @@ class Engines:
             ownerships=self.ownerships,
             knowledge=self.knowledge,
             policy=world.policy,
+            sync=world.profiles.flush,
             data_policy=data_policy,
         )
         self.consents_first = ConsentsFirst(

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-__all__ = ["Published", "draw_events"]
+__all__ = ["Event", "Published", "draw_events"]
 
 Event = dict[str, Any]
 

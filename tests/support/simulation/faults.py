@@ -8,6 +8,7 @@ from typing import Any, Final
 import pytest
 
 from profiles.privacy.consenting import Governed, fold_governed
+from simulation.shelves import nothing
 from streams import profiles, sweeping
 from streams.delivery import Delivery
 from streams.duties import Duties
@@ -27,6 +28,33 @@ def work_is_dropped_and_not_read_again(patch: pytest.MonkeyPatch) -> None:
 
     patch.setattr(Duties, "_start_over", only_abandon)
     patch.setattr(ProfileEngine, "_is_next", lambda self, batch: batch.epoch == self._epoch())
+
+
+def changes_are_sent_before_they_are_synced(patch: pytest.MonkeyPatch) -> None:
+    _leave_out_sync(patch, ProfileEngine)
+
+
+def tokens_are_used_before_they_are_synced(patch: pytest.MonkeyPatch) -> None:
+    _leave_out_sync(patch, Ownerships)
+
+
+def _leave_out_sync(patch: pytest.MonkeyPatch, engine: type[ProfileEngine | Ownerships]) -> None:
+    began = engine.__init__
+
+    def init(self: Any, **options: Any) -> None:
+        began(self, **{**options, "sync": nothing})
+
+    patch.setattr(engine, "__init__", init)
+
+
+def descriptions_are_committed_before_they_are_synced(patch: pytest.MonkeyPatch) -> None:
+    flush = Duties._flush
+
+    async def unsynced(self: Duties) -> None:
+        self._sync = nothing
+        await flush(self)
+
+    patch.setattr(Duties, "_flush", unsynced)
 
 
 def an_interrupted_flush_is_gone_on_with(patch: pytest.MonkeyPatch) -> None:
@@ -137,6 +165,9 @@ FAULTS: Final[Mapping[str, Plant]] = {
     plant.__name__: plant
     for plant in (
         work_is_dropped_and_not_read_again,
+        changes_are_sent_before_they_are_synced,
+        tokens_are_used_before_they_are_synced,
+        descriptions_are_committed_before_they_are_synced,
         an_interrupted_flush_is_gone_on_with,
         nobody_looks_who_owns_a_partition,
         positions_are_not_kept,

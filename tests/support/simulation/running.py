@@ -86,6 +86,8 @@ class _World:
         self._left = list(schedule.records)
         self._policy = Policy()
         self._born = 0
+        if schedule.powerless:
+            self._shelves.expect_loss()
 
     async def play(self, *, keeping: bool) -> None:
         self._prepare_storms()
@@ -113,6 +115,8 @@ class _World:
                 self._start()
             case "rebalance", _:
                 self._broker.rebalance()
+            case "power fails", _:
+                self._lose_power()
             case (("empty redis" | "copy redis" | "redis goes back"), _):
                 await self._do_to_redis(act.what)
             case _, SimulatedWorker():
@@ -125,12 +129,28 @@ class _World:
                 self._replace()
             case "aim":
                 who.aim(act.point, killed=self._replace)
+            case "aim power":
+                who.aim(act.point, killed=self._replace_and_lose_power)
             case "freeze":
                 if who.process.beating:
                     who.freeze()
                     self._loop.call_later(act.length, who.thaw)
             case "stop":
                 who.stop()
+
+    def _replace_and_lose_power(self) -> None:
+        self._replace()
+        self._lose_power()
+
+    def _lose_power(self) -> None:
+        """Of workers and stores; Kafka is on other machines, as it is where it has replicas."""
+        for worker in self._workers:
+            if not worker.process.dead:
+                worker.kill()
+                self._replace()
+        for store in ("qdrant", "redis"):
+            self._network.cut_off(store)
+        self._shelves.lose_power(self._chance)
 
     async def _do_to_redis(self, what: str) -> None:
         match what:
@@ -174,6 +194,7 @@ class _World:
             loop=self._loop,
             policy=self._policy,
             learns=self._schedule.learns,
+            syncs=self._schedule.powerless,
             lags_s=self._schedule.lags_s,
             ended=self._worker_ended,
             sending=self._watch.sending,

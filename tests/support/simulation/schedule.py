@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 from simulation.events import Published, draw_events
 from simulation.network import Storm
 
-__all__ = ["AIMED_FROM", "IN_A_SWEEP", "Act", "Schedule", "draw", "without"]
+__all__ = ["AIMED_FROM", "IN_A_SWEEP", "POWERLESS_FROM", "Act", "Schedule", "draw", "without"]
 
 T = TypeVar("T")
 
@@ -18,6 +18,9 @@ AIMED_FROM: Final = 1_000_000
 """Schedules of these seeds and greater ones have deaths that are aimed at seams, too: some lie
 between two calls that follow each other at once, where deaths at any moment hardly ever fall. And
 some of their workers learn seconds late what was announced."""
+
+POWERLESS_FROM: Final = 2_000_000
+"""In schedules of these seeds and greater ones the machine of workers and stores loses power."""
 
 IN_A_SWEEP: Final = " in a sweep"
 """After a seam's name: only there."""
@@ -31,10 +34,11 @@ class Act:
 
     Attributes:
         what: "publish", "start", "kill", "aim", "freeze", "stop", "rebalance", "empty redis",
-            "copy redis", "redis goes back" (to the copy).
+            "copy redis", "redis goes back" (to the copy), "power fails" (and Redis goes back),
+            "aim power".
         who: Which of the workers that are there then, modulo their number.
         length: Seconds frozen, or records published.
-        point: The seam that a worker aimed at dies at, when it next comes there.
+        point: The seam that a worker aimed at dies at, or power fails at, when it next comes there.
     """
 
     at_s: float
@@ -51,6 +55,8 @@ class Act:
                 return f"{self.at_s:6.3f} s  freeze worker #{self.who} for {self.length:.2f} s"
             case "aim":
                 return f"{self.at_s:6.3f} s  worker #{self.who} is to die: {self.point}"
+            case "aim power":
+                return f"{self.at_s:6.3f} s  power is to fail at worker #{self.who}: {self.point}"
             case "kill" | "stop":
                 return f"{self.at_s:6.3f} s  {self.what} worker #{self.who}"
             case _:
@@ -76,6 +82,11 @@ class Schedule:
         """Each worker follows the announcements by one of these."""
         usual = (0.1, 0.3, 1.5)
         return usual if self.seed < AIMED_FROM else (*usual, 5.0)
+
+    @property
+    def powerless(self) -> bool:
+        """Whether power fails in it, so that it matters what is on the disk."""
+        return any(act.what in ("power fails", "aim power") for act in self.acts)
 
     def __str__(self) -> str:
         lines = [f"seed {self.seed}, {len(self.records)} records{', learning' * self.learns}"]
@@ -125,6 +136,8 @@ def draw(seed: int) -> Schedule:
     acts += _publishing(chance, len(records))
     if seed >= AIMED_FROM:
         acts += _aimed(chance)
+    if seed >= POWERLESS_FROM:
+        acts += _powerless(chance, learns=learns)
     return Schedule(seed, learns, tuple(records), tuple(sorted(acts)), tuple(storms))
 
 
@@ -132,6 +145,19 @@ def _aimed(chance: random.Random) -> Iterator[Act]:
     for _ in range(chance.randint(1, 3)):
         point = chance.choice(_SEAMS) + chance.choice(("", IN_A_SWEEP))
         yield Act(chance.uniform(0.2, _LENGTH_S), "aim", chance.randrange(3), point=point)
+
+
+def _powerless(chance: random.Random, *, learns: bool) -> Iterator[Act]:
+    for _ in range(chance.randint(1, 2)):
+        fails_s = chance.uniform(0.5, _LENGTH_S)
+        if not learns:
+            # Its file is synced once a second.
+            yield Act(fails_s - chance.random(), "copy redis")
+        if chance.random() < 0.5:
+            yield Act(fails_s, "power fails")
+        else:
+            point = chance.choice(_SEAMS) + chance.choice(("", IN_A_SWEEP))
+            yield Act(fails_s, "aim power", chance.randrange(3), point=point)
 
 
 def _publishing(chance: random.Random, number: int) -> list[Act]:

@@ -1,6 +1,7 @@
 """What is stored, seen without a network: for workers to reach, and for the verdict to read."""
 
 import copy
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Self
@@ -8,6 +9,7 @@ from typing import Any, Final, Self
 from write_side.ground import Ground, Opened
 
 from profiles.nextitem.settings import Settings
+from profiles.privacy.pseudonyms import secret_of
 from stores.connect import open_profile_stores, open_redis
 from stores.control import CONTROL_COLLECTION, PointControlStore
 from stores.erasures import ERASURE_COLLECTION, PointErasureStore
@@ -17,21 +19,83 @@ from stores.memory_aggregates import MemoryAggregateStore
 from stores.memory_cache import MemoryProfileCache
 from stores.passages import PointPassageStore, passage_collection
 from stores.personas import PERSONA_COLLECTION, PointPersonaStore
-from stores.points import Collection, Point
+from stores.points import Collection, Payload, Point, PointId, Where
 from stores.users import PointUserStore, outbox_in, user_collection
 from streams.learners import LearnerSpec
 
-__all__ = ["LEARNER", "Shelves", "nothing"]
+__all__ = ["LEARNER", "SECRET", "Shelves", "nothing"]
 
 LEARNER: Final = LearnerSpec(next_item=Settings(text_dimension=3, taste_dimension=1))
 """Vectors of four components: enough to tell users apart, and quick."""
+
+SECRET: Final = secret_of("simulated")
 
 
 async def nothing() -> None:
     """There is nothing to sync and nothing to close."""
 
 
-class _Outboxes(MemoryPoints):
+class _Stored(MemoryPoints):
+    """Points of which those that were not synced may be gone after a loss of power.
+
+    Writes reach the disk in their order, each of them whole, and any number of them before they are
+    synced: as of Qdrant's log.
+    """
+
+    def __init__(self, collection: Collection) -> None:
+        super().__init__(collection)
+        # Empty: nobody will ask.
+        self._may_be_on_disk: list[dict[PointId, Point]] = []
+
+    def expect_loss(self) -> None:
+        """Remember from now on what is on the disk."""
+        self._may_be_on_disk = [dict(self._points)]
+
+    def sync(self) -> None:
+        if self._may_be_on_disk:
+            self.expect_loss()
+
+    def lose_power(self, chance: random.Random) -> None:
+        self._points = chance.choice(self._may_be_on_disk)
+        self.expect_loss()
+
+    def _written(self) -> None:
+        if self._may_be_on_disk:
+            self._may_be_on_disk.append(dict(self._points))
+
+    async def upsert(self, points: Sequence[Point]) -> None:
+        await super().upsert(points)
+        self._written()
+
+    async def insert_only(self, points: Sequence[Point]) -> None:
+        await super().insert_only(points)
+        self._written()
+
+    async def update_if(self, points: Sequence[Point], condition: Where) -> None:
+        await super().update_if(points, condition)
+        self._written()
+
+    async def set_payload_if(
+        self,
+        ids: Sequence[PointId],
+        payload: Payload,
+        condition: Where,
+        *,
+        under: str | None = None,
+    ) -> None:
+        await super().set_payload_if(ids, payload, condition, under=under)
+        self._written()
+
+    async def delete(self, where: Where) -> None:
+        await super().delete(where)
+        self._written()
+
+    async def delete_if(self, ids: Sequence[PointId], condition: Where) -> None:
+        await super().delete_if(ids, condition)
+        self._written()
+
+
+class _Outboxes(_Stored):
     """Users that remember every update they ever held to be sent."""
 
     def __init__(self, collection: Collection) -> None:
@@ -49,7 +113,7 @@ class Shelves:
 
     learner: LearnerSpec
     partitions: int
-    points: dict[str, MemoryPoints] = field(default_factory=dict)
+    points: dict[str, _Stored] = field(default_factory=dict)
 
     @classmethod
     def new(cls, *, partitions: int) -> Self:
@@ -59,11 +123,11 @@ class Shelves:
             partitions,
             {
                 "users": _Outboxes(user_collection(dimension)),
-                "items": MemoryPoints(item_collection(dimension)),
-                "control": MemoryPoints(CONTROL_COLLECTION),
-                "personas": MemoryPoints(PERSONA_COLLECTION),
-                "passages": MemoryPoints(passage_collection(dimension)),
-                "erasures": MemoryPoints(ERASURE_COLLECTION),
+                "items": _Stored(item_collection(dimension)),
+                "control": _Stored(CONTROL_COLLECTION),
+                "personas": _Stored(PERSONA_COLLECTION),
+                "passages": _Stored(passage_collection(dimension)),
+                "erasures": _Stored(ERASURE_COLLECTION),
             },
         )
 
@@ -124,6 +188,22 @@ class Shelves:
             aggregates, cache = copy.deepcopy(self._copy)
             vars(self.aggregates).update(aggregates)
             vars(self.cache).update(cache)
+
+    def expect_loss(self) -> None:
+        """A loss of power will come."""
+        for points in self.points.values():
+            points.expect_loss()
+
+    def sync(self) -> None:
+        """What Qdrant was told so far survives a loss of power."""
+        for points in self.points.values():
+            points.sync()
+
+    def lose_power(self, chance: random.Random) -> None:
+        """Qdrant's files as they are found after it, each by itself; Redis as it was copied."""
+        for points in self.points.values():
+            points.lose_power(chance)
+        self.put_redis_back()
 
     async def empty_redis(self) -> None:
         """What a FLUSHALL does."""

@@ -9,13 +9,14 @@ from write_side.equality import differences
 from write_side.observing import observe
 
 from profiles.ids import user_key
+from profiles.privacy.pseudonyms import receipt_key
 from profiles.state import decode_state
 from schemas import topics
 from schemas.letters import letter_key
 from simulation.broker import Broker
-from simulation.events import Published, accepted
+from simulation.events import Event, Published, accepted
 from simulation.invariants import broken
-from simulation.shelves import Shelves
+from simulation.shelves import SECRET, Shelves
 from streams.emitter import Outgoing
 from streams.learners import initial_space
 from streams.ownership import Place
@@ -85,7 +86,23 @@ async def verdict(shelves: Shelves, broker: Broker, published: Sequence[Publishe
         initial=initial_space(shelves.learner.dimension, shelves.learner),
     )
     laws = broken(observed, accepted(published))
-    return [*told.lines, *laws, *_different_letters(broker)]
+    unreceipted = await _unreceipted(shelves, accepted(published))
+    return [*told.lines, *laws, *unreceipted, *_different_letters(broker)]
+
+
+async def _unreceipted(shelves: Shelves, events: Sequence[Event]) -> list[str]:
+    """Every erasure has a receipt that says when it was carried out."""
+    lines = []
+    for event in events:
+        if event["type"] != "erasure":
+            continue
+        key = receipt_key(SECRET, "default", str(event["event_id"]))
+        receipt = await shelves.erasures.receipt(key)
+        if receipt is None:
+            lines.append(f"erasure {event['event_id']} of {event['user_id']}: no receipt")
+        elif receipt.erased_ms is None:
+            lines.append(f"erasure {event['event_id']} of {event['user_id']}: not carried out")
+    return lines
 
 
 async def kept(shelves: Shelves) -> object:

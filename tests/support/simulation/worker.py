@@ -9,7 +9,6 @@ from write_side.declared import DECLARED
 
 from profiles.policy import Policy
 from profiles.ports import Fenced
-from profiles.privacy.pseudonyms import secret_of
 from schemas import topics
 from schemas.announcements import decode_item_vector, decode_personas_announced
 from simulation.broker import Broker
@@ -17,7 +16,7 @@ from simulation.clock import SimulatedLoop
 from simulation.consumer import SimulatedConsumer, SimulatedSender
 from simulation.network import Network, Process, ReachablePoints, reachable
 from simulation.schedule import IN_A_SWEEP
-from simulation.shelves import LEARNER, Shelves, nothing
+from simulation.shelves import LEARNER, SECRET, Shelves, nothing
 from simulation.workshop import SimulatedWorkshop
 from stores.control import PointControlStore
 from stores.erasures import PointErasureStore
@@ -60,6 +59,7 @@ class SimulatedWorker:
         loop: SimulatedLoop,
         policy: Policy,
         learns: bool,
+        syncs: bool,
         lags_s: Sequence[float],
         sending: Callable[[str, Outgoing], None],
         ended: Callable[["SimulatedWorker"], None],
@@ -80,6 +80,11 @@ class SimulatedWorker:
         def points(name: str) -> ReachablePoints:
             return ReachablePoints(shelves.points[name], name, process, network)
 
+        async def sync() -> None:
+            await process.pause()
+            shelves.sync()
+            await process.pause()
+
         self.duties = Duties(
             stores=Stores(
                 users=PointUserStore(points("users")),
@@ -89,7 +94,7 @@ class SimulatedWorker:
                 passages=PointPassageStore(points("passages")),
                 cache=reachable(shelves.cache, process, network),
                 aggregates=reachable(shelves.aggregates, process, network),
-                flush=nothing,
+                flush=sync if syncs else nothing,
                 erasures=PointErasureStore(points("erasures")),
                 rewrite=nothing,
             ),
@@ -106,9 +111,7 @@ class SimulatedWorker:
                 policy=policy,
                 learner=LEARNER,
                 declared=DECLARED,
-                erasing=ErasingOptions(
-                    secret=secret_of("simulated"), rewrite_after_s=0.5, letters_segment_ms=800
-                ),
+                erasing=ErasingOptions(secret=SECRET, rewrite_after_s=0.5, letters_segment_ms=800),
                 learning=LearningOptions(
                     least_users=3 if learns else 1_000, refresh_interval_s=0.5, busy=1.0
                 ),
