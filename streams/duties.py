@@ -229,6 +229,7 @@ class Duties:
             aggregates=stores.aggregates,
             letters=self.letters,
             rewrite=stores.rewrite,
+            sync=stores.flush,
             options=options.erasing,
             clock_ms=clocks.now_ms,
             elapsed_s=clocks.elapsed_s,

@@ -42,6 +42,12 @@ _log = structlog.get_logger(__name__)
 _LEAST_REST: Final = 20
 """However long writing the files anew takes, or reading the dead letters, it takes at most one
 of so many parts of the time."""
+_NOTHING: Final[Counts] = {
+    "users": {"records": 0},
+    "passages": {"passages": 0},
+    "cache": {"views": 0},
+    "statistics": {"users": 0},
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +67,10 @@ class ErasingOptions:
 
 @dataclass(frozen=True, slots=True)
 class Leaving:
-    """A user as stored, the state that erasures were folded into, and which these were."""
+    """A user as stored, the state that erasures were folded into, and which these were.
+
+    None, of a user who was erased before and comes back before anybody was removed.
+    """
 
     record: UserRecord
     state: UserState
@@ -90,6 +99,7 @@ class Erasing:
 
     Args:
         rewrite: Writes the stores' files anew, without what was deleted.
+        sync: Makes storage survive a loss of power.
     """
 
     def __init__(
@@ -102,6 +112,7 @@ class Erasing:
         aggregates: AggregateStore,
         letters: LetterKeeping,
         rewrite: Callable[[], Awaitable[None]],
+        sync: Callable[[], Awaitable[None]],
         options: ErasingOptions,
         clock_ms: Callable[[], int],
         elapsed_s: Callable[[], float],
@@ -113,6 +124,7 @@ class Erasing:
         self._aggregates = aggregates
         self._letters = letters
         self._rewrite = rewrite
+        self._sync = sync
         self._options = options
         self._clock_ms = clock_ms
         self._elapsed_s = elapsed_s
@@ -135,9 +147,13 @@ class Erasing:
 
     async def open(self, leaving: Iterable[Leaving]) -> None:
         """Note what there is, before it is overwritten; repeated, the first count stays."""
+        noted = list(leaving)
+        await self._finish_returned(
+            [one for one in noted if one.record.vacant and not one.state.is_vacant]
+        )
         receipts: dict[bytes, Receipt] = {}
         barred: dict[bytes, int] = {}
-        for one in leaving:
+        for one in [one for one in noted if one.asked]:
             before = await self._counts(one.record)
             subject = self._subject(one.record)
             barred[subject] = max(asked.received_ms for asked in one.asked)
@@ -164,6 +180,20 @@ class Erasing:
         if receipts:
             await until_available(partial(self._store.bar_letters, barred))
             await until_available(partial(self._store.open, receipts))
+            # What was erased is not read again once it is stored, so this must not be lost alone.
+            await until_available(self._sync)
+            self._due_s = self._elapsed_s() + self._options.rewrite_after_s
+
+    async def _finish_returned(self, returned: Sequence[Leaving]) -> None:
+        """Receipts of users whom nobody removes now, as there is something of them again."""
+        done: dict[bytes, Receipt] = {}
+        for partition in {one.record.partition for one in returned}:
+            unfinished = await until_available(partial(self._store.unfinished, partition))
+            for one in returned:
+                if mine := _not_carried_out(unfinished, self._subject(one.record)):
+                    done |= self._carried_out(mine, await self._after(one))
+        if done:
+            await until_available(partial(self._store.put, done))
             self._due_s = self._elapsed_s() + self._options.rewrite_after_s
 
     async def settle(self, engine: Remover, held: Mapping[int, Control]) -> None:
@@ -222,6 +252,8 @@ class Erasing:
         await until_available(partial(self._store.put, done))
         self.counts["letters"] += len(fallen.places)
         now_s = self._elapsed_s()
+        if done and self._due_s is None:
+            self._due_s = now_s
         self._read_again_s = now_s + _LEAST_REST * (now_s - begun_s)
 
     async def _settle(self, engine: Remover, partition: int) -> None:
@@ -240,12 +272,8 @@ class Erasing:
         erased: dict[bytes, Receipt] = {}
         for record in removed:
             subject = self._subject(record)
-            after = await self._counts(record)
-            erased |= {
-                key: msgspec.structs.replace(receipt, after=after, erased_ms=self._clock_ms())
-                for key, receipt in open_receipts.items()
-                if receipt.subject == subject and receipt.erased_ms is None
-            }
+            if mine := _not_carried_out(open_receipts, subject):
+                erased |= self._carried_out(mine, await self._counts(record))
         if erased:
             await until_available(partial(self._store.put, erased))
         self.counts["erased"] += len(removed)
@@ -268,6 +296,8 @@ class Erasing:
                 partial(self._passages.forget, record.tenant, record.key, through_ms=through_ms)
             )
         await until_available(partial(self._cache.forget, [record.key for record in records]))
+        # The record is the list of what is left to do: it goes when all of that is done for good.
+        await until_available(self._sync)
 
     async def _write_anew(self, partitions: Sequence[int]) -> None:
         self._due_s = None
@@ -278,16 +308,50 @@ class Erasing:
         done: dict[bytes, Receipt] = {}
         for partition in partitions:
             receipts = await until_available(partial(self._store.unfinished, partition))
+            receipts |= await self._removed_before(partition, receipts)
+            # The others have this done once more, when they come so far.
             done |= {
                 key: msgspec.structs.replace(receipt, rewritten_ms=self._clock_ms())
                 for key, receipt in receipts.items()
                 if receipt.erased_ms is not None and receipt.letters_ms is not None
             }
-            if len(done) < len(receipts):
-                self._due_s = now_s
         if done:
             await until_available(partial(self._store.put, done))
         _log.info("files written anew", receipts=len(done), seconds=round(now_s - begun_s, 3))
+
+    async def _removed_before(
+        self, partition: int, receipts: Mapping[bytes, Receipt]
+    ) -> dict[bytes, Receipt]:
+        """Receipts of users whom an owner removed who died before saying so."""
+        waiting = {key: one for key, one in receipts.items() if one.erased_ms is None}
+        if not waiting:
+            return {}
+        residues = await until_available(
+            partial(self._store.residues, [one.subject for one in waiting.values()])
+        )
+        vacant = await until_available(partial(self._vacant, partition))
+        still_there = {self._subject(record) for record in vacant}
+        removed = {
+            key: receipt
+            for (key, receipt), residue in zip(waiting.items(), residues, strict=True)
+            if residue is not None
+            and receipt.subject not in still_there
+            # An earlier erasure leaves one too.
+            and _forgets(residue, receipt.requested_ms)
+        }
+        done = self._carried_out(removed, _NOTHING)
+        if done:
+            await until_available(partial(self._store.put, done))
+        return done
+
+    def _carried_out(
+        self, receipts: Mapping[bytes, Receipt], after: Counts
+    ) -> dict[bytes, Receipt]:
+        now_ms = self._clock_ms()
+        return {
+            key: msgspec.structs.replace(receipt, after=after, erased_ms=now_ms)
+            for key, receipt in receipts.items()
+        }
 
     async def _counts(self, record: UserRecord) -> Counts:
         """What the stores hold of a user now."""
@@ -327,6 +391,19 @@ class Erasing:
 
     def _subject(self, record: UserRecord) -> bytes:
         return pseudonym(self._options.secret, record.tenant, record.user_id)
+
+
+def _not_carried_out(receipts: Mapping[bytes, Receipt], subject: bytes) -> dict[bytes, Receipt]:
+    return {
+        key: receipt
+        for key, receipt in receipts.items()
+        if receipt.subject == subject and receipt.erased_ms is None
+    }
+
+
+def _forgets(residue: Residue, through_ms: int) -> bool:
+    forgotten = decode_state(residue.state).forget_before
+    return forgotten.get(DataType.CONTROLS, through_ms - 1) >= through_ms
 
 
 def _log_until(received_ms: int) -> dict[str, int | None]:

@@ -752,11 +752,11 @@ class _Batch:
     unnamed: Mapping[int, tuple[str, str]]
 
     def leaving(self) -> list[Leaving]:
-        """Users whose erasure was folded."""
+        """Users whose erasure was folded, and who come back before they were removed."""
         return [
             Leaving(now.record, now.state, tuple(now.erasures))
             for _, now in self.changed
-            if now.erasures
+            if now.erasures or (now.record.vacant and not now.state.is_vacant)
         ]
 
     def settle(self, writes: Sequence[Write]) -> None:

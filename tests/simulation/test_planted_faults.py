@@ -20,7 +20,7 @@ FOUND_FROM = {
     "seals_are_not_compared": 400,
     "changes_are_sent_before_they_are_synced": POWERLESS_FROM,
     "tokens_are_used_before_they_are_synced": POWERLESS_FROM,
-    "descriptions_are_committed_before_they_are_synced": POWERLESS_FROM,
+    "descriptions_are_committed_before_they_are_synced": POWERLESS_FROM + 200,
 }
 SEARCHED = 200
 

@@ -165,6 +165,7 @@ class Engines:
             aggregates=world.redis.aggregates,
             letters=self.letters,
             rewrite=world.rewritten,
+            sync=world.profiles.flush,
             options=ErasingOptions(secret=SECRET, rewrite_after_s=0.0),
             clock_ms=lambda: NOW_MS,
             elapsed_s=lambda: 0.0,

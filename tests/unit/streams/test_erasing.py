@@ -1,10 +1,13 @@
 """An erased user leaves every store, is given a receipt, and does not come back by a replay."""
 
+from collections.abc import Mapping
+
 import pytest
 from streams_world import NOW_MS, PARTITIONS, SECRET, Engines, World
 
 from profiles.ids import user_key
 from profiles.ports import CounterTable
+from profiles.privacy.erasure import Receipt
 from profiles.privacy.pseudonyms import pseudonym, receipt_key
 from profiles.state import decode_state
 from schemas.instants import rfc3339
@@ -211,3 +214,62 @@ async def test_what_an_owner_left_unfinished_the_next_one_finishes(world: World)
     )
     assert receipt is not None
     assert receipt.rewritten_ms == NOW_MS
+
+
+async def test_who_comes_back_before_the_removal_has_a_receipt_too(world: World) -> None:
+    engines = Engines(world)
+    for one in [*lived("ann"), ERASED]:
+        world.publish(one)
+    await engines.drain()
+    world.publish(like(20, "c"))
+    await settled(engines)
+    await engines.erasing.settle(engines.profiles, engines.ownerships.held)
+    (stored,) = await world.profiles.users.read([ANN])
+    assert stored is not None
+    assert not stored.vacant
+    receipt = await world.profiles.erasures.receipt(
+        receipt_key(SECRET, "default", "ann-erasure-10")
+    )
+    assert receipt is not None
+    assert receipt.rewritten_ms == NOW_MS
+    assert receipt.after is not None
+    assert receipt.after["users"]["interactions"] == 1
+    rewrites = world.rewrites
+    for _ in range(3):
+        await engines.erasing.settle(engines.profiles, engines.ownerships.held)
+    assert world.rewrites == rewrites
+
+
+async def test_a_removal_that_was_not_told_of_is_told_of_by_the_next_owner(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Died(BaseException):
+        """SIGKILL."""
+
+    put = world.profiles.erasures.put
+
+    async def dies(receipts: Mapping[bytes, Receipt]) -> None:
+        if any(receipt.erased_ms is not None for receipt in receipts.values()):
+            raise Died
+        await put(receipts)
+
+    async def goes_on(engines: Engines) -> None:
+        while await stored_ids(world):
+            await settled(engines)
+
+    first = Engines(world)
+    for one in [*lived("ann"), ERASED]:
+        world.publish(one)
+    await first.drain()
+    with monkeypatch.context() as patch:
+        patch.setattr(world.profiles.erasures, "put", dies)
+        with pytest.raises(Died):
+            await goes_on(first)
+    second = Engines(world, nonce="two")
+    await second.own_all()
+    await settled(second)
+    receipt = await world.profiles.erasures.receipt(
+        receipt_key(SECRET, "default", "ann-erasure-10")
+    )
+    assert receipt is not None
+    assert receipt.erased_ms == receipt.rewritten_ms == NOW_MS
