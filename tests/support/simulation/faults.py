@@ -1,15 +1,16 @@
 """Faults to plant: each takes back one thing that the write side's promises rest on."""
 
-from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
 import pytest
 
+from profiles.counting import Sum
 from profiles.privacy.consenting import Governed, fold_governed
 from simulation.shelves import nothing
 from streams import profiles, sweeping
+from streams.adding import add_user, by_user
 from streams.delivery import Delivery
 from streams.duties import Duties
 from streams.ownership import Ownerships
@@ -144,16 +145,16 @@ def updates_are_applied_whatever_their_version(patch: pytest.MonkeyPatch) -> Non
         done = await apply_once(self, partition, token, epoch, updates, **more)
         if done and self.counts["repeated"]:
             self.counts["repeated"] = 0
-            increments: Any = defaultdict(lambda: defaultdict(int))
-            for update in updates:
-                self._add_update(increments, update)
+            adding = Sum(self._policy, self._catalogue.dimension)
+            for several in by_user(updates):
+                add_user(adding, several, dimension=self._catalogue.dimension)
             await self._aggregates.apply(
                 partition=partition,
                 token=token,
                 epoch=epoch,
                 expected={},
                 versions={},
-                increments=increments,
+                increments=adding.increments(),
                 watermarks_ms={},
             )
         return done
