@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import math
 import socket
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -26,6 +27,11 @@ _PATIENCE_S: Final = 10.0
 # 5 s): who closes first may close on a request that is under way.
 _KEEP_ALIVE_S: Final = 120
 _LONGEST_HEAD_BYTES: Final = 65_536
+# Some 1 KB/s: who takes less of an answer is not reading it.
+_TAKING_S: Final = 30.0
+_LEAST_TAKEN_BYTES: Final = 32_768
+# Requests in a row that wait for one before them, whose answers nobody can have seen.
+_MOST_QUEUED: Final = 100
 
 
 class _Server(uvicorn.Server):
@@ -50,14 +56,16 @@ _NO_REQUEST: Final = (
 
 
 class Impatient(HttpToolsProtocol):
-    """Ends connections without a first request, and heads that come by drops or have no end.
+    """Ends connections that send no head or ask without end, and those that take no answer.
 
     uvicorn's own timeout is for connections that are silent between two requests; one byte
-    ends it. Bodies have a limit of their own (`lookup.edge`).
+    ends it, and what is not read keeps a connection for ever. Bodies have a limit of their own
+    (`lookup.edge`).
 
     Args:
         patience_s: From the connection, or from the first byte after an answer, to the end of a
             head.
+        taking_s: As long as an answer waits to be taken, 32 KiB of it have to be each time.
     """
 
     def __init__(
@@ -68,9 +76,14 @@ class Impatient(HttpToolsProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
         *,
         patience_s: float,
+        taking_s: float,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._patience_s = patience_s
+        self._taking_s = taking_s
+        self._looking: asyncio.TimerHandle | None = None
+        # Bytes that waited to be taken when that was looked at; infinite once some were taken.
+        self._waited_bytes = math.inf
         self._refused = False
         self._giving_up: asyncio.TimerHandle | None = None
         # Of a head that has begun and not ended; None between heads.
@@ -89,6 +102,9 @@ class Impatient(HttpToolsProtocol):
             self._head_bytes += len(data)
             if self._head_bytes > _LONGEST_HEAD_BYTES and not self.transport.is_closing():
                 self.send_400_response("")
+        if len(self.pipeline) > _MOST_QUEUED:
+            # Each answer would have more of them read in, and the queue would grow without end.
+            self.transport.abort()
         self._watch()
 
     def on_message_begin(self) -> None:
@@ -111,9 +127,24 @@ class Impatient(HttpToolsProtocol):
         self.transport.write_eof()
         self._watch()
 
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.transport.get_write_buffer_size():
+            self._look_after()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._look_after()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._waited_bytes = math.inf
+
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         self._watched()
+        if self._looking is not None:
+            self._looking.cancel()
 
     def _watch(self) -> None:
         if self._is_answering():
@@ -130,6 +161,22 @@ class Impatient(HttpToolsProtocol):
         self._giving_up = None
         if not self._is_answering():
             self.transport.close()
+
+    def _look_after(self) -> None:
+        """See from now on whether what is to be sent is taken."""
+        self._waited_bytes = math.inf
+        if self._looking is None:
+            self._looking = self.loop.call_later(self._taking_s, self._look)
+
+    def _look(self) -> None:
+        self._looking = None
+        waiting_bytes = self.transport.get_write_buffer_size()
+        if waiting_bytes > self._waited_bytes - _LEAST_TAKEN_BYTES:
+            # Closed, it would wait for its answer to be taken.
+            self.transport.abort()
+        elif waiting_bytes:
+            self._waited_bytes = waiting_bytes
+            self._looking = self.loop.call_later(self._taking_s, self._look)
 
     def _is_answering(self) -> bool:
         # None until the first request, whatever the type says.
@@ -157,6 +204,11 @@ class Serving:
     def url(self) -> str:
         return url_of(self.host, self.port)
 
+    @property
+    def connections(self) -> int:
+        """That are open now."""
+        return len(self._server.server_state.connections)
+
     async def stop(self) -> None:
         """Accept nothing more, finish what is under way within 5 s, and return."""
         self._server.should_exit = True
@@ -172,6 +224,7 @@ def configured(
     app: ASGIApp | str,
     *,
     patience_s: float = _PATIENCE_S,
+    taking_s: float = _TAKING_S,
     keep_alive_s: int = _KEEP_ALIVE_S,
     processes: int | None = None,
 ) -> uvicorn.Config:
@@ -190,7 +243,9 @@ def configured(
         log_config=None,
         access_log=False,
         server_header=False,
-        http=cast("type[asyncio.Protocol]", partial(Impatient, patience_s=patience_s)),
+        http=cast(
+            "type[asyncio.Protocol]", partial(Impatient, patience_s=patience_s, taking_s=taking_s)
+        ),
         ws="none",
         timeout_keep_alive=keep_alive_s,
         timeout_graceful_shutdown=_GRACE_S,
@@ -204,6 +259,7 @@ async def serve(
     port: int = 8700,
     *,
     patience_s: float = _PATIENCE_S,
+    taking_s: float = _TAKING_S,
     keep_alive_s: int = _KEEP_ALIVE_S,
 ) -> Serving:
     """Start serving; returns when connections are accepted.
@@ -213,6 +269,7 @@ async def serve(
     Args:
         port: 0 for any free one.
         patience_s: A connection is closed if a head takes longer; > 0.
+        taking_s: Or if so much passes in which hardly anything of an answer is taken; > 0.
         keep_alive_s: Or if it is silent for so long after an answer; ≥ 0.
 
     Raises:
@@ -220,7 +277,9 @@ async def serve(
         OSError: the address cannot be bound for another reason.
     """
     listener = listen(host, port)
-    server = _Server(configured(app, patience_s=patience_s, keep_alive_s=keep_alive_s))
+    server = _Server(
+        configured(app, patience_s=patience_s, taking_s=taking_s, keep_alive_s=keep_alive_s)
+    )
     task = asyncio.create_task(server.serve(sockets=[listener]), name="lookup-http")
     while not server.started:
         if task.done():
