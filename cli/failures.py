@@ -11,7 +11,7 @@ from profiles.ports import Fenced, StoreUnavailable
 from profiles.rules import DeclarationError
 from stores.archive import UnusableArchive
 from stores.errors import StoreInUse, StoreMismatch, UnknownStore
-from stores.versions import VersionConflict, VersionRefused
+from stores.versions import VersionConflict, VersionRefused, VersionsUnreadable
 from streams.backup import NotEmpty
 from streams.embedding import EmbeddingModelMissing
 from streams.offsets import GroupAtWork
@@ -47,6 +47,7 @@ def line_of(error: BaseException) -> str | None:
             | GroupAtWork()
             | VersionRefused()
             | VersionConflict()
+            | VersionsUnreadable()
         ):
             return str(error)
         case Fenced():

@@ -63,7 +63,7 @@ def find_running(directory: Path) -> RunningStack:
         stack = _decoder.decode((directory / _FILE).read_bytes())
     except FileNotFoundError:
         raise NotRunning(f"no stack is running in {directory}: {advice}") from None
-    except (OSError, msgspec.DecodeError) as error:
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise NotRunning(f"{directory / _FILE} cannot be read ({error}): {advice}") from error
     if not _is_owned(directory, stack.pid):
         raise NotRunning(f"the stack of {directory} has ended without notice: {advice}")

@@ -35,7 +35,14 @@ def default_data_dir() -> Path:
     return (Path(base) if base else Path.home() / ".local" / "share") / "strata"
 
 
-Place = Annotated[Path, AfterValidator(Path.expanduser)]
+def _at_home(path: Path) -> Path:
+    try:
+        return path.expanduser()
+    except RuntimeError as error:
+        raise ValueError(f"{path}: no such user") from error
+
+
+Place = Annotated[Path, AfterValidator(_at_home)]
 
 
 class Settings(BaseSettings):
@@ -187,7 +194,7 @@ def load_settings() -> Settings:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
         raise CommandFailed(f"setting {name} (STRATA_{name.upper()}): {first['msg']}") from error
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise CommandFailed(f"{SETTINGS_FILE} is not TOML: {error}") from error
 
 

@@ -2,10 +2,12 @@
 
 import os
 import tempfile
+import zlib
 from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from pathlib import Path
 from typing import Final
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +15,7 @@ import numpy.typing as npt
 from schemas.decoded import Item
 from streams.embedding import Embedder
 
-__all__ = ["TextVectors", "default_folder", "item_text"]
+__all__ = ["TextVectors", "default_folder", "item_text", "stored_vectors"]
 
 _Vectors = npt.NDArray[np.float32]
 _STORED: Final = np.dtype("<f4")
@@ -51,9 +53,7 @@ class TextVectors:
         self._path = folder / f"{key}.npz"
         self._by_content: dict[bytes, _Vectors] = {}
         if self._path.exists():
-            with np.load(self._path) as stored:
-                rows = stored["vectors"].astype(np.float32)
-                self._by_content = dict(zip(stored["keys"].tolist(), rows, strict=True))
+            self._by_content = stored_vectors(self._path)
 
     def prepare(self, items: Sequence[Item]) -> None:
         """Embed what is new in one go, and keep it."""
@@ -88,6 +88,19 @@ class TextVectors:
         with tempfile.NamedTemporaryFile(dir=self._path.parent, delete=False) as out:
             np.savez(out, keys=keys, vectors=vectors)
         Path(out.name).replace(self._path)
+
+
+def stored_vectors(path: Path) -> dict[bytes, _Vectors]:
+    """What a file holds, by content; nothing of one that is damaged: all of it is made again."""
+    try:
+        # Without pickle, by default.
+        with np.load(path) as stored:
+            rows, keys = stored["vectors"], stored["keys"]
+    except (OSError, EOFError, ValueError, KeyError, NotImplementedError, zlib.error, BadZipFile):
+        return {}
+    if rows.ndim != 2 or rows.dtype != _STORED or len(keys) != len(rows) or keys.dtype.kind != "S":
+        return {}
+    return dict(zip(keys.tolist(), rows.astype(np.float32), strict=True))
 
 
 def _content(text: str) -> bytes:

@@ -17,8 +17,16 @@ __all__ = [
 ]
 
 
+_FLOAT_BYTES: Final = 4
+
+
 class AnnouncementFormatError(ValueError):
     """The record is not an announcement of the format that this code reads."""
+
+
+def _require_floats(vector: bytes) -> None:
+    if len(vector) % _FLOAT_BYTES:
+        raise ValueError("a vector is no row of float32")
 
 
 class ItemVector(msgspec.Struct, frozen=True, array_like=True):
@@ -40,6 +48,9 @@ class ItemVector(msgspec.Struct, frozen=True, array_like=True):
     subjects: tuple[str, ...]
     vector: bytes
 
+    def __post_init__(self) -> None:
+        _require_floats(self.vector)
+
 
 class PersonaAnnouncement(msgspec.Struct, frozen=True, array_like=True):
     """A tenant's centroids of one version and the space they lie in, keyed by the tenant.
@@ -57,6 +68,10 @@ class PersonaAnnouncement(msgspec.Struct, frozen=True, array_like=True):
     centroids: Mapping[str, bytes]
     space: int = 0
     item_space: Blob | None = None
+
+    def __post_init__(self) -> None:
+        for centroid in self.centroids.values():
+            _require_floats(centroid)
 
 
 T = TypeVar("T")

@@ -38,6 +38,7 @@ _LONGEST_NAME: Final = 64
 _LARGEST_FRAME: Final = 1 << 30
 _LENGTH: Final = struct.Struct(">I")
 _COMPRESSION: Final = 3
+_FLOAT_BYTES: Final = 4
 
 
 class UnusableArchive(ValueError):
@@ -75,6 +76,11 @@ class ArchivedPoint(msgspec.Struct, frozen=True, array_like=True):
     vector: bytes
     payload: Payload
     words: tuple[tuple[int, ...], tuple[float, ...]] = ((), ())
+
+    def __post_init__(self) -> None:
+        indices, values = self.words
+        if len(self.vector) % _FLOAT_BYTES or len(indices) != len(values):
+            raise ValueError("a point has parts that do not fit together")
 
     @classmethod
     def of(cls, stored: Stored) -> Self:

@@ -26,6 +26,7 @@ __all__ = [
     "VersionRefused",
     "VersionStore",
     "Versions",
+    "VersionsUnreadable",
     "changed",
 ]
 
@@ -45,6 +46,10 @@ class VersionRefused(ValueError):
 
 class VersionConflict(RuntimeError):
     """Others keep changing the versions."""
+
+
+class VersionsUnreadable(ValueError):
+    """What says which version is in force is damaged."""
 
 
 class Version(msgspec.Struct, frozen=True, kw_only=True):
@@ -187,6 +192,13 @@ _encoder: Final = msgspec.json.Encoder()
 _decoder: Final = msgspec.json.Decoder(Versions)
 
 
+def _read(encoded: bytes | str, where: str) -> Versions:
+    try:
+        return _decoder.decode(encoded)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise VersionsUnreadable(f"the versions cannot be read, {where}: {error}") from error
+
+
 class FileVersionStore(VersionStore):
     """In a file beside embedded storage, which only its owner can open: the file, anybody.
 
@@ -199,17 +211,18 @@ class FileVersionStore(VersionStore):
         self._seen: tuple[tuple[int, int, int], Versions] | None = None
 
     async def read(self) -> Versions:
-        return self._read()
+        return self.held()
 
     async def replace(self, before: Versions, after: Versions) -> bool:
         return self._replace(before, after)
 
-    def _read(self) -> Versions:
+    def held(self) -> Versions:
+        """As `read`, for who does not wait."""
         try:
             found = self._path.stat()
             sign = (found.st_ino, found.st_mtime_ns, found.st_size)
             if self._seen is None or self._seen[0] != sign:
-                self._seen = (sign, _decoder.decode(self._path.read_bytes()))
+                self._seen = (sign, _read(self._path.read_bytes(), str(self._path)))
         except FileNotFoundError:
             return Versions()
         return self._seen[1]
@@ -218,7 +231,7 @@ class FileVersionStore(VersionStore):
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with self._path.with_suffix(".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            if self._read() != before:
+            if self.held() != before:
                 return False
             draft = self._path.with_suffix(".draft")
             with draft.open("wb") as file:
@@ -245,7 +258,7 @@ class PointVersionStore(VersionStore):
         body = point.payload["body"]
         if not isinstance(body, str):
             raise TypeError("the body of the versions is text")
-        return _decoder.decode(body)
+        return _read(body, "what Qdrant holds of them")
 
     async def replace(self, before: Versions, after: Versions) -> bool:
         if before.revision == 0:

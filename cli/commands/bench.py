@@ -7,7 +7,7 @@ import typer
 
 from cli.errors import CommandFailed
 
-__all__ = ["register"]
+__all__ = ["committed_ratios", "register"]
 
 
 def register(app: typer.Typer) -> None:
@@ -58,7 +58,7 @@ def bench(
     names = only or list(MEASURES)
     if unknown := [name for name in names if name not in MEASURES]:
         raise typer.BadParameter(f"no measure {unknown[0]!r}; there are: {', '.join(MEASURES)}")
-    committed = msgspec.json.decode(against.read_bytes(), type=dict[str, float]) if against else {}
+    committed = committed_ratios(against) if against else {}
     load = Load(events=max(1_000, round(200_000 * scale)), users=users)
     with counting_progress(stderr()) as progress:
         bar = progress.add_task("measuring", total=len(names))
@@ -74,3 +74,17 @@ def bench(
     worse = fallen(report, committed, tolerance=0.3)
     if worse or report.failures:
         raise CommandFailed("; ".join([*worse, *report.failures.values()]))
+
+
+def committed_ratios(path: Path) -> dict[str, float]:
+    """Measure → how often as much it took.
+
+    Raises:
+        CommandFailed: the file holds something else.
+    """
+    import msgspec
+
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=dict[str, float])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise CommandFailed(f"{path} holds no ratios: {error}") from error

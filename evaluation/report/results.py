@@ -239,7 +239,7 @@ def read_report(encoded: bytes) -> Report:
     """
     try:
         return msgspec.json.decode(encoded, type=Report)
-    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ReportFormatError(f"not a report: {error}") from error
 
 

@@ -89,7 +89,7 @@ def cost_curves(encoded: bytes) -> tuple[CostCurve, ...]:
     """
     try:
         report = msgspec.json.decode(encoded, type=_Report)
-    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ReportUnreadable(f"not a report: {error}") from error
     return tuple(
         CostCurve(

@@ -1,10 +1,10 @@
 """Every decoder of bytes that came from elsewhere: what it may be given, and what it may raise."""
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Final
 
+import numpy as np
 from event_strategies import RECEIVED_MS
 from keyed_world import key_rows
 from lookup_world import like
@@ -12,6 +12,8 @@ from msgspec.structs import replace
 from nextitem_world import SMALL, known_item
 from planted_choices import learner as choices_learner
 
+from fuzzing.files import FILES
+from fuzzing.target import Target
 from lookup.errors import InvalidArgument, InvalidEvents, KeysUnusable, OtherTenant
 from lookup.ingest_checking import records_of
 from lookup.keys import parse_keys
@@ -83,22 +85,6 @@ from schemas.views import PersonasView
 __all__ = ["TARGETS", "Target"]
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
-    """A decoder.
-
-    Attributes:
-        samples: What it accepts; inputs are these, damaged.
-        read: Runs it.
-        refusals: What it may raise; anything else is a bug.
-    """
-
-    name: str
-    samples: Sequence[bytes]
-    read: Callable[[bytes], object]
-    refusals: tuple[type[Exception], ...] = ()
-
-
 _COMMON: Final = {"event_id": "e", "occurred_at": "2023-01-01T00:00:00Z", "user_id": "anna"}
 _EVENTS: Final = [
     {**_COMMON, "type": "interaction", "item_id": "i", "action": "rate", "value": 5},
@@ -114,6 +100,9 @@ _EVENTS: Final = [
     {**_COMMON, "type": "attributes", "attributes": {"age": 30, "x": "n", "y": True}},
     {**_COMMON, "type": "consent", "data_type": "documents", "granted": False},
     {**_COMMON, "type": "identity", "same_as": "b", "tenant": "default"},
+    {**_COMMON, "type": "removal", "data_type": "attributes", "attribute": "age"},
+    {**_COMMON, "type": "item", "item_id": "i", "text": "t", "attributes": {"genre": ["a", 1]}},
+    {**_COMMON, "type": "item_retired", "item_id": "i"},
     {**_COMMON, "type": "erasure", "occurred_at": 1_600_000_000.5},
 ]
 _RAW: Final = [json.dumps(event).encode() for event in _EVENTS]
@@ -271,13 +260,16 @@ TARGETS: Final = (
     Target(
         "item announcements",
         [encode_announcement(ItemVector("t", "i", 1, "T", 2, False, ("s",), b"\0" * 8))],
-        decode_item_vector,
+        lambda raw: np.frombuffer(decode_item_vector(raw).vector, "<f4"),
         (AnnouncementFormatError,),
     ),
     Target(
         "persona announcements",
         [encode_announcement(PersonaAnnouncement("t", 4, 9, {"p1": b"\0" * 8}))],
-        decode_personas_announced,
+        lambda raw: [
+            np.frombuffer(place, "<f4")
+            for place in decode_personas_announced(raw).centroids.values()
+        ],
         (AnnouncementFormatError,),
     ),
     Target("user states", [_state()], decode_state, (StateFormatError,)),
@@ -301,4 +293,5 @@ TARGETS: Final = (
     Target("item spaces", [_next_item().space.to_bytes()], ItemSpace.from_bytes, _NOT_A_BLOB),
     Target("next-item models", [_next_item().to_bytes()], _next_item_read, _NOT_A_BLOB),
     Target("choice models", [_choices().to_bytes()], _choices_read, _NOT_A_BLOB),
+    *FILES,
 )
