@@ -107,9 +107,8 @@ class Publishing:
                 {f"offset:{topic}": 1_000_000 for topic in USER_TOPICS},
             )
 
-    def app(self, *, access: Access | None = None, body_within_s: float = 20.0) -> FastAPI:
-        lookup = self.world.lookup()
-        ingest = Ingest(
+    def ingest(self) -> Ingest:
+        return Ingest(
             log=self.log,
             answers=self.answers,
             partitions=PARTITIONS,
@@ -120,6 +119,22 @@ class Publishing:
                 clock_s=lambda: self.now_ms() / 1e3,
             ),
         )
+
+    def taking_erasures(self, ingest: Ingest | None = None) -> Erasures:
+        return Erasures(
+            store=self.erasures,
+            users=self.world.users,
+            answers=self.answers,
+            ingest=ingest or self.ingest(),
+            secret=SECRET,
+            now_ms=self.now_ms,
+            new_id=lambda: f"{len(self.log.records):032x}",
+            others=lambda: self.versions,
+        )
+
+    def app(self, *, access: Access | None = None, body_within_s: float = 20.0) -> FastAPI:
+        lookup = self.world.lookup()
+        ingest = self.ingest()
         passages = PointPassageStore(MemoryPoints(passage_collection(DIMENSION)))
         return create_app(
             lookup,
@@ -129,16 +144,7 @@ class Publishing:
                 items=self.world.items,
                 passages=passages,
             ),
-            erasures=Erasures(
-                store=self.erasures,
-                users=self.world.users,
-                answers=self.answers,
-                ingest=ingest,
-                secret=SECRET,
-                now_ms=self.now_ms,
-                new_id=lambda: f"{len(self.log.records):032x}",
-                others=lambda: self.versions,
-            ),
+            erasures=self.taking_erasures(ingest),
             persons=Persons(
                 users=self.world.users,
                 items=self.world.items,

@@ -1,6 +1,7 @@
 """What one tenant is told is the same whether another exists or not, whatever both are called."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -8,23 +9,31 @@ import anyio
 import httpx
 import msgspec
 import pytest
+from dashboard_world import LettersInMemory, StreamInMemory, letter
 from documents_world import document, documents_over, passages_of
+from every_route import ASKED
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from ingest_world import RATED, Publishing
 from keyed_world import EVERYTHING, Keyed
-from lookup_world import DIMENSION, SEA, World, like
+from lookup_world import DIMENSION, NOON_MS, SEA, World, like
 
+from lookup.dashboard import Dashboard
+from lookup.dashboard.sources import PersonaPast
 from lookup.persons import Persons
+from lookup.preferences import PreferencePairs
+from lookup.scopes import PUBLIC_PATHS
 from lookup.service import create_app
 from profiles.documents.passages import passage_id
 from profiles.ids import item_key, user_key
 from profiles.personas import Label, Persona, PersonaSet, encode_personas
 from profiles.policy import DEFAULT_POLICY
 from profiles.ports import PersonaDocument, Token
+from schemas.decoded import Choice, Preference
 from schemas.keys import record_key
 from schemas.partitions import partition_of
-from schemas.snapshots import Blob, statistics_name
+from schemas.persona_events import PersonaEvent, PersonaFate
+from schemas.snapshots import Blob, released_personas_name, statistics_name
 from stores.blobs import _names
 from stores.memory import MemoryPoints
 from stores.passages import PointPassageStore, passage_collection
@@ -75,12 +84,36 @@ def test_records_of_any_name_have_a_partition(pair: tuple[str, str]) -> None:
     assert 0 <= partition_of(record_key(*pair), 7) < 7
 
 
+@dataclass
+class KeptPreferences:
+    """A log of everybody's."""
+
+    held: list[Preference] = field(default_factory=list)
+
+    async def read(self) -> AsyncIterator[Sequence[Preference]]:
+        yield self.held
+
+
+@dataclass
+class PastOfEach:
+    """What became of the personas of each tenant."""
+
+    held: dict[str, PersonaPast] = field(default_factory=dict)
+
+    async def past(self, tenant: str) -> PersonaPast:
+        return self.held.get(tenant, PersonaPast((), ()))
+
+
 class Populated:
-    """A service whose stores hold one or two tenants."""
+    """A service whose stores, log and letters hold one or two tenants."""
 
     def __init__(self) -> None:
         self.keyed = Keyed(Publishing(World()))
         self.passages = PointPassageStore(MemoryPoints(passage_collection(DIMENSION)))
+        self.log = KeptPreferences()
+        self.letters = LettersInMemory()
+        self.past = PastOfEach()
+        self.stream = StreamInMemory()
 
     @property
     def world(self) -> World:
@@ -95,17 +128,27 @@ class Populated:
         await self.world.publish_statistics({item_id: 9.0}, tenant=tenant)
         await self.world.publish_statistics({item_id: 9.0}, tenant=tenant, scope="p1")
         persona = Persona("p1", 40, (Label(secret, 3.0, 20),))
+        personas = encode_personas(PersonaSet(tenant, 1, 9, (persona,), 0.5, 40))
         assert await PointPersonaStore(self.world.persona_points).publish(
-            PersonaDocument(
-                tenant,
-                1,
-                Token(1),
-                encode_personas(PersonaSet(tenant, 1, 9, (persona,), 0.5, 40)),
-                {},
-            )
+            PersonaDocument(tenant, 1, Token(1), personas, {})
         )
+        await self.world.aggregates.put_snapshot(released_personas_name(tenant), personas)
         written = document(user_id, "d", f"{secret} {item_id}", tenant=tenant)
         await self.passages.replace([passages_of(written)])
+        self.letters.held.append(replace(letter(LETTER, secret.encode(), detail=secret), tenant=tenant))
+        self.past.held[tenant] = PersonaPast((_born(tenant, secret),), ())
+
+    async def prefer(self, tenant: str, user_id: str, secret: str) -> None:
+        """Of a user who was not there before."""
+        chosen = Choice(text=f"{secret} chosen")
+        said = Preference(tenant, f"p-{secret}", NOON_MS, user_id, chosen, Choice(text="no"))
+        self.log.held.append(said)
+        await self.world.add_user(user_id, [said], tenant=tenant)
+
+    def dashboard(self) -> Dashboard:
+        return Dashboard(
+            flow=self.stream, letters=self.letters, past=self.past, now_ms=lambda: NOON_MS + 1_000
+        )
 
     def client(self, key: str) -> httpx.AsyncClient:
         lookup = self.world.lookup()
@@ -120,6 +163,11 @@ class Populated:
                 passages=self.passages,
                 policy=DEFAULT_POLICY,
             ),
+            preferences=PreferencePairs(
+                log=self.log, users=self.world.users, items=self.world.items
+            ),
+            erasures=self.keyed.publishing.taking_erasures(),
+            dashboard=self.dashboard(),
             access=self.keyed.access,
         )
         return httpx.AsyncClient(
@@ -147,6 +195,33 @@ def questions(user_id: str, item_id: str) -> Iterable[tuple[str, str, Any]]:
     yield "GET", f"/v1/users/{user}/similar", None
     yield "GET", f"/v1/users/{user}/export", None
     yield "GET", f"/v1/users/{user}/mine", None
+    yield "POST", "/v1/preferences:export", {}
+    yield "POST", "/v1/preferences:export", {"user_id": user_id}
+    yield "POST", "/v1/preferences:export", {"persona": "p1"}
+    yield "GET", f"/v1/erasures/{user}", None
+    for page in PAGES:
+        yield "GET", page, None
+    for page in PAGES_OF_A_USER:
+        yield "GET", f"{page}?user_id={user}", None
+    yield "GET", f"/dead-letter?position={quote(LETTER, safe='')}", None
+
+
+PAGES: Final = ("/", "/live", "/users", "/personas", "/everybody", "/cost", "/dead-letters")
+PAGES_OF_A_USER: Final = ("/user", "/user/half-life", "/mine")
+LETTER: Final = "interactions/3/1042"
+
+
+def _born(tenant: str, name: str) -> PersonaEvent:
+    return PersonaEvent(
+        event_id=f"{tenant}/1/{name}",
+        occurred_at="2023-11-01T12:00:00.000Z",
+        tenant=tenant,
+        version=1,
+        fate=PersonaFate.BIRTH,
+        persona=name,
+        other=None,
+        members=9,
+    )
 
 
 async def answers(place: Populated, key: str, user_id: str, item_id: str) -> list[Any]:
@@ -163,7 +238,9 @@ async def compared(mine: str, other: str, user_id: str, item_id: str) -> None:
     alone, beside = Populated(), Populated()
     for place in (alone, beside):
         await place.add(mine, "me", "mine", "plain")
+        await place.prefer(mine, "chooser", "plain")
     await beside.add(other, user_id, item_id, CANARY)
+    await beside.prefer(other, "chooser", CANARY)
     about_theirs = []
     for place in (alone, beside):
         key = place.keyed.key(mine, EVERYTHING)
@@ -177,7 +254,14 @@ async def compared(mine: str, other: str, user_id: str, item_id: str) -> None:
     assert CANARY not in str(about_theirs[1])
     # The comparison would see it: whom it belongs to, is told.
     told = await answers(beside, beside.keyed.key(other, EVERYTHING), user_id, item_id)
-    assert CANARY in str(told)
+    told_by = {path.partition("?")[0] for path, _, answer in told if CANARY in answer}
+    assert told_by >= {"/v1/retrieve", "/v1/preferences:export", "/v1/personas", "/personas"}
+    assert told_by >= {"/dead-letters", "/dead-letter", "/mine"}
+    # Of the service as a whole, and of nobody in it.
+    async with beside.client(key) as client:
+        figures = (await client.get("/metrics")).text
+    assert "strata_http_requests_total" in figures
+    assert CANARY not in figures
 
 
 @settings(max_examples=5, deadline=None)
@@ -206,6 +290,11 @@ def test_the_questions_are_all_routes_that_read() -> None:
         for method, path in asked
     }
     assert {(m, p.replace("personas/p1", "personas/{persona_id}")) for m, p in spelled} >= reading
+    # And all pages, of which no document tells; those about versions are of all tenants at once.
+    pages = {one.path for one in ASKED if one.method == "GET" and not one.path.startswith("/v1/")}
+    told = {path for method, path in spelled if method == "GET"}
+    apart = {*PUBLIC_PATHS, "/metrics", "/assets/ID", "/versions", "/versions/part"}
+    assert pages - apart <= told
 
 
 @pytest.mark.anyio
