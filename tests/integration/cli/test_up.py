@@ -24,6 +24,14 @@ def test_state_survives_a_restart_and_no_child_survives_the_stop(
 ) -> None:
     running = up()
     assert running.children
+    # Faust would have served pages of its own.
+    (served,) = {
+        one.laddr
+        for one in psutil.Process(running.process.pid).net_connections("tcp")
+        if one.status == psutil.CONN_LISTEN
+    }
+    stack = json.loads((Path(strata.environment["STRATA_DATA_DIR"]) / "running.json").read_text())
+    assert stack["http_url"] == f"http://{served.ip}:{served.port}"
     assert strata("publish", *map(str, shop_files), "--wait").returncode == 0
     profile = json.loads(strata("profile", "ada", "--json").stdout)
     assert profile["known"]

@@ -1,7 +1,7 @@
 """Fuzz for longer than CI does.
 
     python -m fuzzing http --cases 20000 [--url URL --key KEY]
-    python -m fuzzing decoders --inputs 1000000
+    python -m fuzzing decoders --inputs 1000000 [--only NAME]
     python -m fuzzing guided --inputs 1000000
 
 The last one goes by what code is reached, with Atheris, and is left out where there is none.
@@ -30,13 +30,15 @@ def main() -> int:
     http.add_argument("--seed", type=int, default=1)
     decoders = kinds.add_parser("decoders")
     decoders.add_argument("--inputs", type=int, default=1_000_000)
+    names = [target.name for target in TARGETS]
+    decoders.add_argument("--only", action="append", default=[], choices=names)
     guided = kinds.add_parser("guided")
     guided.add_argument("--inputs", type=int, default=1_000_000)
     options = parser.parse_args()
     if options.kind == "guided":
         return _guided(options.inputs)
     if options.kind == "decoders":
-        for name, inputs in fuzz_decoders(options.inputs).items():
+        for name, inputs in fuzz_decoders(options.inputs, options.only).items():
             sys.stdout.write(f"{name}: {inputs:,} inputs, nothing found\n")
         return 0
     if options.url is not None:

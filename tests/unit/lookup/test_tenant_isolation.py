@@ -135,7 +135,9 @@ class Populated:
         await self.world.aggregates.put_snapshot(released_personas_name(tenant), personas)
         written = document(user_id, "d", f"{secret} {item_id}", tenant=tenant)
         await self.passages.replace([passages_of(written)])
-        self.letters.held.append(replace(letter(LETTER, secret.encode(), detail=secret), tenant=tenant))
+        self.letters.held.append(
+            replace(letter(LETTER, secret.encode(), detail=secret), tenant=tenant)
+        )
         self.past.held[tenant] = PersonaPast((_born(tenant, secret),), ())
 
     async def prefer(self, tenant: str, user_id: str, secret: str) -> None:
