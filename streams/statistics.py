@@ -56,7 +56,7 @@ __all__ = ["BOUNDED", "StatisticsEngine", "UnreadableUpdate"]
 _log = structlog.get_logger(__name__)
 
 # The more at once, the more of what comes and goes need not be counted.
-_CHUNK: Final = 2_048
+_CHUNK: Final = 1_024
 # Whole users: of many at once, neither this process nor the store would do anything else.
 _SUMMED: Final = 64
 _ATTEMPTS: Final = 5
