@@ -83,6 +83,7 @@ def _read(name: str, path: Path | None, load: Callable[[str], T], *, unset: T) -
         return unset
     try:
         text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
+        # ValueError: it is not UTF-8, or no path has a NUL.
         raise CommandFailed(f"{name} {path} cannot be read: {error}") from error
     return load(text)

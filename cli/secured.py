@@ -134,8 +134,10 @@ def _named(netloc: str, username: str, password: str, *, what: str) -> str:
 def _require_readable(path: Path) -> None:
     try:
         path.open("rb").close()
-    except OSError as error:
-        raise CommandFailed(f"{path} cannot be read: {error.strerror}") from error
+    except (OSError, ValueError) as error:
+        # ValueError: no path has a NUL.
+        why = error.strerror if isinstance(error, OSError) else error
+        raise CommandFailed(f"{path} cannot be read: {why}") from error
 
 
 def _revealed(secret: SecretStr | None) -> str | None:

@@ -42,7 +42,18 @@ def _at_home(path: Path) -> Path:
         raise ValueError(f"{path}: no such user") from error
 
 
+def _address(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        _ = parts.hostname, parts.port
+    except ValueError:
+        # What is wrong may be repeated there, and be a password.
+        raise ValueError("is no address") from None
+    return url
+
+
 Place = Annotated[Path, AfterValidator(_at_home)]
+Address = Annotated[str, AfterValidator(_address)]
 
 
 class Settings(BaseSettings):
@@ -115,13 +126,13 @@ class Settings(BaseSettings):
     kafka_certificate: Place | None = None
     kafka_key: Place | None = None
     kafka_key_password: SecretStr | None = None
-    redis_url: Annotated[str | None, Field(repr=False)] = None
+    redis_url: Annotated[Address | None, Field(repr=False)] = None
     redis_username: str | None = None
     redis_password: SecretStr | None = None
     redis_ca: Place | None = None
     redis_certificate: Place | None = None
     redis_key: Place | None = None
-    qdrant_url: Annotated[str | None, Field(repr=False)] = None
+    qdrant_url: Annotated[Address | None, Field(repr=False)] = None
     qdrant_api_key: SecretStr | None = None
     qdrant_ca: Place | None = None
     data_dir: Place = Field(default_factory=default_data_dir)

@@ -89,3 +89,15 @@ def test_a_file_that_is_not_toml_is_refused() -> None:
 )
 def test_passwords_are_not_shown(url: str, shown: str) -> None:
     assert without_password(url) == shown
+
+
+@pytest.mark.parametrize("url", ["redis://:s3cret@[::1", "redis://:s3cret@h:port/0"])
+def test_what_is_no_address_is_refused_without_being_repeated(
+    monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    for name in ("REDIS", "QDRANT"):
+        monkeypatch.setenv(f"STRATA_{name}_URL", url)
+        with pytest.raises(CommandFailed, match=f"STRATA_{name}_URL.*is no address") as refused:
+            load_settings()
+        assert "s3cret" not in str(refused.value)
+        monkeypatch.delenv(f"STRATA_{name}_URL")
