@@ -36,6 +36,7 @@ from cli.settings import Settings
 from cli.starting import Door, Starting
 from cli.working import supervised, worker_draining
 from lookup.answering import Answering
+from lookup.loops import collect_seldom
 from lookup.queries import Lookup
 from lookup.server import Serving, serve
 from stores.connect import open_versions
@@ -398,6 +399,7 @@ async def run_lookup(
     try:
         async with lookup_opened(settings, addresses, starting=starting) as (app, keeping_up):
             door.opens(app)
+            collect_seldom()
             try:
                 async with supervised(keeping_up, serving.wait()):
                     ready(serving.url)

@@ -31,7 +31,7 @@ from cli.processes import lookup_opened
 from cli.settings import Settings, load_settings
 from cli.starting import Starting
 from cli.working import supervised
-from lookup.loops import run
+from lookup.loops import collect_seldom, run
 from lookup.server import configured, listen, url_of
 
 __all__ = ["serve_by_processes", "served_app"]
@@ -146,6 +146,7 @@ class ServedApp:
             watching = asyncio.create_task(_until_over(keeping_up))
             watching.add_done_callback(_end)
             self._app = app
+            collect_seldom()
             await send({"type": "lifespan.startup.complete"})
             await receive()
             watching.cancel()
