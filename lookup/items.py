@@ -1,7 +1,8 @@
 """Items by key: their names and vectors, from memory where they were read lately."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import msgspec
@@ -18,10 +19,17 @@ _AHEAD: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class ItemsRead:
-    """The items that exist, by key; `trouble` says why some may be missing or old."""
+    """The items that exist, by key.
+
+    Attributes:
+        trouble: Why some may be missing or old.
+        named_until_s: By the reader's clock: until then they have the names that they have now;
+            what has no title yet may get one once it is due.
+    """
 
     by_key: dict[int, ItemRecord]
     trouble: str | None
+    named_until_s: float = math.inf
 
     def complete(self) -> dict[int, ItemRecord]:
         """The items, if nothing went wrong.
@@ -70,7 +78,13 @@ class ItemReader:
 
     async def named(self, keys: Iterable[int]) -> ItemsRead:
         """As `read`, for who wants ids and titles only, which hardly ever change."""
-        return _items_read(await self._remembered.read(keys, lasts_s=self._name_lasts_s))
+        readings = await self._remembered.read(keys, lasts_s=self._name_lasts_s)
+        untitled = (
+            self._remembered.due_s(key)
+            for key, reading in readings.items()
+            if reading.value is None or not reading.value.title
+        )
+        return replace(_items_read(readings), named_until_s=min(untitled, default=math.inf))
 
     def _name_lasts_s(self, reading: Reading[ItemRecord]) -> float:
         # What has no title yet may get one at any moment.

@@ -36,7 +36,7 @@ class KeptAnswers:
         self._most = most
         self._age_s = age_s
         self._clock = clock
-        # In the order in which they were kept, and so in the order in which they end.
+        # In the order in which they were kept: none outlasts `age_s` behind another.
         self._held: OrderedDict[bytes, Kept] = OrderedDict()
 
     def find(self, user: bytes, view: bytes | None) -> Kept | None:
@@ -52,7 +52,8 @@ class KeptAnswers:
     def keep(self, user: bytes, view: bytes, *, place: Place, own: Own) -> None:
         now_s = self._clock()
         self._held.pop(user, None)
-        self._held[user] = Kept(view, place, own, now_s + self._age_s)
+        until_s = min(now_s + self._age_s, own.named_until_s)
+        self._held[user] = Kept(view, place, own, until_s)
         while self._held and (
             len(self._held) > self._most or next(iter(self._held.values())).until_s <= now_s
         ):

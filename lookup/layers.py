@@ -167,12 +167,9 @@ class Layers:
             stale_because=tuple(dict.fromkeys(because)),
             as_of=None if shown is None else rfc3339(shown.as_of_ms),
             rests_on=before or (),
-            until_s=self._clock() + self._options.name_age_s,
+            until_s=min(self._clock() + self._options.name_age_s, items.named_until_s),
         )
-        named = all(
-            count.item in items.by_key and items.by_key[count.item].title for count in counts
-        )
-        if items.trouble is None and named and _are_same(before, self._standing(tenant, place)):
+        if items.trouble is None and _are_same(before, self._standing(tenant, place)):
             self._keep((tenant, place), layer)
         return layer
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from lookup.items import ItemReader
 from lookup.kept_answers import Kept, KeptAnswers
-from lookup.layers import UNNAMED, Layers
+from lookup.layers import Layers
 from lookup.options import LookupOptions
 from lookup.profile_json import Actions, Asked, Own, ProfileAnswer, own_part, profile_answer
 from lookup.remembered import Clock
@@ -93,7 +93,7 @@ class ProfileAnswers:
     ) -> ProfileAnswer:
         own = await self._own(asked, profile, self._withheld)
         place = self._layers.place_of(profile)
-        if view is not None and place is not None and own.lasting:
+        if view is not None and place is not None and not own.stale_because:
             self._kept.keep(key, view, place=place, own=own)
         return profile_answer(own, await self._layers.of(asked.tenant, place), self._shrinkage)
 
@@ -106,8 +106,7 @@ class ProfileAnswers:
         return own_part(
             asked,
             profile,
-            items.by_key,
-            stale_because=() if items.trouble is None else (UNNAMED,),
+            items,
             actions=self._actions,
             withheld=withheld,
         )

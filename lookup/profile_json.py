@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 import msgspec
 
-from lookup.layers import Layer
+from lookup.items import ItemsRead
+from lookup.layers import UNNAMED, Layer
 from lookup.presenting import by_data_type, title_of
 from lookup.view_json import encoded, members
 from profiles.ids import action_code
 from profiles.policy import Policy
-from profiles.ports import ItemRecord
 from profiles.ranking import Shrinkage, layer_weights
 from schemas.instants import rfc3339
 from schemas.snapshots import CachedProfile, Interest
@@ -104,7 +104,7 @@ class Own:
         known, version, evidence, learned, waiting, end: Members of the answer, in its order.
         as_of: The member's value; None where the layer above says it.
         effective_sample_size: Of evidence that points somewhere, else 0.
-        lasting: Every item in it has the name that it will keep.
+        named_until_s: Until then every item in it has the name that it has here.
     """
 
     known: bytes
@@ -116,7 +116,7 @@ class Own:
     end: bytes
     effective_sample_size: float
     stale_because: tuple[str, ...]
-    lasting: bool
+    named_until_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,9 +150,8 @@ class Actions:
 def own_part(
     asked: Asked,
     profile: CachedProfile | None,
-    items: Mapping[int, ItemRecord],
+    items: ItemsRead,
     *,
-    stale_because: Sequence[str],
     actions: Actions,
     withheld: Sequence[str],
 ) -> Own:
@@ -160,10 +159,10 @@ def own_part(
 
     Args:
         profile: None for an unknown user.
-        items: Those of their interests that exist, by key; what is not there cannot be named and
-            is left out.
+        items: Those of their interests; what is not there cannot be named and is left out.
         withheld: Kinds of data that it was made without.
     """
+    stale_because = () if items.trouble is None else (UNNAMED,)
     who = members(_Who(asked.tenant, asked.user_id, profile is not None))
     if profile is None:
         return Own(
@@ -175,15 +174,13 @@ def own_part(
             as_of=None,
             end=members(_End(0, withheld)),
             effective_sample_size=0.0,
-            stale_because=tuple(stale_because),
-            lasting=not stale_because,
+            stale_because=stale_because,
+            named_until_s=items.named_until_s,
         )
     likes: list[_Interest] = []
     dislikes: list[_Interest] = []
-    named = True
     for interest in sorted(profile.interests, key=_strength):
-        item = items.get(interest.item)
-        named = named and item is not None and bool(item.title)
+        item = items.by_key.get(interest.item)
         if item is not None and interest.worth:
             (likes if interest.worth > 0 else dislikes).append(
                 _Interest(
@@ -213,8 +210,8 @@ def own_part(
         as_of=encoded(rfc3339(profile.written_ms) if profile.written_ms else None),
         end=members(_End(profile.space, withheld)),
         effective_sample_size=profile.effective_sample_size if profile.directed else 0.0,
-        stale_because=tuple(stale_because),
-        lasting=named and not stale_because,
+        stale_because=stale_because,
+        named_until_s=items.named_until_s,
     )
 
 

@@ -99,7 +99,7 @@ class Remembered(Generic[K, V]):
                 due.append(key)
         if due:
             wanted = dict.fromkeys(due)
-            besides = self._soon_due(wanted, asked_at_s) if lasts_s is None else []
+            besides = self._soon_due(wanted, asked_at_s, lasts_s)
             asked = await self._ask([*wanted, *besides], asked_at_s)
             found |= asked if not besides else {key: asked[key] for key in wanted}
         return found
@@ -116,16 +116,25 @@ class Remembered(Generic[K, V]):
             found.append(held.reading)
         return found
 
+    def due_s(self, key: K) -> float:
+        """When it will be asked for again by who reads it; now, if it is not held."""
+        held = self._held.get(key)
+        return self._clock() if held is None else held.asked_at_s + self._age_s
+
     def put(self, key: K, value: V) -> None:
         """Remember what was learnt on another way."""
         self._keep(key, Reading(value), self._clock())
         self._evict()
 
-    def _soon_due(self, due: Container[K], now_s: float) -> list[K]:
-        """Those that somebody is likely to wait for soon."""
+    def _soon_due(
+        self, due: Container[K], now_s: float, lasts_s: Callable[[Reading[V]], float] | None
+    ) -> list[K]:
+        """Those that who reads likewise is likely to wait for soon."""
         soon: list[K] = []
         for key in islice(reversed(self._held), _LOOKED_AT * self._ahead):
-            if now_s - self._held[key].asked_at_s >= _NEARLY * self._age_s and key not in due:
+            held = self._held[key]
+            lasting_s = self._age_s if lasts_s is None else lasts_s(held.reading)
+            if now_s - held.asked_at_s >= _NEARLY * lasting_s and key not in due:
                 soon.append(key)
                 if len(soon) == self._ahead:
                     break

@@ -1,10 +1,12 @@
 """An answer is given again only while everything that it was made of is the same."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from lookup_world import NOON_MS, SEA, Clock, World, like
 
+from lookup.items import ItemsRead
 from lookup.kept_answers import KeptAnswers
 from lookup.layers import Layer, Place
 from lookup.options import LookupOptions
@@ -139,12 +141,33 @@ async def test_what_has_no_title_yet_is_asked_about_again(plain: World) -> None:
     assert {interest.title for interest in found} == {"Moby", "Rumoured"}
 
 
+async def test_what_has_no_title_is_kept_for_as_long_as_it_is_not_asked_about_again(
+    plain: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await plain.add_user("ishi", [like("ishi", "rumoured"), like("ishi", "moby")])
+    lookup = plain.lookup(LookupOptions(item_age_s=5.0, name_age_s=30.0))
+    await kept(lookup, "ishi")
+    made: list[object] = []
+    make = lookup._profiles._own
+
+    async def counted(asked: Asked, *others: Any) -> Own:
+        made.append(asked.user_id)
+        return await make(asked, *others)
+
+    monkeypatch.setattr(lookup._profiles, "_own", counted)
+    plain.clock.now_s += 4.9
+    await kept(lookup, "ishi")
+    assert not made
+    plain.clock.now_s += 0.1
+    await kept(lookup, "ishi")
+    assert made == ["ishi"]
+
+
 def an_own(user: str) -> Own:
     return own_part(
         Asked(tenant="default", user_id=user),
         None,
-        {},
-        stale_because=(),
+        ItemsRead({}, None),
         actions=Actions(DEFAULT_POLICY),
         withheld=(),
     )
