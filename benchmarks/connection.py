@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 __all__ = ["Answer", "Connection", "Pool"]
 
+_PORT: Final = 80
 _LENGTH: Final = b"\r\ncontent-length:"
 
 Answer = tuple[int, bytes]
@@ -33,7 +34,7 @@ class Connection(asyncio.Protocol):
         """Raises OSError."""
         parts = urlsplit(url)
         loop = asyncio.get_running_loop()
-        _, made = await loop.create_connection(cls, parts.hostname, parts.port)
+        _, made = await loop.create_connection(cls, parts.hostname or "", parts.port or _PORT)
         return made
 
     async def ask(self, path: str, body: bytes | None = None) -> Answer:

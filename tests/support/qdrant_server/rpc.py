@@ -91,9 +91,8 @@ def _parts(point: dict[str, Any]) -> dict[str, Any]:
         "payload": RestToGrpc.convert_payload(point["payload"] or {}),
     }
     if isinstance(vector, dict):
-        parts["vectors"] = RestToGrpc.convert_vector_struct_output(
-            models.Record.model_validate(point).vector
-        )
+        named: Any = models.Record.model_validate(point).vector
+        parts["vectors"] = RestToGrpc.convert_vector_struct_output(named)
     elif vector is not None:
         dense = messages.DenseVector(data=vector)
         parts["vectors"] = messages.VectorsOutput(vector=messages.VectorOutput(dense=dense))
