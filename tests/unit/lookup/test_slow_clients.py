@@ -45,9 +45,11 @@ def keyed() -> Keyed:
 
 
 @asynccontextmanager
-async def running(app: ASGIApp, *, keep_alive_s: int = KEEP_ALIVE_S) -> AsyncIterator[Serving]:
+async def running(
+    app: ASGIApp, *, keep_alive_s: int = KEEP_ALIVE_S, taking_s: float = TAKING_S
+) -> AsyncIterator[Serving]:
     serving = await serve(
-        app, port=0, patience_s=PATIENCE_S, taking_s=TAKING_S, keep_alive_s=keep_alive_s
+        app, port=0, patience_s=PATIENCE_S, taking_s=taking_s, keep_alive_s=keep_alive_s
     )
     try:
         yield serving
@@ -233,7 +235,8 @@ async def test_a_connection_that_asks_without_end_is_dropped() -> None:
         await Response(b"x")(scope, receive, send)
 
     loop = asyncio.get_running_loop()
-    async with running(after_a_while) as serving, connected(serving) as client:
+    # What is not taken is no reason here.
+    async with running(after_a_while, taking_s=600.0) as serving, connected(serving) as client:
         await loop.sock_sendall(client, LIVE * 101)
         await asyncio.sleep(0.2)
         assert serving.connections == 1, "so many may wait"
