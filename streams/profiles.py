@@ -1,4 +1,4 @@
-"""The profile agent's engine: events in; states, cached views and updates out."""
+"""The profile agent's engine: events in, and what they changed out to be stored."""
 
 import asyncio
 from collections import Counter, OrderedDict, deque
@@ -14,7 +14,6 @@ from profiles.appending import appended
 from profiles.catalogue import ItemCatalogue
 from profiles.declared import NOTHING_DECLARED, DeclaredPersonas
 from profiles.effects import UserEvent, effects_of, kind_of
-from profiles.evidence import evidence_of
 from profiles.fold import Sourced, forgetting
 from profiles.ids import item_key, user_key
 from profiles.personas import Centroids
@@ -22,7 +21,6 @@ from profiles.policy import Policy
 from profiles.ports import (
     ItemStore,
     ProfileCache,
-    StoreUnavailable,
     Token,
     UserRecord,
     UserStore,
@@ -30,52 +28,34 @@ from profiles.ports import (
 from profiles.privacy.consenting import fold_governed, overdue, refused_kinds
 from profiles.privacy.data_policy import ANYTHING_GOES, DataPolicy
 from profiles.privacy.erasure import Asked, Residue
-from profiles.privacy.permitting import permitted
-from profiles.projection import project_all
-from profiles.state import EMPTY_STATE, DataType, decode_state
-from profiles.viewing import cached_view, strongest
+from profiles.state import EMPTY_STATE, DataType
 from schemas import decoded as events
-from schemas import topics
-from schemas.keys import record_key
-from schemas.snapshots import encode_profile
-from stores.points import batches, finished
 from streams.batches import RecordBatch
 from streams.emitter import Outgoing, Sender
-from streams.erasing import Erasing, Leaving
+from streams.erasing import Erasing
 from streams.gate import Admitted, Gate, Passed
-from streams.ownership import BOOKMARK, Doubtful, Ownerships, Place, Released
+from streams.ownership import Ownerships, Place, Released
 from streams.retrying import until_available
-from streams.seals import SEAL, Seals
+from streams.seals import Seals
+from streams.storing import Batch, Seam, Storing, update_of
 from streams.watching import NOT_WATCHED, Watch
-from streams.writing import Held, Write, are_current, hold, prepare
+from streams.writing import Held, are_current, hold
 
 __all__ = ["ProfileEngine", "Seam"]
 
 _CHUNK: Final = 512
-_PREPARED: Final = 256
-"""Users, in one step of the event loop: some 25 ms, in which no lookup is answered."""
 _AHEAD: Final = 3
 """Chunks whose users are claimed before the one in hand is folded."""
 
 _FORGOTTEN: Final = "a flush failed meanwhile, and what had been folded was forgotten"
 
-View = tuple[bytes, int, bytes | None]
-
-Seam = Callable[[str], None]
-"""Called with a seam's name between two durable steps; tests crash there."""
-
 
 class ProfileEngine:
     """Folds events of owned partitions and flushes what they changed.
 
-    A flush writes each touched user once: state, vector, positions, version and
-    outbox in one conditional write; then the control point is bookmarked and
-    confirmed, the cache written and sealed; then storage is made to survive a loss of power,
-    the updates are emitted and offsets committed.
-    A crash between any two steps repeats work and changes nothing twice.
-
-    Flushes are one after the other, but folds go on beside them: a flush is of what had
-    been folded when it began (`_Batch`). Whatever else changes users has one lock.
+    What a flush does is in `streams.storing`. Flushes are one after the other, but folds go on
+    beside them: a flush is of what had been folded when it began (`streams.storing.Batch`).
+    Whatever else changes users has one lock.
 
     A flush that does not end, whatever the reason, cannot be gone on with: part of
     it may be stored or sent, and the next one would give other contents the same
@@ -118,23 +98,33 @@ class ProfileEngine:
         watch: Watch = NOT_WATCHED,
         seam: Seam = lambda _: None,
     ) -> None:
+        self._storer = Storing(
+            users=users,
+            items=items,
+            cache=cache,
+            ownerships=ownerships,
+            seals=seals,
+            emitter=emitter,
+            catalogue=catalogue,
+            centroids=centroids,
+            policy=policy,
+            declared=declared,
+            data_policy=data_policy,
+            commit=commit,
+            sync=sync,
+            erasing=erasing,
+            seam=seam,
+        )
         self._users = users
-        self._items = items
-        self._cache = cache
         self._ownerships = ownerships
-        self._seals = seals
-        self._emitter = emitter
         self._gate = gate
         self._catalogue = catalogue
         self._centroids = centroids
         self._policy = policy
-        self._declared = declared
         self._data = data_policy
         # Of whom nothing was ever kept, nothing of these kinds is kept either.
         self._unasked = refused_kinds(EMPTY_STATE, data_policy)
         self._known = data_policy.counted | {DataType.CONTROLS}
-        self._commit = commit
-        self._sync = sync
         self._epoch = epoch
         self._erasing = erasing
         self._users_in_memory = users_in_memory
@@ -551,13 +541,13 @@ class ProfileEngine:
             held = self._held[record.key] = hold(record, claimed=token)
             if record.token != token and record.outbox:
                 # Its last writer may have died between the write and what follows it.
-                self._outgoing.append(_update_of(record))
+                self._outgoing.append(update_of(record))
                 self._inherited.append(held)
 
-    def _begun(self) -> "_Batch":
+    def _begun(self) -> Batch:
         """What a flush is of; from now on, what is folded belongs to the next one."""
         changed = [self._held[key] for key in self._dirty]
-        batch = _Batch(
+        batch = Batch(
             changed=[(held, held.now()) for held in changed],
             outgoing=self._outgoing,
             inherited=self._inherited,
@@ -569,126 +559,11 @@ class ProfileEngine:
         self._next_offsets, self._unnamed = {}, {}
         return batch
 
-    async def _store(self, batch: "_Batch") -> None:
-        touched = {partition for _, partition in batch.next_offsets}
-        touched |= {now.record.partition for _, now in batch.changed}
-        touched |= {held.record.partition for held in batch.inherited}
-        tokens = {place: self._ownerships.require(place).token for place in touched}
-        await self._name_items(batch.unnamed)
-        await self._erasing.open(batch.leaving())
-        writes = await self._write_users(batch)
-        self._seam("stored")
-        async with self._seals.changing:
-            await self._confirm_and_cache(batch, writes, tokens)
-        self._seam("cached")
-        # What is sent must not be undone by a loss of power: its version would come again, and
-        # counters would take it for a repeat. Of a view that was undone the seal tells.
-        await self._sync()
-        updates = [_update_of(write.record) for write in writes]
-        await self._emitter.send([*batch.outgoing, *updates])
-        self._seam("emitted")
-        if batch.next_offsets:
-            await self._commit(batch.next_offsets)
-        self._seam("committed")
+    async def _store(self, batch: Batch) -> None:
+        writes = await self._storer.store(batch)
         batch.settle(writes)
+        self._named.update(batch.unnamed)
         self.counts["writes"] += len(writes)
-
-    async def _confirm_and_cache(
-        self, batch: "_Batch", writes: Sequence[Write], tokens: Mapping[int, Token]
-    ) -> None:
-        """Bookmark what is stored, see that it was not refused, and cache it under new seals."""
-        changed = {write.record.partition for write in writes}
-        changed |= {held.record.partition for held in batch.inherited}
-        seals = self._seals.draw(sorted(changed))
-        bookmarks: dict[int, dict[str, int]] = {
-            partition: {SEAL: after} for partition, (_, after) in seals.items()
-        }
-        for (topic, partition), offset in batch.next_offsets.items():
-            bookmarks.setdefault(partition, {})[BOOKMARK + topic] = offset
-        await finished(self._ownerships.bookmark(*one) for one in bookmarks.items())
-        await self._ownerships.confirm(sorted(tokens))
-        for partition, token in tokens.items():
-            if self._ownerships.require(partition).token != token:
-                # Taken anew meanwhile, perhaps from another owner, who refused our writes.
-                raise Released(f"partition {partition} was taken anew meanwhile")
-        self._seam("confirmed")
-        views = [
-            *await self._inherited_views(batch.inherited),
-            *(_view_of(write) for write in writes),
-        ]
-        if seals:
-            await until_available(partial(self._cache.put, views, seals=seals))
-
-    async def _name_items(self, unnamed: Mapping[int, tuple[str, str]]) -> None:
-        if unnamed:
-            await until_available(partial(self._items.put_stubs, list(unnamed.values())))
-            self._named.update(unnamed)
-
-    async def _write_users(self, batch: "_Batch") -> list[Write]:
-        # By what they share: a write has one token, a tenant its own personas.
-        groups: dict[tuple[int, str], list[Held]] = {}
-        for _, held in batch.changed:
-            partition = held.record.partition
-            if held.claimed != self._ownerships.require(partition).token:
-                raise Released(f"partition {partition} was taken anew with changes under way")
-            groups.setdefault((partition, held.record.tenant), []).append(held)
-        writes: list[Write] = []
-        storing: list[asyncio.Task[None]] = []
-        try:
-            for (_, tenant), several in groups.items():
-                for part in batches(several, _PREPARED):
-                    prepared = prepare(
-                        part,
-                        # As checked above: whatever is taken meanwhile refuses these writes.
-                        token=part[0].claimed,
-                        catalogue=self._catalogue,
-                        centroids=self._centroids(tenant),
-                        policy=self._policy,
-                        declared=self._declared,
-                        data_policy=self._data,
-                    )
-                    writes += prepared
-                    # Stored while the next ones are prepared.
-                    records = [write.record for write in prepared]
-                    storing.append(asyncio.create_task(self._users.write(records)))
-                    await asyncio.sleep(0)
-        except BaseException:
-            await asyncio.gather(*storing, return_exceptions=True)
-            raise
-        try:
-            await finished(storing)
-        except StoreUnavailable as error:
-            raise Doubtful(str(error)) from error
-        return writes
-
-    async def _inherited_views(self, inherited: Sequence[Held]) -> list[View]:
-        """Views of users as an earlier owner stored them, perhaps without caching them.
-
-        Who takes a partition over inherits thousands of them at once.
-        """
-        views: list[View] = []
-        for part in batches([held for held in inherited if not held.record.vacant], _PREPARED):
-            states = [permitted(decode_state(one.record.state), self._data.ranked) for one in part]
-            shown = evidence_of(states, self._policy)
-            for held, state, projection, interests in zip(
-                part, states, project_all(shown, self._catalogue), strongest(shown), strict=True
-            ):
-                record = held.record
-                cached = cached_view(
-                    record.tenant,
-                    record.user_id,
-                    state,
-                    # In the space it was stored in, which the catalogue may have left already.
-                    replace(projection, vector=record.vector),
-                    self._policy,
-                    received_ms=held.received_ms or projection.newest_ms or 0,
-                    space=record.space,
-                    interests=interests,
-                )
-                views.append((record.key, record.version, encode_profile(cached)))
-            # Lookups in this process get their turn.
-            await asyncio.sleep(0)
-        return views
 
     def _make_room(self) -> None:
         """Let the least recently used leave memory, but nobody of whom anything is not stored."""
@@ -734,46 +609,6 @@ class _Ahead:
 def _looked_into(claiming: "asyncio.Task[_Claimed]") -> None:
     if not claiming.cancelled():
         claiming.exception()
-
-
-@dataclass(frozen=True, slots=True)
-class _Batch:
-    """What one flush is of, taken at one moment.
-
-    Attributes:
-        changed: Users in memory, which are folded into meanwhile, and as they were then.
-        unnamed: Items to store by name, by key.
-    """
-
-    changed: Sequence[tuple[Held, Held]]
-    outgoing: Sequence[Outgoing]
-    inherited: Sequence[Held]
-    next_offsets: Mapping[Place, int]
-    unnamed: Mapping[int, tuple[str, str]]
-
-    def leaving(self) -> list[Leaving]:
-        """Users whose erasure was folded, and who come back before they were removed."""
-        return [
-            Leaving(now.record, now.state, tuple(now.erasures))
-            for _, now in self.changed
-            if now.erasures or (now.record.vacant and not now.state.is_vacant)
-        ]
-
-    def settle(self, writes: Sequence[Write]) -> None:
-        """Let users in memory know what is stored of them."""
-        in_memory = {id(now): held for held, now in self.changed}
-        for write in writes:
-            in_memory[id(write.held)].settle(write.held, record=write.record, state=write.state)
-
-
-def _view_of(write: Write) -> View:
-    view = None if write.record.vacant else encode_profile(write.cached)
-    return write.record.key, write.record.version, view
-
-
-def _update_of(record: UserRecord) -> Outgoing:
-    key = record_key(record.tenant, record.user_id)
-    return Outgoing(topics.PROFILE_UPDATES, record.partition, key, record.outbox)
 
 
 def _of_user(event: events.FastEvent) -> UserEvent:

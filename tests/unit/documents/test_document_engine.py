@@ -47,7 +47,7 @@ class Writers(Engines):
             await world.consumer.commit_offsets(offsets)
 
         self.profiles.handle = handle  # type: ignore[method-assign]  # as the worker composes it
-        self.profiles._commit = commit
+        self.profiles._storer._commit = commit
 
 
 def wrote(user: str, document: str, text: str, at_s: int = 0, **more: object) -> dict[str, object]:

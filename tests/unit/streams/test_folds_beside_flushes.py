@@ -43,7 +43,7 @@ async def at_a_write(world: World) -> tuple[Engines, WaitingUsers, "asyncio.Task
     await engines.own_all()
     await engines.drain()
     users = WaitingUsers(world.profiles.users)
-    engines.profiles._users = cast(UserStore, users)
+    engines.profiles._users = engines.profiles._storer._users = cast(UserStore, users)
     world.publish(liked("ann", "a", 1))
     await fold_all(engines)
     flushing = asyncio.create_task(engines.profiles.flush())
@@ -58,7 +58,7 @@ async def with_room_for_one_change(world: World) -> tuple[Engines, WaitingUsers]
     await engines.own_all()
     await engines.drain()
     users = WaitingUsers(world.profiles.users)
-    engines.profiles._users = cast(UserStore, users)
+    engines.profiles._users = engines.profiles._storer._users = cast(UserStore, users)
     engines.profiles._dirty_users = 1
     return engines, users
 
@@ -212,7 +212,7 @@ def test_an_event_shows_before_storage_is_synced_and_nothing_is_sent_or_committe
             syncing.set()
             await synced.wait()
 
-        engines.profiles._sync = sync
+        engines.profiles._storer._sync = sync
         sent = len(engines.sender.sent)
         users.through.set()
         await syncing.wait()

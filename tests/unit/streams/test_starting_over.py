@@ -165,7 +165,7 @@ def test_storage_is_synced_before_anything_is_sent() -> None:
         async def sync() -> None:
             sent_at_sync.append(len(engines.sender.sent))
 
-        engines.profiles._sync = sync
+        engines.profiles._storer._sync = sync
         await engines.own_all()
         batch = world.consumer.fetch(place_of_likes(world))
         assert batch is not None

@@ -54,7 +54,7 @@ def test_a_late_write_changes_nothing(lands: str) -> None:
         await engines.drain()
 
         slow = SlowUsers(world.profiles.users)
-        engines.profiles._users = cast(UserStore, slow)
+        engines.profiles._storer._users = cast(UserStore, slow)
         slow.times_out = True
         world.publish(liked("ann", "a", 1))
         with pytest.raises(Doubtful):
