@@ -69,6 +69,13 @@ class _Request(_Message, frozen=True):
         raise NotImplementedError
 
 
+class _Checked(Point, frozen=True, gc=False):
+    """A point whose vector was looked at by who sent it."""
+
+    def __post_init__(self) -> None:
+        """Nothing is left to do."""
+
+
 class Rows(_Message, frozen=True):
     """Points as columns.
 
@@ -96,8 +103,9 @@ class Rows(_Message, frozen=True):
 
     def points(self) -> list[Point]:
         """To be stored."""
-        columns = zip(self.ids, self._vectors(), self.payloads, self._words(), strict=True)
-        return [Point(*column) for column in columns]
+        vectors = np.frombuffer(self.vectors, "<f4").reshape(len(self.ids), -1) if self.ids else ()
+        columns = zip(self.ids, vectors, self.payloads, self._words(), strict=True)
+        return [_Checked(*column) for column in columns]
 
     def stored(self) -> list[Stored]:
         """As they were read."""
