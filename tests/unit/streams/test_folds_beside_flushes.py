@@ -293,7 +293,7 @@ def test_users_of_the_next_records_are_claimed_meanwhile_and_each_once(
         # All of one partition.
         for number, user_id in enumerate(("ann", "bob", "ann", "bob")):
             world.publish(liked(user_id, "a", number))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await fold_all(engines)
         assert asked == ["ann", "bob"]
         await engines.profiles.flush()
