@@ -85,11 +85,15 @@ def _found(points: list[dict[str, Any]]) -> Any:
 
 def _parts(point: dict[str, Any]) -> dict[str, Any]:
     """What is answered of every point, as arguments of its message."""
-    vector = point["vector"]
+    vector, point_id = point["vector"], point["id"]
     parts: dict[str, Any] = {
-        "id": RestToGrpc.convert_extended_point_id(point["id"]),
-        "payload": RestToGrpc.convert_payload(point["payload"] or {}),
+        "id": messages.PointId(num=point_id)
+        if isinstance(point_id, int)
+        else messages.PointId(uuid=str(point_id))
     }
+    # Hundreds of hits without one are what a ranking asks for.
+    if point["payload"]:
+        parts["payload"] = RestToGrpc.convert_payload(point["payload"])
     if isinstance(vector, dict):
         named: Any = models.Record.model_validate(point).vector
         parts["vectors"] = RestToGrpc.convert_vector_struct_output(named)
