@@ -148,9 +148,6 @@ class Erasing:
     async def open(self, leaving: Iterable[Leaving]) -> None:
         """Note what there is, before it is overwritten; repeated, the first count stays."""
         noted = list(leaving)
-        await self._finish_returned(
-            [one for one in noted if one.record.vacant and not one.state.is_vacant]
-        )
         receipts: dict[bytes, Receipt] = {}
         barred: dict[bytes, int] = {}
         for one in [one for one in noted if one.asked]:
@@ -183,6 +180,9 @@ class Erasing:
             # What was erased is not read again once it is stored, so this must not be lost alone.
             await until_available(self._sync)
             self._due_s = self._elapsed_s() + self._options.rewrite_after_s
+        # Whose receipt was opened before, and the vacant record removed by nobody: they came back,
+        # or a loss of power took it.
+        await self._finish_returned([one for one in noted if not one.state.is_vacant])
 
     async def _finish_returned(self, returned: Sequence[Leaving]) -> None:
         """Receipts of users whom nobody removes now, as there is something of them again."""
@@ -194,6 +194,7 @@ class Erasing:
                     done |= self._carried_out(mine, await self._after(one))
         if done:
             await until_available(partial(self._store.put, done))
+            await until_available(self._sync)
             self._due_s = self._elapsed_s() + self._options.rewrite_after_s
 
     async def settle(self, engine: Remover, held: Mapping[int, Control]) -> None:
