@@ -8,6 +8,7 @@ is claimed as a stub like a new one; the residue then takes the stub's place bef
 is folded.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -125,6 +126,8 @@ class Erasing:
         self._letters = letters
         self._rewrite = rewrite
         self._sync = sync
+        # Receipts are read, added to and put back, in rounds and in flushes.
+        self._receipts = asyncio.Lock()
         self._options = options
         self._clock_ms = clock_ms
         self._elapsed_s = elapsed_s
@@ -182,7 +185,10 @@ class Erasing:
             self._due_s = self._elapsed_s() + self._options.rewrite_after_s
         # Whose receipt was opened before, and the vacant record removed by nobody: they came back,
         # or a loss of power took it.
-        await self._finish_returned([one for one in noted if not one.state.is_vacant])
+        returned = [one for one in noted if not one.state.is_vacant]
+        if returned:
+            async with self._receipts:
+                await self._finish_returned(returned)
 
     async def _finish_returned(self, returned: Sequence[Leaving]) -> None:
         """Receipts of users whom nobody removes now, as there is something of them again."""
@@ -206,13 +212,15 @@ class Erasing:
                     # Left by an owner before.
                     self._due_s = self._elapsed_s()
                     self._unread.add(partition)
-        await self._take_out_letters(held)
+        async with self._receipts:
+            await self._take_out_letters(held)
         for partition in list(held):
             await self._settle(engine, partition)
         if self._unread & held.keys():
             return
         if self._due_s is not None and self._elapsed_s() >= max(self._due_s, self._rested_s):
-            await self._write_anew(list(held))
+            async with self._receipts:
+                await self._write_anew(list(held))
 
     async def _take_out_letters(self, held: Mapping[int, Control]) -> None:
         """Take out the dead letters that receipts wait for; first it is written how many."""
@@ -269,6 +277,13 @@ class Erasing:
         removed = await engine.remove_vacant(counted, partition=partition, before=self._bury)
         if not removed:
             return
+        async with self._receipts:
+            await self._finish_removed(removed, partition)
+        self.counts["erased"] += len(removed)
+        self._due_s = self._elapsed_s() + self._options.rewrite_after_s
+        _log.info("users erased", partition=partition, users=len(removed))
+
+    async def _finish_removed(self, removed: Sequence[UserRecord], partition: int) -> None:
         open_receipts = await until_available(partial(self._store.unfinished, partition))
         erased: dict[bytes, Receipt] = {}
         for record in removed:
@@ -277,9 +292,6 @@ class Erasing:
                 erased |= self._carried_out(mine, await self._counts(record))
         if erased:
             await until_available(partial(self._store.put, erased))
-        self.counts["erased"] += len(removed)
-        self._due_s = self._elapsed_s() + self._options.rewrite_after_s
-        _log.info("users erased", partition=partition, users=len(removed))
 
     async def _vacant(self, partition: int) -> list[UserRecord]:
         pages = self._users.scan(partition=partition, vacant=True)
