@@ -46,13 +46,14 @@ from streams.letters import LetterKeeping, LetterLog
 from streams.merging import Merger
 from streams.ownership import Consumer, Doubtful, Ownerships, PartitionLost, Place, Released
 from streams.personas import PersonaEngine, PersonaOptions
-from streams.profiles import ProfileEngine, Seam
+from streams.profiles import ProfileEngine
 from streams.releasing import DEFAULT_RELEASE, ReleaseOptions, Releaser
 from streams.retrying import until_available
 from streams.sealed import SealedSnapshots
 from streams.seals import Seals
 from streams.spaces import SpaceLoader
 from streams.statistics import StatisticsEngine
+from streams.storing import Seam, Storing
 from streams.sweeping import Sweeper
 from streams.topics import PartitionCountMismatch
 from streams.version_topics import user_topics
@@ -234,14 +235,13 @@ class Duties:
             clock_ms=clocks.now_ms,
             elapsed_s=clocks.elapsed_s,
         )
-        self.profiles = ProfileEngine(
+        storing = Storing(
             users=stores.users,
             items=stores.items,
             cache=stores.cache,
             ownerships=self.ownerships,
             seals=seals,
             emitter=self.letters,
-            gate=gate,
             catalogue=knowledge.catalogue,
             centroids=knowledge.centroids,
             policy=options.policy,
@@ -249,12 +249,24 @@ class Duties:
             data_policy=data_policy,
             commit=self._commit_folded,
             sync=stores.flush,
+            erasing=self.erasing,
+            seam=options.seam,
+        )
+        self.profiles = ProfileEngine(
+            users=stores.users,
+            ownerships=self.ownerships,
+            gate=gate,
+            catalogue=knowledge.catalogue,
+            centroids=knowledge.centroids,
+            policy=options.policy,
+            data_policy=data_policy,
             epoch=self._epoch,
             erasing=self.erasing,
             users_in_memory=options.users_in_memory,
             dirty_users=options.dirty_users,
             watch=options.watch,
             seam=options.seam,
+            storing=storing,
         )
         self.documents = DocumentEngine(
             passages=stores.passages,

@@ -12,15 +12,12 @@ from msgspec.structs import replace
 
 from profiles.appending import appended
 from profiles.catalogue import ItemCatalogue
-from profiles.declared import NOTHING_DECLARED, DeclaredPersonas
 from profiles.effects import UserEvent, effects_of, kind_of
 from profiles.fold import Sourced, forgetting
 from profiles.ids import item_key, user_key
 from profiles.personas import Centroids
 from profiles.policy import Policy
 from profiles.ports import (
-    ItemStore,
-    ProfileCache,
     Token,
     UserRecord,
     UserStore,
@@ -31,17 +28,16 @@ from profiles.privacy.erasure import Asked, Residue
 from profiles.state import EMPTY_STATE, DataType
 from schemas import decoded as events
 from streams.batches import RecordBatch
-from streams.emitter import Outgoing, Sender
+from streams.emitter import Outgoing
 from streams.erasing import Erasing
 from streams.gate import Admitted, Gate, Passed
 from streams.ownership import Ownerships, Place, Released
 from streams.retrying import until_available
-from streams.seals import Seals
 from streams.storing import Batch, Seam, Storing, update_of
 from streams.watching import NOT_WATCHED, Watch
 from streams.writing import Held, are_current, hold
 
-__all__ = ["ProfileEngine", "Seam"]
+__all__ = ["ProfileEngine"]
 
 _CHUNK: Final = 512
 _AHEAD: Final = 3
@@ -65,9 +61,8 @@ class ProfileEngine:
     consumer is rewound, which raises the epoch.
 
     Args:
+        storing: Stores what was folded, and commits it.
         centroids: The personas in force for a tenant.
-        commit: Commits next offsets by (topic, partition).
-        sync: Makes embedded storage survive a loss of power.
         epoch: The assignment in force; batches of another are dropped.
         users_in_memory: Unchanged users kept; the least recently used leave first.
         dirty_users: A flush is made as soon as so many users have changed.
@@ -78,19 +73,13 @@ class ProfileEngine:
         self,
         *,
         users: UserStore,
-        items: ItemStore,
-        cache: ProfileCache,
         ownerships: Ownerships,
-        seals: Seals,
-        emitter: Sender,
+        storing: Storing,
         gate: Gate,
         catalogue: ItemCatalogue,
         centroids: Callable[[str], Centroids],
         policy: Policy,
-        declared: DeclaredPersonas = NOTHING_DECLARED,
         data_policy: DataPolicy = ANYTHING_GOES,
-        commit: Callable[[Mapping[Place, int]], Awaitable[None]],
-        sync: Callable[[], Awaitable[None]],
         epoch: Callable[[], int],
         erasing: Erasing,
         users_in_memory: int = 50_000,
@@ -98,23 +87,7 @@ class ProfileEngine:
         watch: Watch = NOT_WATCHED,
         seam: Seam = lambda _: None,
     ) -> None:
-        self._storer = Storing(
-            users=users,
-            items=items,
-            cache=cache,
-            ownerships=ownerships,
-            seals=seals,
-            emitter=emitter,
-            catalogue=catalogue,
-            centroids=centroids,
-            policy=policy,
-            declared=declared,
-            data_policy=data_policy,
-            commit=commit,
-            sync=sync,
-            erasing=erasing,
-            seam=seam,
-        )
+        self._storer = storing
         self._users = users
         self._ownerships = ownerships
         self._gate = gate

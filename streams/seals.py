@@ -22,10 +22,10 @@ _BITS: Final = 52
 class Seals:
     """The seal of each owned partition: in its control point, and in the cache.
 
-    A flush puts a new one into the control point before it caches views, and into the cache
-    together with them, there only in the place of the one before. So where the two differ,
-    one of the stores was put back to an older copy, or the flush never ended. A seal is never
-    used again, whatever the copies: it is drawn from the worker's nonce.
+    A flush puts a new one into the cache together with its views, only in the place of the one
+    before, and into the control point once the users would survive a loss of power. So where the
+    two differ, one of the stores was put back to an older copy, or the flush never ended. A seal
+    is never used again, whatever the copies: it is drawn from the worker's nonce.
 
     Attributes:
         changing: Held by a flush while the two differ, and by whoever compares them.

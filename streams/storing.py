@@ -83,8 +83,8 @@ class Storing:
 
     State, vector, positions, version and outbox in one conditional write; then the control point
     is bookmarked and confirmed, the cache written and sealed; then storage is made to survive a
-    loss of power, the updates are emitted and offsets committed. A crash between any two steps
-    repeats work and changes nothing twice.
+    loss of power, the control point sealed, the updates emitted and offsets committed. A crash
+    between any two steps repeats work and changes nothing twice.
 
     Args:
         centroids: The personas in force for a tenant.
@@ -144,11 +144,16 @@ class Storing:
         writes = await self._write_users(batch)
         self._seam("stored")
         async with self._seals.changing:
-            await self._confirm_and_cache(batch, writes, tokens)
-        self._seam("cached")
-        # What is sent must not be undone by a loss of power: its version would come again, and
-        # counters would take it for a repeat. Of a view that was undone the seal tells.
-        await self._sync()
+            seals = await self._confirm_and_cache(batch, writes, tokens)
+            self._seam("cached")
+            # What is sent must not be undone by a loss of power: its version would come again, and
+            # counters would take it for a repeat.
+            await self._sync()
+            # Of a view that was undone the seal tells: it must not outlast the users.
+            await finished(
+                self._ownerships.bookmark(partition, {SEAL: after})
+                for partition, (_, after) in seals.items()
+            )
         updates = [update_of(write.record) for write in writes]
         await self._emitter.send([*batch.outgoing, *updates])
         self._seam("emitted")
@@ -159,14 +164,12 @@ class Storing:
 
     async def _confirm_and_cache(
         self, batch: Batch, writes: Sequence[Write], tokens: Mapping[int, Token]
-    ) -> None:
+    ) -> dict[int, tuple[int, int]]:
         """Bookmark what is stored, see that it was not refused, and cache it under new seals."""
         changed = {write.record.partition for write in writes}
         changed |= {held.record.partition for held in batch.inherited}
         seals = self._seals.draw(sorted(changed))
-        bookmarks: dict[int, dict[str, int]] = {
-            partition: {SEAL: after} for partition, (_, after) in seals.items()
-        }
+        bookmarks: dict[int, dict[str, int]] = {}
         for (topic, partition), offset in batch.next_offsets.items():
             bookmarks.setdefault(partition, {})[BOOKMARK + topic] = offset
         await finished(self._ownerships.bookmark(*one) for one in bookmarks.items())
@@ -182,6 +185,7 @@ class Storing:
         ]
         if seals:
             await until_available(partial(self._cache.put, views, seals=seals))
+        return seals
 
     async def _name_items(self, unnamed: Mapping[int, tuple[str, str]]) -> None:
         if unnamed:

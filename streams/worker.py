@@ -30,8 +30,8 @@ from streams.letter_log import KafkaLetterLog
 from streams.ownership import Place
 from streams.pacing import Pacing
 from streams.personas import PersonaOptions
-from streams.profiles import Seam
 from streams.releasing import DEFAULT_RELEASE, ReleaseOptions
+from streams.storing import Seam
 from streams.topics import ensure_topics
 from streams.version_topics import (
     FIRST_TOPICS,
@@ -83,8 +83,7 @@ class WorkerOptions:
         next_item: Sizes of the learned models; the same for all workers and lookups.
         silencing: When a persona counts as silenced by the average.
         release: What is told to others of groups of people.
-        flush_interval_s: From the beginning of a flush to that of the next; one that takes
-            longer is followed at once.
+        flush_interval_s: From the end of a flush to the beginning of the next.
         publish_interval_s: Between two rounds of merging statistics and personas.
         dirty_users: Changed users after which a flush does not wait for its time.
         stall_s: With lag and no progress for so long, the worker ends itself.

@@ -17,9 +17,11 @@ FOUND_FROM = {
     "updates_are_applied_whatever_their_version": 0,
     "records_fetched_in_a_rebalance_are_skipped": 0,
     "an_older_copy_of_redis_is_trusted": 0,
-    "seals_are_not_compared": 400,
+    "seals_are_not_compared": 380,
     "changes_are_sent_before_they_are_synced": POWERLESS_FROM,
     "tokens_are_used_before_they_are_synced": POWERLESS_FROM,
+    "seals_outlast_the_users_they_are_of": POWERLESS_FROM + 590,
+    "receipts_are_put_back_by_two_at_once": 1600,
     "descriptions_are_committed_before_they_are_synced": POWERLESS_FROM + 200,
 }
 SEARCHED = 200

@@ -37,6 +37,7 @@ from streams.sealed import SealedSnapshots
 from streams.seals import Seals
 from streams.spaces import SpaceLoader
 from streams.statistics import StatisticsEngine
+from streams.storing import Storing
 from streams.sweeping import Sweeper
 from streams.watching import NOT_WATCHED, Watch
 from streams.workshop import InlineWorkshop
@@ -170,14 +171,13 @@ class Engines:
             clock_ms=lambda: NOW_MS,
             elapsed_s=lambda: 0.0,
         )
-        self.profiles = ProfileEngine(
+        storing = Storing(
             users=world.profiles.users,
             items=world.profiles.items,
             cache=world.redis.cache,
             ownerships=self.ownerships,
             seals=seals,
             emitter=self.letters,
-            gate=gate,
             catalogue=self.knowledge.catalogue,
             centroids=self.knowledge.centroids,
             policy=world.policy,
@@ -185,10 +185,22 @@ class Engines:
             data_policy=data_policy,
             commit=world.consumer.commit_offsets,
             sync=world.profiles.flush,
+            erasing=self.erasing,
+            seam=seam,
+        )
+        self.profiles = ProfileEngine(
+            users=world.profiles.users,
+            ownerships=self.ownerships,
+            gate=gate,
+            catalogue=self.knowledge.catalogue,
+            centroids=self.knowledge.centroids,
+            policy=world.policy,
+            data_policy=data_policy,
             epoch=lambda: world.consumer.epoch,
             erasing=self.erasing,
             watch=watch,
             seam=seam,
+            storing=storing,
         )
         self.statistics = StatisticsEngine(
             users=world.profiles.users,

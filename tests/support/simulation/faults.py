@@ -1,8 +1,10 @@
 """Faults to plant: each takes back one thing that the write side's promises rest on."""
 
+import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import pytest
 
@@ -13,10 +15,12 @@ from streams import profiles, sweeping
 from streams.adding import add_user, by_user
 from streams.delivery import Delivery
 from streams.duties import Duties
+from streams.erasing import Erasing
 from streams.ownership import Ownerships
 from streams.profiles import ProfileEngine
-from streams.seals import Seals
+from streams.seals import SEAL, Seals
 from streams.statistics import StatisticsEngine
+from streams.storing import Storing
 
 __all__ = ["FAULTS"]
 
@@ -32,14 +36,14 @@ def work_is_dropped_and_not_read_again(patch: pytest.MonkeyPatch) -> None:
 
 
 def changes_are_sent_before_they_are_synced(patch: pytest.MonkeyPatch) -> None:
-    _leave_out_sync(patch, ProfileEngine)
+    _leave_out_sync(patch, Storing)
 
 
 def tokens_are_used_before_they_are_synced(patch: pytest.MonkeyPatch) -> None:
     _leave_out_sync(patch, Ownerships)
 
 
-def _leave_out_sync(patch: pytest.MonkeyPatch, engine: type[ProfileEngine | Ownerships]) -> None:
+def _leave_out_sync(patch: pytest.MonkeyPatch, engine: type[Storing | Ownerships]) -> None:
     began = engine.__init__
 
     def init(self: Any, **options: Any) -> None:
@@ -56,6 +60,28 @@ def descriptions_are_committed_before_they_are_synced(patch: pytest.MonkeyPatch)
         await flush(self)
 
     patch.setattr(Duties, "_flush", unsynced)
+
+
+def seals_outlast_the_users_they_are_of(patch: pytest.MonkeyPatch) -> None:
+    confirm = Storing._confirm_and_cache
+
+    async def sealed_at_once(self: Storing, *args: Any) -> dict[int, tuple[int, int]]:
+        seals = await confirm(self, *args)
+        for partition, (_, after) in seals.items():
+            await self._ownerships.bookmark(partition, {SEAL: after})
+        return seals
+
+    patch.setattr(Storing, "_confirm_and_cache", sealed_at_once)
+
+
+def receipts_are_put_back_by_two_at_once(patch: pytest.MonkeyPatch) -> None:
+    began = Erasing.__init__
+
+    def init(self: Erasing, **options: Any) -> None:
+        began(self, **options)
+        self._receipts = cast(asyncio.Lock, nullcontext())
+
+    patch.setattr(Erasing, "__init__", init)
 
 
 def an_interrupted_flush_is_gone_on_with(patch: pytest.MonkeyPatch) -> None:
@@ -169,6 +195,8 @@ FAULTS: Final[Mapping[str, Plant]] = {
         changes_are_sent_before_they_are_synced,
         tokens_are_used_before_they_are_synced,
         descriptions_are_committed_before_they_are_synced,
+        seals_outlast_the_users_they_are_of,
+        receipts_are_put_back_by_two_at_once,
         an_interrupted_flush_is_gone_on_with,
         nobody_looks_who_owns_a_partition,
         positions_are_not_kept,
