@@ -155,6 +155,21 @@ def _named(said: EventDict, drafts: Sequence[tuple[EventDict, int]]) -> EventDic
     }
 
 
+def likes_of(number: int) -> list[EventDict]:
+    """One user's likes, each of another item, one after the other."""
+    return [
+        {
+            "type": "interaction",
+            "event_id": f"e{ordinal}",
+            "occurred_at": 1_000_000 + ordinal,
+            "user_id": "u",
+            "item_id": f"i{ordinal}",
+            "action": "like",
+        }
+        for ordinal in range(number)
+    ]
+
+
 def parsed(event: EventDict) -> UserEvent:
     """The event as the product's own decoder reads it."""
     decoded = decode(json.dumps(event).encode(), received_ms=LAST_MS, limits=_LIMITS)

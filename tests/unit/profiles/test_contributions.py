@@ -12,6 +12,7 @@ from histories import (
     edge_times_ms,
     folded,
     histories,
+    likes_of,
     pieces,
     remembered,
     seen,
@@ -315,17 +316,7 @@ def test_changes_of_many_users_at_once_are_the_sum_of_each_ones(
 
 
 def test_who_changes_persona_costs_few_tables_whatever_they_liked() -> None:
-    likes: list[EventDict] = [
-        {
-            "type": "interaction",
-            "event_id": f"e{number}",
-            "occurred_at": 1_000_000 + number,
-            "user_id": "u",
-            "item_id": f"i{number}",
-            "action": "like",
-        }
-        for number in range(400)
-    ]
+    likes = likes_of(400)
     everything = seen(folded(likes, DEFAULT_POLICY), DEFAULT_POLICY)
     moved = Sum(DEFAULT_POLICY, DIMENSION)
     moved.add("t", ["p1"], whole_of(everything), sign=-1)

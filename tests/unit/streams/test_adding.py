@@ -8,6 +8,7 @@ from histories import (
     anything,
     folded,
     histories,
+    likes_of,
     remembered,
     seen,
     superseding,
@@ -91,17 +92,7 @@ def test_updates_counted_together_are_the_sum_of_each_ones(
 
 
 def test_who_goes_to_and_fro_is_not_counted_out_and_in_again() -> None:
-    likes: list[EventDict] = [
-        {
-            "type": "interaction",
-            "event_id": f"e{number}",
-            "occurred_at": 1_000_000 + number,
-            "user_id": "u",
-            "item_id": f"i{number}",
-            "action": "like",
-        }
-        for number in range(400)
-    ]
+    likes = likes_of(400)
     known: Stay = (likes[:380], "p1", ())
     flips: list[Stay] = [
         ([like], ("p2", "p1")[number % 2], ()) for number, like in enumerate(likes[380:])

@@ -36,12 +36,18 @@ class WaitingUsers:
         await self._users.write(records)
 
 
-async def at_a_write(world: World) -> tuple[Engines, WaitingUsers, "asyncio.Task[None]"]:
-    """An engine whose flush of Ann's first event waits for the store."""
+async def owning_everything(world: World) -> Engines:
+    """An engine that owns all partitions, with one item described."""
     world.publish(item("a", "sea"))
     engines = Engines(world)
     await engines.own_all()
     await engines.drain()
+    return engines
+
+
+async def at_a_write(world: World) -> tuple[Engines, WaitingUsers, "asyncio.Task[None]"]:
+    """An engine whose flush of Ann's first event waits for the store."""
+    engines = await owning_everything(world)
     users = WaitingUsers(world.profiles.users)
     engines.profiles._users = engines.profiles._storer._users = cast(UserStore, users)
     world.publish(liked("ann", "a", 1))
@@ -53,10 +59,7 @@ async def at_a_write(world: World) -> tuple[Engines, WaitingUsers, "asyncio.Task
 
 async def with_room_for_one_change(world: World) -> tuple[Engines, WaitingUsers]:
     """An engine that flushes as soon as one user has changed; its store waits."""
-    world.publish(item("a", "sea"))
-    engines = Engines(world)
-    await engines.own_all()
-    await engines.drain()
+    engines = await owning_everything(world)
     users = WaitingUsers(world.profiles.users)
     engines.profiles._users = engines.profiles._storer._users = cast(UserStore, users)
     engines.profiles._dirty_users = 1
@@ -274,10 +277,7 @@ def test_users_of_the_next_records_are_claimed_meanwhile_and_each_once(
 
     async def scenario() -> None:
         world = await World.open()
-        world.publish(item("a", "sea"))
-        engines = Engines(world)
-        await engines.own_all()
-        await engines.drain()
+        engines = await owning_everything(world)
         claim, asked = world.profiles.users.claim, list[str]()
         two = asyncio.Event()
 
@@ -309,10 +309,7 @@ def test_a_user_who_leaves_memory_between_looking_ahead_and_folding_is_claimed_a
 
     async def scenario() -> None:
         world = await World.open()
-        world.publish(item("a", "sea"))
-        engines = Engines(world)
-        await engines.own_all()
-        await engines.drain()
+        engines = await owning_everything(world)
         engines.profiles._users_in_memory = 0
         engines.profiles._dirty_users = 1
         for number, user_id in enumerate(("ann", "bob", "ann", "bob", "ann")):
