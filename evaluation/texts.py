@@ -93,8 +93,8 @@ class TextVectors:
 def stored_vectors(path: Path) -> dict[bytes, _Vectors]:
     """What a file holds, by content; nothing of one that is damaged: all of it is made again."""
     try:
-        # Without pickle, by default.
-        with np.load(path) as stored:
+        # Without pickle, by default. Opened here: what NumPy opens it leaves open if it is damaged.
+        with path.open("rb") as file, np.load(file) as stored:
             rows, keys = stored["vectors"], stored["keys"]
     except (OSError, EOFError, ValueError, KeyError, NotImplementedError, zlib.error, BadZipFile):
         return {}
