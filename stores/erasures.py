@@ -7,9 +7,21 @@ from uuid import UUID
 
 import msgspec
 import numpy as np
+from msgspec.structs import replace
 
-from profiles.privacy.erasure import ErasureStore, Receipt, Residue
-from stores.points import AtMost, Collection, Equals, Index, Point, PointId, Points, Stored
+from profiles.privacy.erasure import Counts, ErasureStore, Receipt, Residue
+from stores.points import (
+    AtMost,
+    Collection,
+    Equals,
+    Index,
+    Payload,
+    Point,
+    PointId,
+    Points,
+    Stored,
+    finished,
+)
 
 __all__ = ["ERASURE_COLLECTION", "PointErasureStore"]
 
@@ -34,14 +46,33 @@ class _Barred(msgspec.Struct, frozen=True):
     version: int
 
 
+class _Reached(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a receipt came to after it was opened, each a field of the payload.
+
+    They are merged into it: a write that lands late takes nothing back that came after it.
+    """
+
+    after: bytes | None = None
+    erased_ms: int | None = None
+    letters: int | None = None
+    letters_ms: int | None = None
+    log_until_ms: bytes | None = None
+    rewritten_ms: int | None = None
+    unfinished: int = 1
+
+
 class _Issued(msgspec.Struct, frozen=True):
+    """`body` is the receipt as it was opened."""
+
     partition: int
     unfinished: int
     body: bytes
 
 
 _encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(Receipt)
+_receipts = msgspec.msgpack.Decoder(Receipt)
+_counts = msgspec.msgpack.Decoder(Counts)
+_log_until = msgspec.msgpack.Decoder(dict[str, int | None])
 
 
 def _point_id(key: bytes) -> str:
@@ -92,8 +123,12 @@ class PointErasureStore(ErasureStore):
     async def open(self, receipts: Mapping[bytes, Receipt]) -> None:
         await self._points.insert_only([_issued(*one) for one in receipts.items()])
 
-    async def put(self, receipts: Mapping[bytes, Receipt]) -> None:
-        await self._points.upsert([_issued(*one) for one in receipts.items()])
+    async def reach(self, receipts: Mapping[bytes, Receipt]) -> None:
+        await finished(
+            self._points.set_payload_if([_point_id(key)], reached, ())
+            for key, receipt in receipts.items()
+            if (reached := _reached(receipt))
+        )
 
     async def receipt(self, key: bytes) -> Receipt | None:
         (stored,) = await self._points.retrieve([_point_id(key)], vectors=False)
@@ -129,5 +164,29 @@ def _issued(key: bytes, receipt: Receipt) -> Point:
     return Point(_point_id(key), _ZERO, msgspec.to_builtins(fields))
 
 
+def _reached(receipt: Receipt) -> Payload:
+    fields = _Reached(
+        after=None if receipt.after is None else _encoder.encode(receipt.after),
+        erased_ms=receipt.erased_ms,
+        letters=receipt.letters,
+        letters_ms=receipt.letters_ms,
+        # Said anew when the dead letters are taken out.
+        log_until_ms=None if receipt.letters_ms is None else _encoder.encode(receipt.log_until_ms),
+        rewritten_ms=receipt.rewritten_ms,
+        unfinished=int(receipt.rewritten_ms is None),
+    )
+    payload: Payload = msgspec.to_builtins(fields)
+    return payload
+
+
 def _receipt(point: Stored) -> Receipt:
-    return _decoder.decode(msgspec.convert(point.payload, _Issued).body)
+    receipt = _receipts.decode(msgspec.convert(point.payload, _Issued).body)
+    since = msgspec.convert(point.payload, _Reached)
+    if since.after is not None:
+        receipt = replace(receipt, after=_counts.decode(since.after))
+    if since.log_until_ms is not None:
+        receipt = replace(receipt, log_until_ms=_log_until.decode(since.log_until_ms))
+    for name in ("erased_ms", "letters", "letters_ms", "rewritten_ms"):
+        if (value := getattr(since, name)) is not None:
+            receipt = replace(receipt, **{name: value})
+    return receipt

@@ -8,7 +8,6 @@ is claimed as a stub like a new one; the residue then takes the stub's place bef
 is folded.
 """
 
-import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -126,8 +125,6 @@ class Erasing:
         self._letters = letters
         self._rewrite = rewrite
         self._sync = sync
-        # Receipts are read, added to and put back, in rounds and in flushes.
-        self._receipts = asyncio.Lock()
         self._options = options
         self._clock_ms = clock_ms
         self._elapsed_s = elapsed_s
@@ -187,8 +184,7 @@ class Erasing:
         # or a loss of power took it.
         returned = [one for one in noted if not one.state.is_vacant]
         if returned:
-            async with self._receipts:
-                await self._finish_returned(returned)
+            await self._finish_returned(returned)
 
     async def _finish_returned(self, returned: Sequence[Leaving]) -> None:
         """Receipts of users whom nobody removes now, as there is something of them again."""
@@ -199,7 +195,7 @@ class Erasing:
                 if mine := _not_carried_out(unfinished, self._subject(one.record)):
                     done |= self._carried_out(mine, await self._after(one))
         if done:
-            await until_available(partial(self._store.put, done))
+            await until_available(partial(self._store.reach, done))
             await until_available(self._sync)
             self._due_s = self._elapsed_s() + self._options.rewrite_after_s
 
@@ -212,15 +208,13 @@ class Erasing:
                     # Left by an owner before.
                     self._due_s = self._elapsed_s()
                     self._unread.add(partition)
-        async with self._receipts:
-            await self._take_out_letters(held)
+        await self._take_out_letters(held)
         for partition in list(held):
             await self._settle(engine, partition)
         if self._unread & held.keys():
             return
         if self._due_s is not None and self._elapsed_s() >= max(self._due_s, self._rested_s):
-            async with self._receipts:
-                await self._write_anew(list(held))
+            await self._write_anew(list(held))
 
     async def _take_out_letters(self, held: Mapping[int, Control]) -> None:
         """Take out the dead letters that receipts wait for; first it is written how many."""
@@ -248,7 +242,7 @@ class Erasing:
         }
         waiting |= found
         if found:
-            await until_available(partial(self._store.put, found))
+            await until_available(partial(self._store.reach, found))
         await self._letters.take_out(fallen)
         now_ms = self._clock_ms()
         gone_ms = {topics.DEAD_LETTERS: now_ms + LETTERS_GONE_MS}
@@ -258,7 +252,7 @@ class Erasing:
             )
             for key, receipt in waiting.items()
         }
-        await until_available(partial(self._store.put, done))
+        await until_available(partial(self._store.reach, done))
         self.counts["letters"] += len(fallen.places)
         now_s = self._elapsed_s()
         if done and self._due_s is None:
@@ -277,8 +271,7 @@ class Erasing:
         removed = await engine.remove_vacant(counted, partition=partition, before=self._bury)
         if not removed:
             return
-        async with self._receipts:
-            await self._finish_removed(removed, partition)
+        await self._finish_removed(removed, partition)
         self.counts["erased"] += len(removed)
         self._due_s = self._elapsed_s() + self._options.rewrite_after_s
         _log.info("users erased", partition=partition, users=len(removed))
@@ -291,7 +284,7 @@ class Erasing:
             if mine := _not_carried_out(open_receipts, subject):
                 erased |= self._carried_out(mine, await self._counts(record))
         if erased:
-            await until_available(partial(self._store.put, erased))
+            await until_available(partial(self._store.reach, erased))
 
     async def _vacant(self, partition: int) -> list[UserRecord]:
         pages = self._users.scan(partition=partition, vacant=True)
@@ -329,7 +322,7 @@ class Erasing:
                 if receipt.erased_ms is not None and receipt.letters_ms is not None
             }
         if done:
-            await until_available(partial(self._store.put, done))
+            await until_available(partial(self._store.reach, done))
         _log.info("files written anew", receipts=len(done), seconds=round(now_s - begun_s, 3))
 
     async def _removed_before(
@@ -354,7 +347,7 @@ class Erasing:
         }
         done = self._carried_out(removed, _NOTHING)
         if done:
-            await until_available(partial(self._store.put, done))
+            await until_available(partial(self._store.reach, done))
         return done
 
     def _carried_out(

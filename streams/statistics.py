@@ -166,7 +166,7 @@ class StatisticsEngine:
         elif partition not in self._built:
             # Its last owner may have died before it dropped what had left its window.
             watermarks = await until_available(partial(self._aggregates.watermarks_ms, partition))
-            await self._bound(partition, {}, (), watermarks)
+            await self._drop_past(partition, watermarks)
             self._built[partition] = wanted
         return wanted
 
@@ -274,6 +274,8 @@ class StatisticsEngine:
             update.key for update in fresh if update.last and update.version == versions[update.key]
         }
         changed = {key: version for key, version in versions.items() if version != expected[key]}
+        # Before they are counted: a copy of the store that has them counted then has it dropped.
+        await self._drop_past(partition, watermarks)
         done = await until_available(
             partial(
                 self._aggregates.apply,
@@ -291,7 +293,7 @@ class StatisticsEngine:
         if done:
             self._counted[partition] = versions[_COUNTED]
             self.counts["applied"] += len(fresh)
-            await self._bound(partition, increments, items, watermarks)
+            await self._trim(partition, increments, items)
         return done
 
     async def _fresh(
@@ -348,14 +350,8 @@ class StatisticsEngine:
         floor = bucket_floor(table.series, watermark_ms, self._policy)
         return floor is not None and int(table.part) < floor
 
-    async def _bound(
-        self,
-        partition: int,
-        increments: Increments,
-        items: Sequence[ItemCounters],
-        watermarks: Mapping[str, int],
-    ) -> None:
-        """Drop buckets that left their window, and trim tables that grew."""
+    async def _drop_past(self, partition: int, watermarks: Mapping[str, int]) -> None:
+        """Drop buckets that have left their window."""
         for tenant, watermark_ms in watermarks.items():
             floors = {
                 series: floor
@@ -374,6 +370,11 @@ class StatisticsEngine:
                 if left:
                     await until_available(partial(self._aggregates.drop, partition, left))
                 self._floors[partition, tenant] = floors
+
+    async def _trim(
+        self, partition: int, increments: Increments, items: Sequence[ItemCounters]
+    ) -> None:
+        """Trim tables that grew."""
         for table, grown in _sizes(increments, items):
             keep = BOUNDED[table.series]
             known = self._grown[partition, table] + grown
@@ -403,7 +404,7 @@ class StatisticsEngine:
         for remembered in [key for key in self._floors if key[0] == partition]:
             del self._floors[remembered]
         watermarks = await until_available(partial(self._aggregates.watermarks_ms, partition))
-        await self._bound(partition, {}, (), watermarks)
+        await self._drop_past(partition, watermarks)
         await self._mark_counted(partition, token, epoch)
         await until_available(
             partial(self._aggregates.finish_build, partition, token=token, epoch=epoch)

@@ -46,6 +46,8 @@ from streams.workshop import ChildWorkshop
 
 __all__ = ["Crashed", "Stalled", "Stores", "Worker", "WorkerOptions", "rare_collections"]
 
+_LONGEST_REST: Final = 10
+"""Intervals between two rounds of publishing, however long a round takes."""
 _MAINTENANCE_S: Final = 1.0
 _PACED: Final = 1_000
 """Records between two looks at whether others go first."""
@@ -282,9 +284,10 @@ class Worker:
             started = time.monotonic()
             await self.duties.publish()
             # However long a round takes, it takes at most a tenth of the time. What is published
-            # also makes all answers of the lookups old, which costs most where there is least.
-            spent = time.monotonic() - started
-            await asyncio.sleep(max(self._options.publish_interval_s, 9 * spent))
+            # also makes all answers of the lookups old, which costs most where there is least. A
+            # round that had to wait for a store says nothing of how long the next one takes.
+            spent, least_s = time.monotonic() - started, self._options.publish_interval_s
+            await asyncio.sleep(max(least_s, min(9 * spent, _LONGEST_REST * least_s)))
 
     async def _watch_loop(self) -> None:
         """End a worker whose lag stands still, or whose Faust services have died."""

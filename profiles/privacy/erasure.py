@@ -87,8 +87,12 @@ class ErasureStore(Protocol):
         """Store receipts under their keys where nothing is yet; what is there stays."""
         ...
 
-    async def put(self, receipts: Mapping[bytes, Receipt]) -> None:
-        """Replace receipts."""
+    async def reach(self, receipts: Mapping[bytes, Receipt]) -> None:
+        """Add to receipts what was reached since they were opened.
+
+        What one of them does not say stays as it is, so that a write which lands late takes
+        nothing back. Nothing happens to receipts that were never opened.
+        """
         ...
 
     async def receipt(self, key: bytes) -> Receipt | None: ...

@@ -10,6 +10,7 @@ from qdrant_server.fixture import QUICK_DIRECTORY, qdrant_server, qdrant_server_
 
 from stores.connect import ProfileStores, RedisStores, open_profile_stores, open_redis
 from stores.control import PointControlStore
+from stores.erasures import PointErasureStore
 from stores.items import PointItemStore
 from stores.passages import PointPassageStore
 from stores.personas import PointPersonaStore
@@ -73,12 +74,14 @@ def all_points(stores: ProfileStores) -> list[Points]:
     assert isinstance(stores.control, PointControlStore)
     assert isinstance(stores.personas, PointPersonaStore)
     assert isinstance(stores.passages, PointPassageStore)
+    assert isinstance(stores.erasures, PointErasureStore)
     return [
         stores.users._points,
         stores.items._points,
         stores.control._points,
         stores.personas._points,
         stores.passages._points,
+        stores.erasures._points,
     ]
 
 

@@ -21,7 +21,7 @@ FOUND_FROM = {
     "changes_are_sent_before_they_are_synced": POWERLESS_FROM,
     "tokens_are_used_before_they_are_synced": POWERLESS_FROM,
     "seals_outlast_the_users_they_are_of": POWERLESS_FROM + 590,
-    "receipts_are_put_back_by_two_at_once": 1600,
+    "receipts_are_put_back_as_they_were_read": 1600,
     "descriptions_are_committed_before_they_are_synced": POWERLESS_FROM + 200,
 }
 SEARCHED = 200

@@ -1,21 +1,21 @@
 """Faults to plant: each takes back one thing that the write side's promises rest on."""
 
-import asyncio
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
 from dataclasses import replace
-from typing import Any, Final, cast
+from typing import Any, Final
+from uuid import UUID
 
 import pytest
 
 from profiles.counting import Sum
 from profiles.privacy.consenting import Governed, fold_governed
+from profiles.privacy.erasure import Receipt
 from simulation.shelves import nothing
+from stores.erasures import PointErasureStore
 from streams import profiles, sweeping
 from streams.adding import add_user, by_user
 from streams.delivery import Delivery
 from streams.duties import Duties
-from streams.erasing import Erasing
 from streams.ownership import Ownerships
 from streams.profiles import ProfileEngine
 from streams.seals import SEAL, Seals
@@ -74,14 +74,12 @@ def seals_outlast_the_users_they_are_of(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Storing, "_confirm_and_cache", sealed_at_once)
 
 
-def receipts_are_put_back_by_two_at_once(patch: pytest.MonkeyPatch) -> None:
-    began = Erasing.__init__
+def receipts_are_put_back_as_they_were_read(patch: pytest.MonkeyPatch) -> None:
+    async def replaced(self: PointErasureStore, receipts: Mapping[bytes, Receipt]) -> None:
+        await self._points.delete_if([str(UUID(bytes=key)) for key in receipts], ())
+        await self.open(receipts)
 
-    def init(self: Erasing, **options: Any) -> None:
-        began(self, **options)
-        self._receipts = cast(asyncio.Lock, nullcontext())
-
-    patch.setattr(Erasing, "__init__", init)
+    patch.setattr(PointErasureStore, "reach", replaced)
 
 
 def an_interrupted_flush_is_gone_on_with(patch: pytest.MonkeyPatch) -> None:
@@ -196,7 +194,7 @@ FAULTS: Final[Mapping[str, Plant]] = {
         tokens_are_used_before_they_are_synced,
         descriptions_are_committed_before_they_are_synced,
         seals_outlast_the_users_they_are_of,
-        receipts_are_put_back_by_two_at_once,
+        receipts_are_put_back_as_they_were_read,
         an_interrupted_flush_is_gone_on_with,
         nobody_looks_who_owns_a_partition,
         positions_are_not_kept,

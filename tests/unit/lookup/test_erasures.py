@@ -112,7 +112,7 @@ async def test_a_receipt_is_as_far_as_the_version_that_is_least_far(
         later = replace(receipt, erased_ms=NOON_MS + 5_000, rewritten_ms=None)
         await other.open({key: later})
         second = (await client.get(f"/v1/erasures/{asked['id']}")).json()
-        await other.put({key: replace(later, rewritten_ms=NOON_MS + 6_000)})
+        await other.reach({key: replace(later, rewritten_ms=NOON_MS + 6_000)})
         third = (await client.get(f"/v1/erasures/{asked['id']}")).json()
     assert (first["stage"], first["versions"], first["erased_at"]) == (
         "pending",

@@ -246,12 +246,12 @@ async def test_a_removal_that_was_not_told_of_is_told_of_by_the_next_owner(
     class Died(BaseException):
         """SIGKILL."""
 
-    put = world.profiles.erasures.put
+    reach = world.profiles.erasures.reach
 
     async def dies(receipts: Mapping[bytes, Receipt]) -> None:
         if any(receipt.erased_ms is not None for receipt in receipts.values()):
             raise Died
-        await put(receipts)
+        await reach(receipts)
 
     async def goes_on(engines: Engines) -> None:
         while await stored_ids(world):
@@ -262,7 +262,7 @@ async def test_a_removal_that_was_not_told_of_is_told_of_by_the_next_owner(
         world.publish(one)
     await first.drain()
     with monkeypatch.context() as patch:
-        patch.setattr(world.profiles.erasures, "put", dies)
+        patch.setattr(world.profiles.erasures, "reach", dies)
         with pytest.raises(Died):
             await goes_on(first)
     second = Engines(world, nonce="two")
