@@ -82,6 +82,10 @@ class ControlStore(Protocol):
         """
         ...
 
+    async def flush(self) -> None:
+        """Return when control points survive a loss of power, where storage is ours."""
+        ...
+
 
 class UserRecord(Struct, frozen=True, gc=False):
     """A user as stored. `vector` has unit length or is all zeros, shape (d,).

@@ -68,3 +68,6 @@ class PointControlStore(ControlStore):
                 (Equals("token", control.token), Equals("nonce", control.nonce)),
                 under="positions",
             )
+
+    async def flush(self) -> None:
+        await self._points.flush()

@@ -21,6 +21,7 @@ from profiles.ports import (
     ItemStore,
     PersonaStore,
     ProfileCache,
+    Token,
     UserStore,
 )
 from profiles.privacy.data_policy import ANYTHING_GOES, DataPolicy
@@ -184,6 +185,7 @@ class Duties:
     ) -> None:
         self._consumer = consumer
         self._assigned: frozenset[Place] = frozenset()
+        self._begun: set[int] = set()
         self._partitions = options.partitions
         self._sync = stores.flush
         # Of items, what is stored but not committed yet: by place, when read, and up to where.
@@ -382,6 +384,7 @@ class Duties:
         """All partitions are being given up; returns when that is safe."""
         self.ready.clear()
         self._assigned = frozenset()
+        self._begun.clear()
         self.consents_first.clear()
         await self.guard(self.profiles.release)
         await self.guard(self._end_if_succeeded)
@@ -521,8 +524,21 @@ class Duties:
                 await self._start_over()
 
     async def _fold(self, batch: RecordBatch) -> None:
+        await self._begin(batch)
         await self.documents.read(batch)
         await self.profiles.handle(batch)
+
+    async def _begin(self, batch: RecordBatch) -> None:
+        """Build the counters of a partition that nobody had before while it has no users.
+
+        A little later they would be summed over thousands, whose updates are counted anyway.
+        """
+        partition = batch.partition
+        if partition in self._begun or batch.epoch != self._epoch():
+            return
+        if (await self.ownerships.own(partition)).token == Token(1):
+            await self.statistics.ensure_built([partition])
+        self._begun.add(partition)
 
     async def _commit_folded(self, offsets: Mapping[Place, int]) -> None:
         """Commit what is folded and stored, once its documents are passages."""
@@ -554,9 +570,7 @@ class Duties:
             await self._commit({(batch.topic, batch.partition): batch.next_offset})
 
     async def _maintain(self) -> None:
-        for partition in self._owned_partitions():
-            if (topics.INTERACTIONS, partition) in self._assigned:
-                await self.ownerships.own(partition)
+        await self.ownerships.own_all(self._owned_partitions())
         await self.statistics.ensure_built(self._owned_partitions())
         await self.spaces.load()
         await self.sweeper.sweep()

@@ -1,7 +1,7 @@
 """Owning a partition: the fencing token, and what the stored positions say of the topics."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Final, Protocol
@@ -102,6 +102,7 @@ class Ownerships:
         self._topics = topics
         self._held: dict[int, Control] = {}
         self._taking = asyncio.Lock()
+        self._releases = 0
 
     @property
     def held(self) -> Mapping[int, Control]:
@@ -123,6 +124,7 @@ class Ownerships:
 
         Waits for one that is being taken: its next owner must come after it.
         """
+        self._releases += 1
         async with self._taking:
             self._held.clear()
 
@@ -134,9 +136,28 @@ class Ownerships:
             PartitionLost: the group has moved on without this worker.
             TopicRecreated, HistoryGone: see there; an operator has to decide.
         """
+        await self.own_all([partition])
+        return self.require(partition)
+
+    async def own_all(self, partitions: Iterable[int]) -> None:
+        """Take those that are not held yet; storage is synced once for all of them.
+
+        Raises:
+            Released: they were given up before this came to its turn.
+            As `own` does, too.
+        """
+        releases = self._releases
         async with self._taking:
-            held = self._held.get(partition)
-            return held if held is not None else await self._take(partition)
+            if releases != self._releases:
+                raise Released("partitions were given up meanwhile")
+            new = [partition for partition in partitions if partition not in self._held]
+            taken = [await self._take(partition) for partition in new]
+            if not taken:
+                return
+            await until_available(self._sync)
+            for control in taken:
+                self._held[control.partition] = control
+                _log.info("partition taken", partition=control.partition, token=control.token)
 
     async def _take(self, partition: int) -> Control:
         await self._require_membership(partition)
@@ -151,9 +172,6 @@ class Ownerships:
         if unknown:
             await until_available(partial(self._control.bookmark, control, unknown))
             control = replace(control, positions={**control.positions, **unknown})
-        await until_available(self._sync)
-        self._held[partition] = control
-        _log.info("partition taken", partition=partition, token=control.token)
         return control
 
     async def confirm(self, partitions: Sequence[int]) -> None:
@@ -187,6 +205,10 @@ class Ownerships:
             # Read again: another bookmark, or a rebalance, may have come between.
             merged = {**now.positions, **positions}
             self._held[partition] = Control(now.partition, now.token, now.nonce, merged)
+
+    async def settle(self) -> None:
+        """Return when what was bookmarked survives a loss of power."""
+        await until_available(self._control.flush)
 
     async def committed_updates(self, partition: int) -> int:
         """The offset up to which updates of the partition's users are committed as counted."""

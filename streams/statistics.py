@@ -20,6 +20,7 @@ from profiles.contributions import (
 )
 from profiles.counting import Sum
 from profiles.declared import NOTHING_DECLARED, DeclaredPersonas
+from profiles.evidence import evidence_of
 from profiles.policy import Policy
 from profiles.ports import (
     AggregateStore,
@@ -34,9 +35,9 @@ from profiles.ports import (
 )
 from profiles.privacy.data_policy import ANYTHING_GOES, DataPolicy
 from profiles.privacy.permitting import counted, permitted
-from profiles.projection import project
+from profiles.projection import project_all
 from profiles.state import UserState, decode_state
-from profiles.viewing import cached_view
+from profiles.viewing import cached_view, strongest
 from schemas.snapshots import encode_profile
 from schemas.updates import (
     ProfileUpdate,
@@ -437,28 +438,30 @@ class StatisticsEngine:
         adding = Sum(self._policy, self._catalogue.dimension)
         watermarks: dict[str, int] = {}
         views: list[tuple[bytes, int, bytes | None]] = []
-        for record in records:
-            state = decode_state(record.state)
+        states = [decode_state(record.state) for record in records]
+        shown = [permitted(state, self._data.ranked) for state in states]
+        evidence = evidence_of(shown, self._policy)
+        projections = project_all(evidence, self._catalogue)
+        for record, state, seen, projection, interests in zip(
+            records, states, shown, projections, strongest(evidence), strict=True
+        ):
             known = counted(state, self._data.counted)
             view = view_of(known, fixed_point(record.vector), record.space)
             scopes = scopes_of(record.persona, self._declared.of_state(known))
             pairs = pairs_counted(record.key, self._policy)
             adding.add(record.tenant, scopes, whole_of(view, pairs=pairs))
-            # In the space it was stored in, which the catalogue may have left already.
-            shown = permitted(state, self._data.ranked)
-            projection = replace(
-                project(shown, self._catalogue, self._policy), vector=record.vector
-            )
             newest = min(_newest_ms(known), self._clock_ms())
             watermarks[record.tenant] = max(watermarks.get(record.tenant, 0), newest)
             cached = cached_view(
                 record.tenant,
                 record.user_id,
-                shown,
-                projection,
+                seen,
+                # In the space it was stored in, which the catalogue may have left already.
+                replace(projection, vector=record.vector),
                 self._policy,
                 received_ms=newest,
                 space=record.space,
+                interests=interests,
             )
             views.append((record.key, record.version, encode_profile(cached)))
         versions = {record.key: record.version for record in records}

@@ -149,11 +149,14 @@ class Storing:
             # What is sent must not be undone by a loss of power: its version would come again, and
             # counters would take it for a repeat.
             await self._sync()
-            # Of a view that was undone the seal tells: it must not outlast the users.
+            # Of a view that was undone the seal tells: it must not outlast the users. Nor may it
+            # be undone once events are committed: an older copy of the cache would pass for new.
             await finished(
                 self._ownerships.bookmark(partition, {SEAL: after})
                 for partition, (_, after) in seals.items()
             )
+            if seals:
+                await self._ownerships.settle()
         updates = [update_of(write.record) for write in writes]
         await self._emitter.send([*batch.outgoing, *updates])
         self._seam("emitted")

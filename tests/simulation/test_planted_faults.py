@@ -20,9 +20,10 @@ FOUND_FROM = {
     "seals_are_not_compared": 380,
     "changes_are_sent_before_they_are_synced": POWERLESS_FROM,
     "tokens_are_used_before_they_are_synced": POWERLESS_FROM,
-    "seals_outlast_the_users_they_are_of": POWERLESS_FROM + 590,
+    "seals_outlast_the_users_they_are_of": POWERLESS_FROM + 4100,
+    "seals_are_not_synced": POWERLESS_FROM,
     "receipts_are_put_back_as_they_were_read": 1600,
-    "descriptions_are_committed_before_they_are_synced": POWERLESS_FROM + 200,
+    "descriptions_are_committed_before_they_are_synced": POWERLESS_FROM,
 }
 SEARCHED = 200
 

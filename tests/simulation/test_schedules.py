@@ -18,7 +18,7 @@ AT_ONCE = 100
 # that had stood still, receipts of erasures that were never finished, or a loss of power.
 KEPT = (
     *(545, 799, 1241, 2868, 3035, 3170, 3442, 4651, 4798, 9136),
-    *(1_000_090, 2_000_802, 2_000_996, 2_003_010, 2_003_072, 2_003_300),
+    *(4260, 5112, 1_000_090, 2_000_014, 2_000_802, 2_000_996, 2_003_010, 2_003_072, 2_003_300),
 )
 
 
@@ -87,6 +87,16 @@ def test_what_was_disturbed_equals_a_replay_in_another_order() -> None:
         assert not live.lines
         assert not replayed.lines
         assert live.kept == replayed.kept, f"seed {seed}"
+
+
+def test_counters_of_new_partitions_are_built_before_there_is_anybody() -> None:
+    records = draw_events(random.Random(1), number=20, described_again=True)  # noqa: S311
+    acts = (Act(0.0, "publish", length=len(records)), Act(0.1, "start"))
+    for seed in range(20):
+        outcome = run(Schedule(seed, False, tuple(records), acts, ()), telling=True)
+        built = [what for _, _, what in outcome.trace if what.startswith("counters rebuilt")]
+        assert len(built) == 2
+        assert all(what.endswith("users=0") for what in built)
 
 
 def _shuffled(

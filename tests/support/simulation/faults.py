@@ -74,6 +74,13 @@ def seals_outlast_the_users_they_are_of(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Storing, "_confirm_and_cache", sealed_at_once)
 
 
+def seals_are_not_synced(patch: pytest.MonkeyPatch) -> None:
+    async def settle(self: Ownerships) -> None:
+        """Hope for the best."""
+
+    patch.setattr(Ownerships, "settle", settle)
+
+
 def receipts_are_put_back_as_they_were_read(patch: pytest.MonkeyPatch) -> None:
     async def replaced(self: PointErasureStore, receipts: Mapping[bytes, Receipt]) -> None:
         await self._points.delete_if([str(UUID(bytes=key)) for key in receipts], ())
@@ -194,6 +201,7 @@ FAULTS: Final[Mapping[str, Plant]] = {
         tokens_are_used_before_they_are_synced,
         descriptions_are_committed_before_they_are_synced,
         seals_outlast_the_users_they_are_of,
+        seals_are_not_synced,
         receipts_are_put_back_as_they_were_read,
         an_interrupted_flush_is_gone_on_with,
         nobody_looks_who_owns_a_partition,

@@ -216,7 +216,9 @@ class ReachablePoints(Points):
         """Storage in memory has no files."""
 
     async def flush(self) -> None:
-        """Storage in memory has nothing to sync."""
+        await self._process.pause()
+        await self._points.flush()
+        await self._process.pause()
 
     async def close(self) -> None:
         """Keeps what is stored, as a server would."""

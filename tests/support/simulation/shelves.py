@@ -94,6 +94,9 @@ class _Stored(MemoryPoints):
         await super().delete_if(ids, condition)
         self._written()
 
+    async def flush(self) -> None:
+        self.sync()
+
 
 class _Outboxes(_Stored):
     """Users that remember every update they ever held to be sent."""
