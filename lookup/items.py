@@ -2,8 +2,8 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, TypeAlias
 
 import msgspec
 
@@ -11,10 +11,14 @@ from lookup.gathered_records import GatheredLoads
 from lookup.remembered import Clock, Reading, Remembered
 from profiles.ports import ItemRecord, ItemStore, ScoredItem, StoreUnavailable, Vector
 
-__all__ = ["ItemReader", "ItemsRead"]
+__all__ = ["ItemReader", "ItemsRead", "Name"]
 
 _AT_ONCE: Final = 2
 _AHEAD: Final = 64
+
+
+Name: TypeAlias = tuple[str, str]
+"""An item's id and title."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,13 @@ class ItemsRead:
     by_key: dict[int, ItemRecord]
     trouble: str | None
     named_until_s: float = math.inf
+
+    def names(self, keys: Iterable[int]) -> list[Name | None]:
+        """Of each; None for what does not exist."""
+        return [
+            None if (item := self.by_key.get(key)) is None else (item.item_id, item.title)
+            for key in keys
+        ]
 
     def complete(self) -> dict[int, ItemRecord]:
         """The items, if nothing went wrong.
@@ -79,12 +90,11 @@ class ItemReader:
     async def named(self, keys: Iterable[int]) -> ItemsRead:
         """As `read`, for who wants ids and titles only, which hardly ever change."""
         readings = await self._remembered.read(keys, lasts_s=self._name_lasts_s)
-        untitled = (
-            self._remembered.due_s(key)
-            for key, reading in readings.items()
-            if reading.value is None or not reading.value.title
-        )
-        return replace(_items_read(readings), named_until_s=min(untitled, default=math.inf))
+        until_s = math.inf
+        for key, reading in readings.items():
+            if reading.value is None or not reading.value.title:
+                until_s = min(until_s, self._remembered.due_s(key))
+        return _items_read(readings, named_until_s=until_s)
 
     def _name_lasts_s(self, reading: Reading[ItemRecord]) -> float:
         # What has no title yet may get one at any moment.
@@ -123,11 +133,18 @@ class ItemReader:
         return [None if record is None else _light(record, self._attributes) for record in stored]
 
 
-def _items_read(readings: Mapping[int, Reading[ItemRecord]]) -> ItemsRead:
-    return ItemsRead(
-        {key: found.value for key, found in readings.items() if found.value is not None},
-        next((found.trouble for found in readings.values() if found.trouble), None),
-    )
+def _items_read(
+    readings: Mapping[int, Reading[ItemRecord]], *, named_until_s: float = math.inf
+) -> ItemsRead:
+    by_key: dict[int, ItemRecord] = {}
+    trouble: str | None = None
+    # Hundreds of items for each ranking.
+    for key, found in readings.items():
+        if found.value is not None:
+            by_key[key] = found.value
+        if found.trouble is not None and trouble is None:
+            trouble = found.trouble
+    return ItemsRead(by_key, trouble, named_until_s)
 
 
 def _light(record: ItemRecord, attributes: frozenset[str]) -> ItemRecord:

@@ -1,7 +1,7 @@
 """What answers say of users alone, given again while their views are the same."""
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lookup.layers import Place
 from lookup.profile_json import Own
@@ -17,12 +17,15 @@ class Kept:
     Attributes:
         view: The cached view that it was made of.
         place: Where they stand, and so what stands above them.
+        until_s: It is not given again from then on.
+        named_until_s: Until then every item in it has the name that it has here.
     """
 
     view: bytes
     place: Place
     own: Own
     until_s: float
+    named_until_s: float
 
 
 class KeptAnswers:
@@ -40,7 +43,7 @@ class KeptAnswers:
         self._held: OrderedDict[bytes, Kept] = OrderedDict()
 
     def find(self, user: bytes, view: bytes | None) -> Kept | None:
-        """What was made of this very view."""
+        """What was made of this very view; see `is_named` for the items in it."""
         kept = self._held.get(user)
         if kept is None:
             return None
@@ -49,11 +52,19 @@ class KeptAnswers:
             return None
         return kept
 
+    def is_named(self, kept: Kept) -> bool:
+        """Whether its items have the names that they have in it, as far as is known."""
+        return self._clock() < kept.named_until_s
+
+    def rename(self, user: bytes, kept: Kept, *, until_s: float) -> None:
+        """Keep one whose items turned out to have the same names for longer."""
+        if self._held.get(user) is kept:
+            self._held[user] = replace(kept, named_until_s=until_s)
+
     def keep(self, user: bytes, view: bytes, *, place: Place, own: Own) -> None:
         now_s = self._clock()
         self._held.pop(user, None)
-        until_s = min(now_s + self._age_s, own.named_until_s)
-        self._held[user] = Kept(view, place, own, until_s)
+        self._held[user] = Kept(view, place, own, now_s + self._age_s, own.named_until_s)
         while self._held and (
             len(self._held) > self._most or next(iter(self._held.values())).until_s <= now_s
         ):

@@ -26,7 +26,7 @@ class LookupOptions:
         item_age_s: Titles, vectors and retirements of items likewise; ≥ 0.
         name_age_s: Titles in answers about users may be older by up to twice this; ≥ 0.
         answers_held: Answers about users kept to be given again while nothing has changed, for
-            `name_age_s`; ≥ 0. 2 000 take about 20 MB.
+            `name_age_s`; ≥ 0. 4 000 take about 40 MB.
         items_held: Items kept in memory, ≥ 1; 10 000 of 384 dimensions take about 20 MB.
         scopes_held: Tenants, and personas of tenants, kept in memory; ≥ 1.
         models_held: Tenants whose learned models are kept in memory, ≥ 1; 10 000 items take
@@ -41,7 +41,7 @@ class LookupOptions:
     published_age_s: float = 1.0
     item_age_s: float = 5.0
     name_age_s: float = 30.0
-    answers_held: int = 2_000
+    answers_held: int = 4_000
     items_held: int = 10_000
     scopes_held: int = 512
     models_held: int = 8

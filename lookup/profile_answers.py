@@ -54,7 +54,7 @@ class ProfileAnswers:
         new: list[int] = []
         for at, key in enumerate(keys):
             kept = self._kept.find(key, views[at])
-            if kept is None:
+            if kept is None or not (self._kept.is_named(kept) or await self._renamed(key, kept)):
                 new.append(at)
             else:
                 answers[at] = await self._again(tenant, kept)
@@ -81,6 +81,14 @@ class ProfileAnswers:
         own = await self._own(Asked(tenant=tenant, user_id=user_id), profile, withheld)
         layer = await self._layers.of(tenant, self._layers.place_of(profile))
         return profile_answer(own, layer, self._shrinkage)
+
+    async def _renamed(self, key: bytes, kept: Kept) -> bool:
+        """Whether the items in it still have the names that they have there."""
+        items = await self._items.named(kept.own.items)
+        if items.trouble is not None or items.names(kept.own.items) != kept.own.names:
+            return False
+        self._kept.rename(key, kept, until_s=items.named_until_s)
+        return True
 
     async def _again(self, tenant: str, kept: Kept) -> ProfileAnswer:
         layer = self._layers.now(tenant, kept.place)

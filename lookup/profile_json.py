@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from lookup.items import ItemsRead
+from lookup.items import ItemsRead, Name
 from lookup.layers import UNNAMED, Layer
 from lookup.presenting import by_data_type, title_of
 from lookup.view_json import encoded, members
@@ -104,7 +104,8 @@ class Own:
         known, version, evidence, learned, waiting, end: Members of the answer, in its order.
         as_of: The member's value; None where the layer above says it.
         effective_sample_size: Of evidence that points somewhere, else 0.
-        named_until_s: Until then every item in it has the name that it has here.
+        items, names: The items that it is about, by key, and how they are named in it.
+        named_until_s: Until then every one has the name that it has here.
     """
 
     known: bytes
@@ -116,6 +117,8 @@ class Own:
     end: bytes
     effective_sample_size: float
     stale_because: tuple[str, ...]
+    items: Sequence[int]
+    names: Sequence[Name | None]
     named_until_s: float
 
 
@@ -175,8 +178,11 @@ def own_part(
             end=members(_End(0, withheld)),
             effective_sample_size=0.0,
             stale_because=stale_because,
+            items=(),
+            names=(),
             named_until_s=items.named_until_s,
         )
+    keys = [interest.item for interest in profile.interests]
     likes: list[_Interest] = []
     dislikes: list[_Interest] = []
     for interest in sorted(profile.interests, key=_strength):
@@ -211,6 +217,8 @@ def own_part(
         end=members(_End(profile.space, withheld)),
         effective_sample_size=profile.effective_sample_size if profile.directed else 0.0,
         stale_because=stale_because,
+        items=keys,
+        names=items.names(keys),
         named_until_s=items.named_until_s,
     )
 

@@ -79,7 +79,7 @@ class Remembered(Generic[K, V]):
         """Each key's reading; never raises `StoreUnavailable`, `trouble` tells instead.
 
         Args:
-            lasts_s: How old each reading may be for this caller, instead of `age_s`; ≥ 0.
+            lasts_s: How old each reading may be for this caller; ≥ `age_s`.
         """
         asked_at_s = self._clock()
         found: dict[K, Reading[V]] = {}
@@ -90,8 +90,9 @@ class Remembered(Generic[K, V]):
             if key in found:
                 continue
             held = look(key)
-            if held is not None and asked_at_s - held.asked_at_s < (
-                age_s if lasts_s is None else lasts_s(held.reading)
+            if held is not None and (
+                (old_s := asked_at_s - held.asked_at_s) < age_s
+                or (lasts_s is not None and old_s < lasts_s(held.reading))
             ):
                 found[key] = held.reading
                 touch(key)

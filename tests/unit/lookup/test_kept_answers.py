@@ -1,5 +1,6 @@
 """An answer is given again only while everything that it was made of is the same."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +17,7 @@ from profiles.ids import item_key, user_key
 from profiles.personas import Persona
 from profiles.policy import DEFAULT_POLICY
 from schemas.views import ProfileView
-from stores.points import Equals
+from stores.points import Equals, PointId, Stored
 
 pytestmark = pytest.mark.anyio
 
@@ -141,7 +142,7 @@ async def test_what_has_no_title_yet_is_asked_about_again(plain: World) -> None:
     assert {interest.title for interest in found} == {"Moby", "Rumoured"}
 
 
-async def test_what_has_no_title_is_kept_for_as_long_as_it_is_not_asked_about_again(
+async def test_what_has_no_title_is_asked_about_and_the_answer_kept_while_there_is_none(
     plain: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await plain.add_user("ishi", [like("ishi", "rumoured"), like("ishi", "moby")])
@@ -155,12 +156,34 @@ async def test_what_has_no_title_is_kept_for_as_long_as_it_is_not_asked_about_ag
         return await make(asked, *others)
 
     monkeypatch.setattr(lookup._profiles, "_own", counted)
+    read: list[int] = []
+    ask = plain.item_points.retrieve
+
+    async def noted(ids: Sequence[PointId], **how: Any) -> list[Stored | None]:
+        read.extend(map(int, ids))
+        return await ask(ids, **how)
+
+    monkeypatch.setattr(plain.item_points, "retrieve", noted)
     plain.clock.now_s += 4.9
     await kept(lookup, "ishi")
-    assert not made
+    assert not read
     plain.clock.now_s += 0.1
     await kept(lookup, "ishi")
+    assert read.count(item_key("default", "rumoured")) == 1
+    assert not made
+    await plain.add_item("rumoured", SEA)
+    plain.clock.now_s += 5.0
+    await kept(lookup, "ishi")
     assert made == ["ishi"]
+
+
+async def test_a_title_that_cannot_be_asked_about_is_told_of_as_a_trouble(plain: World) -> None:
+    await plain.add_user("ishi", [like("ishi", "rumoured")])
+    lookup = plain.lookup(LookupOptions(item_age_s=5.0, name_age_s=30.0))
+    assert not (await kept(lookup, "ishi")).stale
+    plain.item_points.down = True
+    plain.clock.now_s += 5.0
+    assert (await kept(lookup, "ishi")).stale
 
 
 def an_own(user: str) -> Own:
