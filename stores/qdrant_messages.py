@@ -82,6 +82,9 @@ def record_of(message: grpc.RetrievedPoint) -> Stored:
 
 def hit_of(message: grpc.ScoredPoint) -> Hit:
     """A point as it was found."""
+    if not message.payload and not message.HasField("vectors"):
+        # Hundreds of them for each ranking.
+        return Hit(Stored(_id_of(message.id), {}, None), message.score)
     point = _stored(message) or stored_of(GrpcToRest.convert_scored_point(message))
     return Hit(point, message.score)
 
