@@ -92,6 +92,9 @@ async def service_opened(
         dashboard = await opened.enter_async_context(
             dashboard_opened(settings, addresses, hosting=versions)
         )
+        # At the end all of it is told that was counted.
+        metrics = metrics or HttpMetrics()
+        opened.callback(metrics.tell)
         yield create_app(
             answering.lookup,
             own_writes=answering.own_writes,

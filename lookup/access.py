@@ -25,11 +25,15 @@ from lookup.problems import other_tenant_problem, problem_answer
 from lookup.scopes import scope_of
 
 __all__ = [
+    "ADMITTED_BY",
     "Access",
     "Guard",
     "KeyAccess",
     "LoopbackAccess",
 ]
+
+ADMITTED_BY: Final = "strata.admitted_by"
+"""In the scope of a request: who has let it in already, and need not be asked again."""
 
 TENANT_HEADER: Final = "X-Strata-Tenant"
 
@@ -59,7 +63,10 @@ class Guard:
         if scope["type"] != "http":
             # No other protocol is spoken here, and none may be spoken past the guard.
             raise RuntimeError(f"the guard knows no {scope['type']}")
-        answer = await self._access.refusal(Request(scope))
+        answer = None
+        # A key's rate counts a request once.
+        if scope.get(ADMITTED_BY) is not self._access:
+            answer = await self._access.refusal(Request(scope))
         await (answer or self._app)(scope, receive, send)
 
 

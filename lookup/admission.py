@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lookup.problems import problem_answer
 
-__all__ = ["MOST_AT_ONCE", "Admission"]
+__all__ = ["MOST_AT_ONCE", "Admission", "Places"]
 
 MOST_AT_ONCE: Final = 256
 """Questions of one process under way, where nothing else is said."""
@@ -21,26 +21,44 @@ MOST_AT_ONCE: Final = 256
 _ASKED: Final = "/v1/"
 
 
-class Admission:
-    """Lets `most` requests under `/v1/` be answered at a time.
-
-    Probes, metrics and pages always pass. A request counts from the moment at which all of it is
-    there: who sends slowly keeps nobody else out.
+class Places:
+    """For requests that are answered at a time.
 
     Args:
         most: ≥ 1.
     """
 
-    def __init__(self, app: ASGIApp, *, most: int) -> None:
-        self._app = app
+    def __init__(self, most: int) -> None:
         self._most = most
-        self._under_way = 0
+        self._taken = 0
+
+    @property
+    def are_taken(self) -> bool:
+        return self._taken >= self._most
+
+    def take(self) -> None:
+        self._taken += 1
+
+    def give_back(self) -> None:
+        self._taken -= 1
+
+
+class Admission:
+    """Lets as many requests under `/v1/` be answered at a time as there are places.
+
+    Probes, metrics and pages always pass. A request counts from the moment at which all of it is
+    there: who sends slowly keeps nobody else out.
+    """
+
+    def __init__(self, app: ASGIApp, *, places: Places) -> None:
+        self._app = app
+        self._places = places
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or not scope["path"].startswith(_ASKED):
             await self._app(scope, receive, send)
             return
-        if self._under_way >= self._most:
+        if self._places.are_taken:
             await _refusal(Request(scope))(scope, receive, send)
             return
         counted = False
@@ -49,7 +67,7 @@ class Admission:
             nonlocal counted
             if not counted:
                 counted = True
-                self._under_way += 1
+                self._places.take()
 
         async def received() -> Message:
             message = await receive()
@@ -63,7 +81,7 @@ class Admission:
             await self._app(scope, received, send)
         finally:
             if counted:
-                self._under_way -= 1
+                self._places.give_back()
 
 
 def _refusal(request: Request) -> ASGIApp:

@@ -1,7 +1,6 @@
 """Which version of all profiles answers a request: one, from its start to its end."""
 
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -52,8 +51,7 @@ class OneVersion(VersionChoice):
     """Where there is nothing to choose from."""
 
     def __init__(self, answering: Answering) -> None:
-        self._answering = answering
+        self._chosen = nullcontext(answering)
 
-    @asynccontextmanager
-    async def chosen(self) -> AsyncIterator[Answering]:
-        yield self._answering
+    def chosen(self) -> AbstractAsyncContextManager[Answering]:
+        return self._chosen

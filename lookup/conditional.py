@@ -1,10 +1,13 @@
 """Answers that are not sent again to who has them (RFC 9110, section 13)."""
 
+from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Final
 
 from starlette.responses import Response
-from starlette.types import Message, Send
+from starlette.types import Scope, Send
+
+from lookup.whole_answers import send_whole
 
 __all__ = ["conditional", "send_conditional"]
 
@@ -14,10 +17,8 @@ _HEADERS: Final = {
     "Vary": "X-Strata-Tenant, Authorization",
 }
 _JSON: Final = "application/json"
-_SENT: Final = [
-    (name.lower().encode(), value.encode())
-    for name, value in {**_HEADERS, "Content-Type": _JSON}.items()
-]
+_KEPT: Final = [(name.lower().encode(), value.encode()) for name, value in _HEADERS.items()]
+_TYPED: Final = (b"content-type", _JSON.encode())
 
 
 def conditional(if_none_match: str | None, body: bytes) -> Response:
@@ -35,19 +36,29 @@ def conditional(if_none_match: str | None, body: bytes) -> Response:
     return Response(body, headers=headers, media_type=_JSON)
 
 
-async def send_conditional(send: Send, if_none_match: str | None, body: bytes) -> None:
-    """`conditional`, sent without a response in between where all of it is to be sent."""
+async def send_conditional(
+    scope: Scope,
+    send: Send,
+    if_none_match: str | None,
+    body: bytes,
+    *,
+    more: Sequence[tuple[bytes, bytes]] = (),
+) -> int:
+    """`conditional`, sent without a response in between; its status.
+
+    Args:
+        more: Headers, their names in small letters.
+    """
     tag = _tag_of(body)
-    if if_none_match is not None and _is_named(tag, if_none_match):
-        await conditional(if_none_match, body)({"type": "http"}, _nothing, send)
-        return
-    headers = [(b"etag", tag.encode()), (b"content-length", b"%d" % len(body)), *_SENT]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
-
-
-async def _nothing() -> Message:
-    return {"type": "http.disconnect"}
+    unchanged = if_none_match is not None and _is_named(tag, if_none_match)
+    headers = [(b"etag", tag.encode()), *_KEPT, *more]
+    status = 304 if unchanged else 200
+    if unchanged:
+        body = b""
+    else:
+        headers += [(b"content-length", b"%d" % len(body)), _TYPED]
+    await send_whole(scope, send, status, headers, body)
+    return status
 
 
 def _tag_of(body: bytes) -> str:

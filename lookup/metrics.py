@@ -3,8 +3,11 @@
 Labels have few values: routes as templates, never paths, and no tenants.
 """
 
+import asyncio
 import os
 import time
+from bisect import bisect_left
+from collections.abc import Sequence
 from typing import Final, Protocol
 
 from prometheus_client import (
@@ -21,13 +24,18 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-__all__ = ["HttpMetrics", "Measured", "exposed"]
+__all__ = ["BEGUN_S", "HttpMetrics", "Measured", "exposed"]
+
+BEGUN_S: Final = "strata.begun_s"
+"""In the scope of a request: when it began, by `time.perf_counter`."""
 
 # Prometheus' client keeps there what processes count, if it is named before they begin.
 _SHARED: Final = "PROMETHEUS_MULTIPROC_DIR"
 _UNMATCHED: Final = "unmatched"
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"})
 _TENTHS: Final = tuple(tenth / 10 for tenth in range(1, 11))
+# Until what is counted is told to Prometheus' client.
+_TELL_S: Final = 1.0
 _BUCKETS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
@@ -51,12 +59,82 @@ class Answered(Protocol):
     def stale(self) -> bool: ...
 
 
+class _Observed(Histogram):
+    """A histogram that is told of many observations at once."""
+
+    def add(self, counts: Sequence[int], total: float) -> None:
+        """As `observe` of each.
+
+        Args:
+            counts: Observations in each bucket, the last of which has no bound.
+            total: Their sum.
+        """
+        for bucket, number in zip(self._buckets, counts, strict=True):
+            if number:
+                bucket.inc(number)
+        self._sum.inc(total)
+
+
+class _Tally:
+    """Observations that a histogram has not been told of.
+
+    Where several processes serve, each `observe` writes twice to a file that they share. A batch
+    of a hundred users makes three hundred.
+
+    Args:
+        bounds: The histogram's, ascending, without the infinite one.
+    """
+
+    __slots__ = ("_bounds", "_counts", "_histogram", "_total")
+
+    def __init__(self, histogram: _Observed, bounds: Sequence[float]) -> None:
+        self._histogram = histogram
+        self._bounds = bounds
+        self._clear()
+
+    def observe(self, value: float) -> None:
+        self._counts[bisect_left(self._bounds, value)] += 1
+        self._total += value
+
+    def tell(self) -> None:
+        if any(self._counts):
+            self._histogram.add(self._counts, self._total)
+            self._clear()
+
+    def _clear(self) -> None:
+        self._counts = [0] * (len(self._bounds) + 1)
+        self._total = 0.0
+
+
+class _Answers:
+    """Answers to one kind of request that Prometheus' client has not been told of."""
+
+    __slots__ = ("_requests", "number", "took_s")
+
+    def __init__(self, requests: Counter, took_s: _Tally) -> None:
+        self._requests = requests
+        self.number = 0
+        self.took_s = took_s
+
+    def tell(self) -> None:
+        if self.number:
+            self._requests.inc(self.number)
+            self.number = 0
+        self.took_s.tell()
+
+
 class HttpMetrics:
-    """Counters of one app, in a registry of its own so that several apps can live together."""
+    """Counters of one app, in a registry of its own so that several apps can live together.
+
+    What is counted for every request is told to Prometheus' client a second later, at the end
+    (`tell`), and before this process exposes anything.
+    """
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self._answered: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+        self._answered: dict[tuple[str, str, int], _Answers] = {}
+        self._telling: asyncio.TimerHandle | None = None
+        self._under_way = 0
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
         self.requests = Counter(
@@ -65,7 +143,7 @@ class HttpMetrics:
             ("method", "route", "status"),
             registry=self.registry,
         )
-        self.duration_s = Histogram(
+        self.duration_s = _Observed(
             "strata_http_request_duration_seconds",
             "From the first byte of a request to the last of its answer.",
             ("method", "route"),
@@ -78,14 +156,16 @@ class HttpMetrics:
             registry=self.registry,
             multiprocess_mode="livesum",
         )
-        self.weights = Histogram(
+        self.weights = _Observed(
             "strata_blend_weight_ratio",
             "How much each layer weighed in a profile or ranking that was answered.",
             ("layer",),
             buckets=_TENTHS,
             registry=self.registry,
         )
-        self._weights = [self.weights.labels(layer) for layer in ("user", "persona", "global")]
+        self._weights = [
+            _Tally(self.weights.labels(layer), _TENTHS) for layer in ("user", "persona", "global")
+        ]
         self.stale = Counter(
             "strata_stale_answers_total",
             "Profiles and rankings that said to be stale.",
@@ -98,22 +178,32 @@ class HttpMetrics:
             registry=self.registry,
         )
 
+    def begun(self) -> None:
+        """Count a request as under way until it has `ended`."""
+        self._under_way += 1
+        self._tell_later()
+
+    def ended(self) -> None:
+        self._under_way -= 1
+        self._tell_later()
+
     def answered(self, method: str, route: str, status: int, took_s: float) -> None:
         """Count an answer; the series of its labels are looked up once."""
-        series = self._answered.get((method, route, status))
-        if series is None:
-            series = self._answered[method, route, status] = (
+        answers = self._answered.get((method, route, status))
+        if answers is None:
+            answers = self._answered[method, route, status] = _Answers(
                 self.requests.labels(method, route, str(status)),
-                self.duration_s.labels(method, route),
+                _Tally(self.duration_s.labels(method, route), _BUCKETS_S),
             )
-        requests, duration_s = series
-        requests.inc()
-        duration_s.observe(took_s)
+        answers.number += 1
+        answers.took_s.observe(took_s)
+        self._tell_later()
 
     def count_ingested(self, kind: str) -> None:
         self.ingested.labels(kind).inc()
 
     def count_answer(self, answer: Answered) -> None:
+        """Count what an answer within a request weighed."""
         user, persona, everybody = self._weights
         user.observe(answer.weights.user)
         persona.observe(answer.weights.persona)
@@ -121,8 +211,24 @@ class HttpMetrics:
         if answer.stale:
             self.stale.inc()
 
+    def tell(self) -> None:
+        """Tell Prometheus' client all that was counted."""
+        if self._telling is not None:
+            self._telling.cancel()
+            self._telling = None
+        self.in_progress.set(self._under_way)
+        for weight in self._weights:
+            weight.tell()
+        for answers in self._answered.values():
+            answers.tell()
+
+    def _tell_later(self) -> None:
+        if self._telling is None:
+            self._telling = asyncio.get_running_loop().call_later(_TELL_S, self.tell)
+
     def exposed(self) -> Response:
         """All of them in Prometheus' text format."""
+        self.tell()
         return exposed(self.registry)
 
 
@@ -150,7 +256,7 @@ class Measured:
             await self._app(scope, receive, send)
             return
         status = 500
-        started_s = time.perf_counter()
+        started_s: float = scope.get(BEGUN_S) or time.perf_counter()
 
         async def noted(message: Message) -> None:
             nonlocal status
@@ -158,11 +264,11 @@ class Measured:
                 status = message["status"]
             await send(message)
 
-        self._metrics.in_progress.inc()
+        self._metrics.begun()
         try:
             await self._app(scope, receive, noted)
         finally:
-            self._metrics.in_progress.dec()
+            self._metrics.ended()
             method = scope["method"] if scope["method"] in _METHODS else "other"
             route = getattr(scope.get("route"), "path", _UNMATCHED)
             self._metrics.answered(method, route, status, time.perf_counter() - started_s)

@@ -19,7 +19,7 @@ from lookup.profile_json import ProfileAnswer
 from profiles.ports import StoreUnavailable
 from schemas.wire import DEFAULT_TENANT
 
-__all__ = ["ProfileLane"]
+__all__ = ["NotPlain", "ProfileLane", "asked_for", "tenant_and_tags"]
 
 _PREFIX: Final = "/v1/profiles/"
 _TENANT: Final = b"x-strata-tenant"
@@ -48,34 +48,35 @@ class ProfileLane:
         self._counted = counted
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        user_id = _asked_for(scope)
+        user_id = asked_for(scope, scope["path"]) if scope["type"] == "http" else None
         tenant, if_none_match = DEFAULT_TENANT, None
         answer: ProfileAnswer | None = None
         if user_id is not None:
             try:
-                tenant, if_none_match = _headers(scope["headers"])
+                tenant, if_none_match = tenant_and_tags(scope["headers"])
                 async with self._versions.chosen() as answering:
                     answer = await answering.lookup.profile_answer(tenant, user_id)
-            except (_NotPlain, UnicodeDecodeError, InvalidName, StoreUnavailable):
+            except (NotPlain, UnicodeDecodeError, InvalidName, StoreUnavailable):
                 answer = None
         if answer is None:
             await self._app(scope, receive, send)
             return
         scope["route"] = self._route
         self._counted(answer)
-        await send_conditional(send, if_none_match, answer.body)
+        await send_conditional(scope, send, if_none_match, answer.body)
 
 
-class _NotPlain(Exception):
+class NotPlain(Exception):
     """The request says more than the short way reads."""
 
 
-def _asked_for(scope: Scope) -> str | None:
-    """The user that a plain request is about; None for every other request."""
-    if scope["type"] != "http" or scope["method"] != "GET" or scope["query_string"]:
-        return None
-    path: str = scope["path"]
-    if not path.startswith(_PREFIX):
+def asked_for(scope: Scope, path: str) -> str | None:
+    """The user that a plain request over HTTP is about; None for every other request.
+
+    Args:
+        path: As it was sent.
+    """
+    if scope["method"] != "GET" or scope["query_string"] or not path.startswith(_PREFIX):
         return None
     asked = path[len(_PREFIX) :]
     # With a slash it may be what a longer route is about.
@@ -87,18 +88,18 @@ def _asked_for(scope: Scope) -> str | None:
         return None
 
 
-def _headers(headers: list[tuple[bytes, bytes]]) -> tuple[str, str | None]:
+def tenant_and_tags(headers: list[tuple[bytes, bytes]]) -> tuple[str, str | None]:
     """Tenant and entity tags.
 
     Raises:
-        _NotPlain: one of them comes twice.
+        NotPlain: one of them comes twice.
         UnicodeDecodeError: the tenant is not UTF-8.
     """
     found: dict[bytes, bytes] = {}
     for name, value in headers:
         if name in (_TENANT, _IF_NONE_MATCH):
             if name in found:
-                raise _NotPlain
+                raise NotPlain
             found[name] = value
     tenant, tags = found.get(_TENANT), found.get(_IF_NONE_MATCH)
     return (

@@ -4,18 +4,25 @@ import asyncio
 import errno
 import math
 import socket
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from itertools import chain
 from typing import Any, Final, cast
 
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 from uvicorn.server import ServerState
 
 from lookup.errors import PortInUse
 from lookup.problems import PROBLEM_MEDIA_TYPE
+from lookup.whole_answers import WHOLE
 from schemas.views import Problem
 
 __all__ = ["Impatient", "Serving", "configured", "listen", "serve", "url_of"]
@@ -127,6 +134,10 @@ class Impatient(HttpToolsProtocol):
         self.transport.write_eof()
         self._watch()
 
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        cycle.scope["extensions"] = {WHOLE: {"send": partial(_sent_whole, cycle)}}
+        super()._start_asgi_task(cycle, app)
+
     def on_response_complete(self) -> None:
         super().on_response_complete()
         if self.transport.get_write_buffer_size():
@@ -182,6 +193,34 @@ class Impatient(HttpToolsProtocol):
         # None until the first request, whatever the type says.
         cycle: RequestResponseCycle | None = self.cycle
         return cycle is not None and not cycle.response_complete
+
+
+def _sent_whole(
+    cycle: RequestResponseCycle, status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes
+) -> bool:
+    """As `RequestResponseCycle.send` would with both messages, but for logs of access.
+
+    See `lookup.whole_answers`.
+    """
+    if (
+        cycle.flow.write_paused
+        or cycle.disconnected
+        or cycle.response_started
+        or not cycle.keep_alive
+        or cycle.scope["method"] == "HEAD"
+    ):
+        return False
+    pieces = [STATUS_LINE[status]]
+    for name, value in chain(cycle.default_headers, headers):
+        pieces += (name, b": ", value, b"\r\n")
+    pieces += (b"\r\n", body)
+    cycle.response_started = True
+    cycle.waiting_for_100_continue = False
+    cycle.transport.write(b"".join(pieces))
+    cycle.response_complete = True
+    cycle.message_event.set()
+    cycle.on_response()
+    return True
 
 
 class Serving:

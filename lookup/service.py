@@ -13,15 +13,16 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from lookup.access import Access, Guard
-from lookup.admission import MOST_AT_ONCE, Admission
+from lookup.admission import MOST_AT_ONCE, Admission, Places
 from lookup.answering import Answering, Documents, OneVersion, VersionChoice
 from lookup.asking import PROBLEM_CONTENT, AskedLookup, AtLeast, Limit, PathId, Tenant
 from lookup.conditional import conditional
 from lookup.contract import describe, operation_id
 from lookup.dashboard import Dashboard, dashboard_routes
+from lookup.early_profiles import EarlyProfiles
 from lookup.edge import BodyLimit, RawPath
 from lookup.erasures import Erasures
 from lookup.ingest import Ingest
@@ -282,6 +283,16 @@ def _unless_held(request: Request, view: BaseModel) -> Response:
     return conditional(request.headers.get("if-none-match"), body)
 
 
+class _Service(FastAPI):
+    """Plain questions for one profile are answered before its layers, where `early` is there."""
+
+    early: EarlyProfiles | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self.early is None or not await self.early.answer(scope, send):
+            await super().__call__(scope, receive, send)
+
+
 def create_app(
     lookup: Lookup,
     *,
@@ -319,7 +330,7 @@ def create_app(
         own_writes: Lets reads wait for a position token; without it they are refused one.
         versions: Chooses what answers each request; without it, that is all of the above.
     """
-    app = FastAPI(
+    app = _Service(
         title="Strata",
         summary="What is known about a user, and how sure that is",
         version="1",
@@ -366,11 +377,22 @@ def create_app(
     # bodies and long answers need.
     app.add_middleware(GZipMiddleware, minimum_size=_WORTH_PACKING_BYTES, compresslevel=5)
     app.add_middleware(BodyLimit, larger={EVENTS_PATH: MAX_EVENTS_BYTES}, within_s=body_within_s)
-    app.add_middleware(
-        ProfileLane, versions=app.state.versions, route=_PROFILE, counted=metrics.count_answer
-    )
+    places = Places(most_at_once)
+    if traced is None:
+        app.early = EarlyProfiles(
+            versions=app.state.versions,
+            route=_PROFILE,
+            access=access,
+            places=places,
+            metrics=metrics,
+        )
+    else:
+        # Within whoever traces, and so within what stands around that.
+        app.add_middleware(
+            ProfileLane, versions=app.state.versions, route=_PROFILE, counted=metrics.count_answer
+        )
     # Within the guard: who may not ask keeps nobody out, and who asks too much is told so.
-    app.add_middleware(Admission, most=most_at_once)
+    app.add_middleware(Admission, places=places)
     if access is not None:
         app.add_middleware(Guard, access=access)
     app.add_middleware(Measured, metrics=metrics)

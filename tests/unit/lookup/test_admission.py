@@ -7,7 +7,7 @@ import pytest
 from lookup_world import World
 from starlette.types import Message, Scope
 
-from lookup.admission import Admission
+from lookup.admission import Admission, Places
 from lookup.service import create_app
 from schemas.views import Problem
 
@@ -49,7 +49,7 @@ async def test_probes_and_metrics_are_answered_whatever_else_is_under_way() -> N
         if scope["path"].startswith("/v1/"):
             await going_on.wait()
 
-    admission = Admission(app, most=1)
+    admission = Admission(app, places=Places(1))
     waiting = asyncio.ensure_future(admission(a_scope("GET", "/v1/profiles/x"), nothing, unsent))
     await asyncio.sleep(0)
     for path in ("/livez", "/readyz", "/metrics"):
@@ -77,7 +77,7 @@ async def test_who_sends_slowly_keeps_nobody_out() -> None:
             await rest.wait()
         return {"type": "http.request", "body": b"{", "more_body": more}
 
-    admission = Admission(app, most=1)
+    admission = Admission(app, places=Places(1))
     slow = asyncio.ensure_future(admission(a_scope("POST", "/v1/events"), slowly, unsent))
     await asyncio.sleep(0)
     await admission(a_scope("POST", "/v1/rank"), nothing, unsent)
