@@ -11,13 +11,14 @@ from msgspec.structs import replace
 from lookup.gathered import GatheredReads
 from lookup.gathered_records import GatheredRecords
 from lookup.items import ItemReader
-from lookup.stored import stored_profile, text_projection
+from lookup.stored import stored_profile
 from profiles.entries import TEXT
 from profiles.ids import user_key
 from profiles.policy import Policy
 from profiles.ports import ProfileCache, StoreUnavailable, UserRecord, UserStore, Vector
 from profiles.privacy.data_policy import ANYTHING_GOES, DataPolicy
 from profiles.privacy.permitting import permitted
+from profiles.projection import direction
 from profiles.state import DataType, UserState, decode_state
 from schemas.snapshots import CachedProfile, SnapshotFormatError, decode_profile
 
@@ -143,8 +144,8 @@ class UserReader:
             StoreUnavailable: an item is not remembered and the store does not answer.
         """
         items = (await self._items.read(person.seen)).complete()
-        vector = text_projection(person.state, items, self._policy).vector
-        return vector if vector.any() else None
+        described = {key: item.vector for key, item in items.items() if item.revision > 0}
+        return direction(person.state, described, self._policy)
 
     def _permitted(self, record: UserRecord, kinds: Collection[DataType] | None) -> UserState:
         return permitted(decode_state(record.state), self._data.ranked if kinds is None else kinds)

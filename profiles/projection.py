@@ -3,6 +3,9 @@
 A new item space or half-life is therefore a re-projection, not a replay.
 """
 
+import math
+from collections.abc import Mapping
+
 import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
@@ -14,7 +17,7 @@ from profiles.policy import Policy
 from profiles.ports import Vector
 from profiles.state import DataType, UserState
 
-__all__ = ["Projection", "decays", "interests", "project", "project_all"]
+__all__ = ["Projection", "decays", "direction", "interests", "project", "project_all"]
 
 # Of the norm to the mass: below it, likes and dislikes have cancelled out.
 _SMALLEST_RATIO = 1e-9
@@ -77,6 +80,33 @@ def project(state: UserState, catalogue: ItemCatalogue, policy: Policy) -> Proje
     """
     (projection,) = project_all(evidence_of([state], policy), catalogue)
     return projection
+
+
+def direction(state: UserState, vectors: Mapping[int, Vector], policy: Policy) -> Vector | None:
+    """The vector of `project` alone, up to rounding; None where that is zeros.
+
+    Args:
+        vectors: Of the items that are known, by key; each of shape (d,).
+    """
+    evidence = evidence_of([state], policy)
+    keys, worth = evidence.rows["item"].tolist(), evidence.worth.tolist()
+    terms: list[float] = []
+    rows: list[Vector] = []
+    for key, term, is_item in zip(keys, worth, evidence.about_items.tolist(), strict=True):
+        vector = vectors.get(key) if is_item else None
+        if vector is not None and term:
+            terms.append(term)
+            rows.append(vector)
+    if not terms:
+        return None
+    # Relative to the largest, as in `project_all`.
+    shares = np.array(terms) / max(map(abs, terms))
+    total = shares @ np.array(rows, np.float64)
+    norm = math.sqrt(total @ total)
+    if not norm > _SMALLEST_RATIO * float(np.abs(shares).sum()):
+        return None
+    pointing: Vector = (total / norm).astype(np.float32)
+    return pointing
 
 
 def project_all(evidence: Evidence, catalogue: ItemCatalogue) -> list[Projection]:

@@ -158,8 +158,9 @@ class Stored(Struct, frozen=True, gc=False):
     words: SparseVector = NO_WORDS
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(Struct, frozen=True, gc=False):
+    """A point that was found."""
+
     point: Stored
     score: float
 

@@ -28,7 +28,7 @@ from stores.points import (
     Where,
 )
 
-__all__ = ["hit_of", "nearest_to", "record_of", "records_by_id", "stored_of"]
+__all__ = ["bare_hit_of", "hit_of", "nearest_to", "record_of", "records_by_id", "stored_of"]
 
 _UNNAMED: Final = ""
 _WORDS: Final = "words"
@@ -82,11 +82,14 @@ def record_of(message: grpc.RetrievedPoint) -> Stored:
 
 def hit_of(message: grpc.ScoredPoint) -> Hit:
     """A point as it was found."""
-    if not message.payload and not message.HasField("vectors"):
-        # Hundreds of them for each ranking.
-        return Hit(Stored(_id_of(message.id), {}, None), message.score)
     point = _stored(message) or stored_of(GrpcToRest.convert_scored_point(message))
     return Hit(point, message.score)
+
+
+def bare_hit_of(message: grpc.ScoredPoint) -> Hit:
+    """A point as it was found, asked for without payload and vector."""
+    # Hundreds of them for each ranking: a number that is there needs no second look.
+    return Hit(Stored(message.id.num or _id_of(message.id), {}, None), message.score)
 
 
 def stored_of(record: models.Record | models.ScoredPoint) -> Stored:

@@ -39,7 +39,14 @@ from stores.points import (
     finished,
 )
 from stores.qdrant_errors import translated
-from stores.qdrant_messages import hit_of, nearest_to, record_of, records_by_id, stored_of
+from stores.qdrant_messages import (
+    bare_hit_of,
+    hit_of,
+    nearest_to,
+    record_of,
+    records_by_id,
+    stored_of,
+)
 
 __all__ = ["ServerPoints", "drop_collections", "require_version", "show_current"]
 
@@ -216,7 +223,8 @@ class ServerPoints(Points):
             if self._speaks_rpc:
                 asked = nearest_to(self._alias, vector, where=where, limit=limit, bare=bare)
                 answer = await self._rpc.Query(asked, timeout=self._timeout_s)
-                return [hit_of(message) for message in answer.result]
+                read = bare_hit_of if bare else hit_of
+                return [read(message) for message in answer.result]
             response = await self._client.query_points(
                 self._alias,
                 query=vector.tolist(),

@@ -11,7 +11,7 @@ from profiles.catalogue import DimensionMismatch, ItemCatalogue
 from profiles.evidence import evidence_of
 from profiles.ids import item_key
 from profiles.policy import DEFAULT_POLICY, Policy
-from profiles.projection import decays, interests, project, project_all
+from profiles.projection import decays, direction, interests, project, project_all
 from profiles.state import EMPTY_STATE
 from profiles.viewing import strongest
 
@@ -143,3 +143,19 @@ def test_a_catalogue_grows_and_keeps_what_it_had() -> None:
     assert items.rows([500]).tolist() == [-1]
     assert items.vector(500) is None
     assert 499 in items
+
+
+@given(histories(says=remembered))
+def test_a_direction_alone_is_that_of_the_projection(events: list[EventDict]) -> None:
+    state, items = folded(events, DEFAULT_POLICY), catalogue()
+    vectors = {
+        key: vector
+        for key in {int(key) for key in interests(state)["item"]}
+        if (vector := items.vector(key)) is not None
+    }
+    found = direction(state, vectors, DEFAULT_POLICY)
+    whole = project(state, items, DEFAULT_POLICY).vector
+    if found is None:
+        assert not whole.any()
+    else:
+        np.testing.assert_allclose(found, whole, atol=1e-6)
