@@ -2,22 +2,26 @@
 
 import asyncio
 import json
+import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 import pytest
 from dashboard_driving import SCHEMES, WIDTHS, opened, problems_of
 from dashboard_world import HOSTILE, Shown, populated
+from PIL import Image
 
 from lookup.access import KeyAccess
 from lookup.keys import KeyRing, new_key
 from lookup.scopes import Scope
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Locator
 
 Serving = Callable[[Any], AbstractContextManager[str]]
 
@@ -109,6 +113,44 @@ def test_a_page_about_a_failure_is_accessible_too(browser: "Browser", address: s
     wrong = problems_of(page)
     context.close()
     assert wrong == []
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize(
+    ("path", "region"), [("letters", "Dead letters"), ("user", "Recent evidence")]
+)
+def test_a_table_that_is_cut_shows_where_it_goes_on_and_scrolls_by_keyboard(
+    browser: "Browser", address: str, path: str, region: str, scheme: str
+) -> None:
+    with opened(browser, width=390, scheme=scheme) as page:
+        page.goto(address + PAGES[path])
+        # A section may be called alike.
+        table = page.get_by_role("region", name=region).and_(page.locator(".scroll"))
+        table.scroll_into_view_if_needed()
+        hidden = table.evaluate("it => it.scrollWidth - it.clientWidth")
+        assert hidden > 40
+        assert shaded_sides(table) == {"right"}
+        table.focus()
+        page.keyboard.press("ArrowRight")
+        page.wait_for_timeout(300)
+        assert shaded_sides(table) == {"left", "right"}
+        for _ in range(hidden // 40 + 1):
+            page.keyboard.press("ArrowRight")
+        page.wait_for_timeout(300)
+        assert table.evaluate("it => it.scrollLeft") == pytest.approx(hidden, abs=1)
+        assert shaded_sides(table) == {"left"}
+
+
+def shaded_sides(table: "Locator") -> set[str]:
+    """Where most of the outermost column of pixels is of another colour than the ground."""
+    picture = Image.open(BytesIO(table.screenshot())).convert("RGB")
+    ground = table.evaluate("it => getComputedStyle(it).backgroundColor")
+    plain = tuple(map(int, re.findall(r"[0-9]+", ground)[:3]))
+    sides = {}
+    for side, at in (("left", 2), ("right", picture.width - 3)):
+        column = [picture.getpixel((at, y)) for y in range(20, picture.height - 20)]
+        sides[side] = Counter(column).most_common(1)[0][0]
+    return {side for side, colour in sides.items() if colour != plain}
 
 
 def test_hostile_names_do_not_run_and_are_read_as_they_are(
