@@ -27,7 +27,7 @@ from schemas.snapshots import decode_profile
 from stores.connect import open_redis
 from streams.partitions import partition_of
 
-__all__ = ["STEADY_S", "WARM_UP_S", "Due", "Seen", "Watched", "interleaved", "seen"]
+__all__ = ["STEADY_S", "WARM_UP_S", "Due", "Seen", "Watched", "interleaved", "seen", "watch"]
 
 WARM_UP_S: Final = 10.0
 STEADY_S: Final = 30.0
@@ -137,10 +137,20 @@ def seen(ground: Ground, load: Load, *, rate: float) -> Seen:
     events = list(interleaved(load, rate=rate, seconds=WARM_UP_S + STEADY_S))
     with working(ground, workers=1) as group:
         group.wait_until_drained(_DRAIN_S)
-        return asyncio.run(_watched(ground, group.name, events))
+        return asyncio.run(watch(ground, group.name, events))
 
 
-async def _watched(ground: Ground, namespace: str, events: list[Due]) -> Seen:
+async def watch(
+    ground: Ground, namespace: str, events: list[Due], *, warm_up_s: float = WARM_UP_S
+) -> Seen:
+    """Publish events by the clock, and watch the cache of a worker that runs.
+
+    Args:
+        warm_up_s: What is due before does not count.
+
+    Raises:
+        ContenderFailed: the worker did not come to show all events.
+    """
     watched, done = Watched(), asyncio.Event()
     start_s = time.perf_counter()
     reading = asyncio.create_task(_read(ground, namespace, watched, start_s, done))
@@ -150,7 +160,7 @@ async def _watched(ground: Ground, namespace: str, events: list[Due]) -> Seen:
         await reading
     finally:
         reading.cancel()
-    steady = [took_s for due_s, took_s in watched.took_s if due_s >= WARM_UP_S]
+    steady = [took_s for due_s, took_s in watched.took_s if due_s >= warm_up_s]
     p50, p99 = (quantile(steady, part) * 1e3 for part in (0.5, 0.99))
     return Seen(p50_ms=p50, p99_ms=p99, watched=len(steady), late_ms=late_s * 1e3)
 

@@ -104,6 +104,11 @@ class Group:
             time.sleep(_POLL_S)
         raise ContenderFailed(f"{self.lag():,} records were left after {timeout_s:g} s")
 
+    @property
+    def processes(self) -> list[int]:
+        """Of each member, its id."""
+        return [member.process.pid for member in self._members]
+
     def lag(self) -> int:
         """Records of the group's partitions that are not committed."""
         # What is committed is asked first: what comes between is lag, not progress.

@@ -2,7 +2,8 @@
 
 The engines of a worker over a real Redis and Qdrant's segment, fed from memory with the standard
 load. Processor time, not the clock's: it is steady on a machine that others use too. With
-`--profile` the functions that take most of it follow.
+`--profile` the functions that take most of it follow. `--fetched 25 --flushed 350 --counted
+1000` is about what a worker gets that is fed a thousand events a second by the clock.
 """
 
 import argparse
@@ -88,8 +89,23 @@ def _keeper() -> psutil.Process:
     return next(child for child in children if "stores.edge_service" in child.cmdline())
 
 
-async def measured(redis_url: str, directory: Path, load: Load, *, profile: bool) -> None:
-    """Run the load through, and print what it took."""
+async def measured(
+    redis_url: str,
+    directory: Path,
+    load: Load,
+    *,
+    fetched: int,
+    flushed: int,
+    counted: int,
+    profile: bool,
+) -> None:
+    """Run the load through, and print what it took.
+
+    Args:
+        fetched: Records of a partition that are folded at once, at most.
+        flushed: A flush follows so many records.
+        counted: Updates are counted after so many records, and once more in the end.
+    """
     consumer, sender, spec = MemoryConsumer(), MemorySender(), LearnerSpec()
     for topic, records in (
         (topics.ITEMS, load.item_events()),
@@ -130,7 +146,8 @@ async def measured(redis_url: str, directory: Path, load: Load, *, profile: bool
     plain = Redis.from_url(redis_url)
     before = await _redis_seconds(plain)
     with profiler if profile else nullcontext():
-        await _drain(duties, consumer, sender, spent)
+        sizes = {"fetched": fetched, "flushed": flushed, "counted": counted}
+        await _drain(duties, consumer, sender, spent, **sizes)
     spent.redis = await _redis_seconds(plain) - before
     await plain.aclose()
     await live.close()
@@ -160,18 +177,26 @@ async def _describe_items(
 
 
 async def _drain(
-    duties: Duties, consumer: MemoryConsumer, sender: MemorySender, spent: Spent
+    duties: Duties,
+    consumer: MemoryConsumer,
+    sender: MemorySender,
+    spent: Spent,
+    *,
+    fetched: int,
+    flushed: int,
+    counted: int,
 ) -> None:
-    moved, unflushed = True, 0
+    moved, unflushed, uncounted = True, 0, 0
     while moved:
         moved = False
         for partition in range(_PARTITIONS):
-            if batch := consumer.fetch((topics.INTERACTIONS, partition), most=_FETCHED):
+            if batch := consumer.fetch((topics.INTERACTIONS, partition), most=fetched):
                 moved = True
                 unflushed += len(batch.records)
+                uncounted += len(batch.records)
                 with spent.on("fold"):
                     await duties.handle_events(batch)
-        if unflushed >= _FLUSHED or not moved:
+        if unflushed >= flushed or not moved:
             unflushed = 0
             with spent.on("flush"):
                 await duties.flush()
@@ -179,6 +204,9 @@ async def _drain(
             log = consumer.log(record.topic, record.partition)
             log.append(record.key, record.value, timestamp_ms=_now_ms())
         sender.sent.clear()
+        if moved and uncounted < counted:
+            continue
+        uncounted = 0
         for partition in range(_PARTITIONS):
             while batch := consumer.fetch((topics.PROFILE_UPDATES, partition), most=_FETCHED):
                 moved = True
@@ -196,6 +224,9 @@ def main() -> None:
     """Parse, and measure in a temporary directory."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("events", nargs="?", type=int, default=20_000)
+    parser.add_argument("--fetched", type=int, default=_FETCHED, help="records, of a partition")
+    parser.add_argument("--flushed", type=int, default=_FLUSHED, help="records, at once")
+    parser.add_argument("--counted", type=int, default=0, help="records, whose updates are")
     parser.add_argument("--profile", action="store_true", help="list the costliest functions")
     asked = parser.parse_args()
     rare_collections()
@@ -203,7 +234,15 @@ def main() -> None:
         place = Path(directory)
         with DataDirectory.lock(place / "stack") as owned, RedisServer(owned) as redis:
             asyncio.run(
-                measured(redis.address, place, Load(events=asked.events), profile=asked.profile)
+                measured(
+                    redis.address,
+                    place,
+                    Load(events=asked.events),
+                    fetched=asked.fetched,
+                    flushed=asked.flushed,
+                    counted=asked.counted,
+                    profile=asked.profile,
+                )
             )
 
 
