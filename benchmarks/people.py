@@ -153,7 +153,6 @@ def _written(user_id: str, events: list[Sourced], catalogue: ItemCatalogue) -> P
         held.received_ms = _START_MS
         (write,) = prepare(
             [held],
-            token=Token(1),
             catalogue=catalogue,
             centroids=Centroids(0, {}),
             policy=DEFAULT_POLICY,

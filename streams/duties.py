@@ -38,6 +38,7 @@ from streams.embedding import Embedder
 from streams.emitter import Sender
 from streams.erasing import Erasing, ErasingOptions
 from streams.gate import Gate
+from streams.gathering import Gathering
 from streams.items import ItemEngine
 from streams.keeping import Keeping
 from streams.knowledge import Knowledge
@@ -131,6 +132,7 @@ class DutyOptions:
         learning: When, and from how many users.
         silencing: When a persona counts as silenced by the average.
         release: What is told to others of groups of people.
+        count_interval_s: Few updates of a partition are counted once in so long; 0 for at once.
         history: A topic with events of all types beside those of everybody; None if there is none.
         seam: Called between durable steps; tests crash there.
         watch: Told of every fold and flush.
@@ -150,6 +152,7 @@ class DutyOptions:
     erasing: ErasingOptions
     users_in_memory: int = 50_000
     dirty_users: int = 5_000
+    count_interval_s: float = 0.0
     history: str | None = None
     seam: Seam = lambda _: None
     watch: Watch = NOT_WATCHED
@@ -206,6 +209,8 @@ class Duties:
         # What is counted follows both files.
         declared = options.declared.under(data_policy.version)
         self._order = asyncio.Lock()
+        self._counting = asyncio.Lock()
+        self._gathering = Gathering(interval_s=options.count_interval_s, elapsed_s=clocks.elapsed_s)
         self.consents_first = ConsentsFirst(
             data_policy=data_policy, consumer=consumer, elapsed_s=clocks.elapsed_s
         )
@@ -377,7 +382,7 @@ class Duties:
         await self._unless_failed(lambda: self._handle_items(batch))
 
     async def handle_updates(self, batch: RecordBatch) -> None:
-        """A batch of profile updates."""
+        """A batch of profile updates; few of them wait for `count`."""
         await self._unless_failed(lambda: self._handle_updates(batch))
 
     async def revoked(self) -> None:
@@ -386,6 +391,7 @@ class Duties:
         self._assigned = frozenset()
         self._begun.clear()
         self.consents_first.clear()
+        self._gathering.clear()
         await self.guard(self.profiles.release)
         await self.guard(self._end_if_succeeded)
         self.documents.release()
@@ -415,6 +421,10 @@ class Duties:
     async def flush(self) -> None:
         """Make what was folded durable and visible."""
         await self._passing(self._flush)
+
+    async def count(self) -> None:
+        """Count updates that have waited for more of them."""
+        await self._passing(self._count)
 
     async def maintain(self) -> None:
         """Own what is assigned, keep counters built, bring users up to date."""
@@ -566,8 +576,15 @@ class Duties:
                 del self._described[place]
 
     async def _handle_updates(self, batch: RecordBatch) -> None:
-        if await self.statistics.handle(batch):
-            await self._commit({(batch.topic, batch.partition): batch.next_offset})
+        self._gathering.add(batch)
+        await self._count()
+
+    async def _count(self) -> None:
+        # One after the other: of a partition, offsets are committed in their order.
+        async with self._counting:
+            for batch in self._gathering.due():
+                if await self.statistics.handle(batch):
+                    await self._commit({(batch.topic, batch.partition): batch.next_offset})
 
     async def _maintain(self) -> None:
         await self.ownerships.own_all(self._owned_partitions())

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import groupby
 from typing import Final
 
 from msgspec.structs import replace
@@ -195,22 +196,22 @@ class Storing:
             await until_available(partial(self._items.put_stubs, list(unnamed.values())))
 
     async def _write_users(self, batch: Batch) -> list[Write]:
-        # By what they share: a write has one token, a tenant its own personas.
-        groups: dict[tuple[int, str], list[Held]] = {}
+        tenants: dict[str, list[Held]] = {}
         for _, held in batch.changed:
             partition = held.record.partition
             if held.claimed != self._ownerships.require(partition).token:
                 raise Released(f"partition {partition} was taken anew with changes under way")
-            groups.setdefault((partition, held.record.tenant), []).append(held)
+            tenants.setdefault(held.record.tenant, []).append(held)
         writes: list[Write] = []
         storing: list[asyncio.Task[None]] = []
         try:
-            for (_, tenant), several in groups.items():
+            for tenant, several in tenants.items():
+                # Prepared together, as a tenant's personas are the same in all partitions, and few
+                # at a time cost each of them many times as much.
+                several.sort(key=_partition_of)
                 for part in batches(several, _PREPARED):
                     prepared = prepare(
                         part,
-                        # As checked above: whatever is taken meanwhile refuses these writes.
-                        token=part[0].claimed,
                         catalogue=self._catalogue,
                         centroids=self._centroids(tenant),
                         policy=self._policy,
@@ -218,9 +219,10 @@ class Storing:
                         data_policy=self._data,
                     )
                     writes += prepared
-                    # Stored while the next ones are prepared.
-                    records = [write.record for write in prepared]
-                    storing.append(asyncio.create_task(self._users.write(records)))
+                    # Stored while the next ones are prepared; a write has one token.
+                    for _, own in groupby(prepared, key=lambda write: write.record.partition):
+                        records = [write.record for write in own]
+                        storing.append(asyncio.create_task(self._users.write(records)))
                     await asyncio.sleep(0)
         except BaseException:
             await asyncio.gather(*storing, return_exceptions=True)
@@ -259,6 +261,10 @@ class Storing:
             # Lookups in this process get their turn.
             await asyncio.sleep(0)
         return views
+
+
+def _partition_of(held: Held) -> int:
+    return held.record.partition
 
 
 def _view_of(write: Write) -> View:

@@ -5,13 +5,14 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Final
 
+import numpy as np
 import structlog
 
 from profiles.policy import Policy
-from profiles.ports import Control, UserRecord, UserStore
+from profiles.ports import Control, Token, UserRecord, UserStore
 from profiles.privacy.data_policy import ANYTHING_GOES, DataPolicy
 from stores.points import batches
-from streams.knowledge import PERSONAS_MARK, Knowledge
+from streams.knowledge import ITEMS_MARK, PERSONAS_MARK, Knowledge
 from streams.ownership import Ownerships
 from streams.profiles import ProfileEngine
 from streams.retrying import until_available
@@ -61,6 +62,9 @@ class Sweeper:
         self._policy = policy
         self._sync = sync
         self._data = data_policy
+        # Tokens of partitions of which everybody's projection was compared in this process, whose
+        # policy may be another than that of the last one.
+        self._looked_at: dict[int, Token] = {}
         self.swept = 0
         self.sweeps = 0
 
@@ -86,6 +90,9 @@ class Sweeper:
         # Users flushed from now on are projected with what `marks` cover; those in
         # the middle of a flush must be stored before they can be found by a scan.
         await self._engine.flush()
+        placed = self._looked_at.get(partition) == control.token and self._items_covered(
+            control.positions, marks
+        )
         everyone = (
             interrupted
             or ruled_anew
@@ -99,7 +106,7 @@ class Sweeper:
         await self._ownerships.confirm([partition])
         pages = self._users.scan(partition=partition, waiting=None if everyone else True)
         async for page in pages:
-            late = {record.key for record in await self._behind(page)}
+            late = {record.key for record in await self._behind(page, placed=placed)}
             behind = [
                 record
                 for record in page
@@ -122,6 +129,8 @@ class Sweeper:
                 )
         if self._still_holds(control):
             await self._ownerships.bookmark(partition, {**marks, **ruled, _ENDED: begun + 1})
+            if everyone:
+                self._looked_at[partition] = control.token
         if changed:
             _log.info("users brought up to date", partition=partition, users=changed)
         self.swept += changed
@@ -139,8 +148,18 @@ class Sweeper:
             if name.startswith(PERSONAS_MARK)
         )
 
-    async def _behind(self, page: Sequence[UserRecord]) -> list[UserRecord]:
-        """Those whose projection or persona is not what it would be now."""
+    def _items_covered(self, done: Mapping[str, int], marks: Mapping[str, int]) -> bool:
+        return all(
+            mark <= done.get(name, 0) for name, mark in marks.items() if name.startswith(ITEMS_MARK)
+        )
+
+    async def _behind(self, page: Sequence[UserRecord], *, placed: bool) -> list[UserRecord]:
+        """Those whose projection or persona is not what it would be now.
+
+        Args:
+            placed: Of all items that are known, their projections tell already: those of the item
+                space in force need not be made anew.
+        """
         behind: list[UserRecord] = []
         by_tenant: dict[str, list[UserRecord]] = {}
         for record in page:
@@ -148,14 +167,26 @@ class Sweeper:
                 by_tenant.setdefault(record.tenant, []).append(record)
         for tenant, records in by_tenant.items():
             for part in batches(records, _LOOKED_AT):
-                current = are_current(
-                    [hold(record) for record in part],
-                    catalogue=self._knowledge.catalogue,
-                    centroids=self._knowledge.centroids(tenant),
-                    policy=self._policy,
-                    data_policy=self._data,
-                )
+                current = self._are_current(tenant, part, placed=placed)
                 behind += [record for record, is_so in zip(part, current, strict=True) if not is_so]
                 # Lookups in this process get their turn.
                 await asyncio.sleep(0)
         return behind
+
+    def _are_current(
+        self, tenant: str, records: Sequence[UserRecord], *, placed: bool
+    ) -> list[bool]:
+        centroids = self._knowledge.centroids(tenant)
+        if placed:
+            personas = centroids.assign(np.stack([record.vector for record in records]))
+            return [
+                (record.persona, record.space) == (persona, centroids.space)
+                for record, persona in zip(records, personas, strict=True)
+            ]
+        return are_current(
+            [hold(record) for record in records],
+            catalogue=self._knowledge.catalogue,
+            centroids=centroids,
+            policy=self._policy,
+            data_policy=self._data,
+        )

@@ -25,7 +25,10 @@ from streams.ownership import PartitionLost, Place
 
 __all__ = ["BatchConsumer", "BatchSchema", "BatchTransport"]
 
+# Where little comes the broker gathers records for a tenth of a second, or each of them would be a
+# batch of its own, which costs a hundred times what is done with it.
 _FETCH_WAIT_MS = 100
+_FETCH_BYTES = 64 << 10
 _POLL_S = 0.5
 
 
@@ -67,6 +70,7 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
             max_poll_interval_ms=int(conf.broker_max_poll_interval * 1000),
             max_partition_fetch_bytes=conf.consumer_max_fetch_size,
             fetch_max_wait_ms=_FETCH_WAIT_MS,
+            fetch_min_bytes=_FETCH_BYTES,
             request_timeout_ms=int(conf.broker_request_timeout * 1000),
             session_timeout_ms=int(conf.broker_session_timeout * 1000),
             rebalance_timeout_ms=int(conf.broker_rebalance_timeout * 1000),

@@ -44,10 +44,20 @@ from streams.watchdog import Watchdog
 from streams.watching import NOT_WATCHED, Figures, Watch
 from streams.workshop import ChildWorkshop
 
-__all__ = ["Crashed", "Stalled", "Stores", "Worker", "WorkerOptions", "rare_collections"]
+__all__ = [
+    "Crashed",
+    "Stalled",
+    "Stores",
+    "Worker",
+    "WorkerOptions",
+    "pause_after",
+    "rare_collections",
+]
 
 _LONGEST_REST: Final = 10
 """Intervals between two rounds of publishing, however long a round takes."""
+_FEW: Final = 1_000
+"""Users of a flush that the next one does not wait after."""
 _MAINTENANCE_S: Final = 1.0
 _PACED: Final = 1_000
 """Records between two looks at whether others go first."""
@@ -85,8 +95,10 @@ class WorkerOptions:
         next_item: Sizes of the learned models; the same for all workers and lookups.
         silencing: When a persona counts as silenced by the average.
         release: What is told to others of groups of people.
-        flush_interval_s: From the end of a flush to the beginning of the next.
+        flush_interval_s: From the end of a flush to the beginning of the next; from one beginning
+            to the next where a flush is of few users.
         publish_interval_s: Between two rounds of merging statistics and personas.
+        count_interval_s: Between two times that few updates of a partition are counted.
         dirty_users: Changed users after which a flush does not wait for its time.
         stall_s: With lag and no progress for so long, the worker ends itself.
         drain_s: So long may what was folded take to be stored once the worker is told
@@ -116,6 +128,7 @@ class WorkerOptions:
     erasing: ErasingOptions
     flush_interval_s: float = 0.25
     publish_interval_s: float = 1.0
+    count_interval_s: float = 1.0
     session_timeout_s: float = 8.0
     stall_s: float = 300.0
     drain_s: float = 10.0
@@ -169,6 +182,7 @@ class Worker:
                 erasing=options.erasing,
                 users_in_memory=options.users_in_memory,
                 dirty_users=options.dirty_users,
+                count_interval_s=options.count_interval_s,
                 history=options.topics.history,
                 seam=options.seam,
                 watch=options.watch,
@@ -230,6 +244,7 @@ class Worker:
             asyncio.create_task(duties.guard(task), name=name)
             for name, task in {
                 "flush": self._flush_loop,
+                "count": self._count_loop,
                 "follow": self._reader.follow,
                 "maintain": self._maintain_loop,
                 "publish": self._publish_loop,
@@ -260,11 +275,19 @@ class Worker:
             await self.duties.handle_events(part)
 
     async def _flush_loop(self) -> None:
+        interval_s, counts = self._options.flush_interval_s, self.duties.profiles.counts
+        pause_s = interval_s
         while True:
-            # After each, not from one beginning to the next: under load a flush takes longer than
-            # that, and the more events it is of, the fewer users are written twice.
-            await asyncio.sleep(self._options.flush_interval_s)
+            await asyncio.sleep(pause_s)
+            began_s, written = time.monotonic(), counts["writes"]
             await self.duties.flush()
+            took_s, users = time.monotonic() - began_s, counts["writes"] - written
+            pause_s = pause_after(took_s, users=users, interval_s=interval_s)
+
+    async def _count_loop(self) -> None:
+        while True:
+            await asyncio.sleep(self._options.count_interval_s / 4)
+            await self.duties.count()
 
     async def _maintain_loop(self) -> None:
         """Own what is assigned, keep counters built, bring users up to date."""
@@ -283,11 +306,11 @@ class Worker:
         while True:
             started = time.monotonic()
             await self.duties.publish()
-            # However long a round takes, it takes at most a tenth of the time. What is published
-            # also makes all answers of the lookups old, which costs most where there is least. A
-            # round that had to wait for a store says nothing of how long the next one takes.
+            # However long a round takes, it takes at most a twentieth of the time. What is
+            # published also makes all answers of the lookups old, which costs most where there is
+            # least. A round that had to wait for a store says nothing of how long the next takes.
             spent, least_s = time.monotonic() - started, self._options.publish_interval_s
-            await asyncio.sleep(max(least_s, min(9 * spent, _LONGEST_REST * least_s)))
+            await asyncio.sleep(max(least_s, min(19 * spent, _LONGEST_REST * least_s)))
 
     async def _watch_loop(self) -> None:
         """End a worker whose lag stands still, or whose Faust services have died."""
@@ -338,6 +361,15 @@ class Worker:
         if self._app is None:
             raise RuntimeError("the worker is not running")
         return self._app
+
+
+def pause_after(took_s: float, *, users: int, interval_s: float) -> float:
+    """How long after a flush of so many users the next one begins.
+
+    Of few users, a flush is mostly waiting for the disk, and what comes meanwhile need not wait
+    besides. Of many, the more events it is of, the fewer users are written twice.
+    """
+    return max(0.0, interval_s - took_s) if users <= _FEW else interval_s
 
 
 async def _end(tasks: Iterable["asyncio.Task[None]"]) -> None:

@@ -122,7 +122,6 @@ def are_current(
 def prepare(
     several: Sequence[Held],
     *,
-    token: Token,
     catalogue: ItemCatalogue,
     centroids: Centroids,
     policy: Policy,
@@ -131,6 +130,8 @@ def prepare(
 ) -> list[Write]:
     """The next version of each user of a tenant, and how it differs from the one before.
 
+    Each is written under the token that it was claimed under.
+
     A vector and a persona are made of what serves both ranking and aggregates: by them users are
     compared with each other. Aggregates count what serves them, and the cached view shows what
     serves ranking.
@@ -138,7 +139,6 @@ def prepare(
     if data_policy.version:
         return _prepare_in_parts(
             several,
-            token=token,
             catalogue=catalogue,
             centroids=centroids,
             policy=policy,
@@ -153,13 +153,12 @@ def prepare(
         states,
         (_sights_before(several, [held.before for held in several]), sights),
         evidence,
-        token=token,
         policy=policy,
         declared=declared,
     )
     views = _views(several, states, projections, evidence, policy, space=centroids.space)
     return [
-        _write(*parts, token=token, space=centroids.space)
+        _write(*parts, space=centroids.space)
         for parts in zip(several, states, projections, views, updates, strict=True)
     ]
 
@@ -167,7 +166,6 @@ def prepare(
 def _prepare_in_parts(
     several: Sequence[Held],
     *,
-    token: Token,
     catalogue: ItemCatalogue,
     centroids: Centroids,
     policy: Policy,
@@ -188,7 +186,6 @@ def _prepare_in_parts(
             Sights(known, sights.means, sights.directed, sights.spaces),
         ),
         evidence_of(known, policy),
-        token=token,
         policy=policy,
         declared=declared,
     )
@@ -200,7 +197,7 @@ def _prepare_in_parts(
     ]
     views = _views(several, ranked, projections, shown, policy, space=centroids.space)
     return [
-        _write(*parts, token=token, space=centroids.space)
+        _write(*parts, space=centroids.space)
         for parts in zip(several, states, places, views, updates, strict=True)
     ]
 
@@ -234,7 +231,6 @@ def _updates(
     sights: tuple[Sights, Sights],
     shown: Evidence,
     *,
-    token: Token,
     policy: Policy,
     declared: DeclaredPersonas,
 ) -> list[bytes]:
@@ -278,7 +274,7 @@ def _updates(
             declaration=declared.version,
             first=first,
             last=state.is_vacant,
-            token=token,
+            token=held.claimed,
         )
         found.append(encode_update(update))
     return found
@@ -322,7 +318,6 @@ def _write(
     view: CachedProfile,
     update: bytes,
     *,
-    token: Token,
     space: int,
 ) -> Write:
     before = held.record
@@ -331,7 +326,7 @@ def _write(
         tenant=before.tenant,
         user_id=before.user_id,
         partition=before.partition,
-        token=token,
+        token=held.claimed,
         version=state.version,
         state=encode_state(state),
         outbox=update,

@@ -116,6 +116,7 @@ class SimulatedWorker:
                     least_users=3 if learns else 1_000, refresh_interval_s=0.5, busy=1.0
                 ),
                 users_in_memory=2,
+                count_interval_s=0.5,
                 seam=self._at,
             ),
         )
@@ -184,6 +185,7 @@ class SimulatedWorker:
                 self._agent("items", self.duties.handle_items),
                 self._agent("updates", self.duties.handle_updates),
                 self._rounds(self.duties.flush, 0.3),
+                self._rounds(self.duties.count, 0.3),
                 self._rounds(self.duties.maintain, 0.6),
                 self._rounds(self.duties.publish, 1.0),
                 self._rounds(self._follow, lag_s),

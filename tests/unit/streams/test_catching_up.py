@@ -1,14 +1,19 @@
 """Users, counters and personas catch up with what changed while nobody looked."""
 
 import asyncio
+from dataclasses import replace
 
 import numpy as np
 from streams_world import LEARNER, PARTITIONS, TEXT_DIMENSION, Engines, World, item, liked
 
+from profiles.evidence import evidence_of
 from profiles.ids import user_key
 from profiles.personas import decode_personas
-from profiles.ports import UserRecord, Vector
+from profiles.ports import Token, UserRecord, Vector
+from profiles.projection import project_all
+from profiles.state import decode_state
 from schemas import topics
+from schemas.announcements import PersonaAnnouncement
 from schemas.snapshots import decode_profile, decode_statistics, statistics_name
 from streams.learners import initial_space
 from streams.learning import LearningOptions
@@ -232,3 +237,96 @@ async def _personas(world: World) -> int:
     document = await world.profiles.personas.read("default")
     assert document is not None
     return len(document.centroids)
+
+
+def announce(engines: Engines, version: int, **centroids: Vector) -> None:
+    """A leader's centroids, in the item space that every tenant begins with."""
+    engines.knowledge.learn_personas(
+        PersonaAnnouncement(
+            tenant="default",
+            version=version,
+            token=Token(1),
+            centroids={name: one.astype("<f4").tobytes() for name, one in centroids.items()},
+            space=0,
+            item_space=None,
+        )
+    )
+
+
+async def two_items(engines: Engines) -> tuple[Vector, Vector]:
+    world = engines.world
+    world.publish(item("a", "sea storm"))
+    world.publish(item("b", "quiet garden"))
+    await engines.drain()
+    return direction_of(engines, "a"), direction_of(engines, "b")
+
+
+def test_users_are_of_the_persona_that_has_moved_to_them() -> None:
+    async def scenario() -> None:
+        world = await World.open()
+        engines = await started(world)
+        here, there = await two_items(engines)
+        world.publish(liked("ann", "a"))
+        world.publish(liked("bob", "b"))
+        announce(engines, 1, p1=here, p2=there)
+        await engines.drain()
+        assert [(await user(world, name)).persona for name in ("ann", "bob")] == ["p1", "p2"]
+
+        announce(engines, 2, p1=there, p2=here)
+        await engines.drain()
+        ann, bob = await user(world, "ann"), await user(world, "bob")
+        assert [ann.persona, bob.persona] == ["p2", "p1"]
+        # Only centroids had moved, so nobody else was written: of one version each.
+        versions = [ann.version, bob.version]
+
+        announce(engines, 3, p1=there, p2=here, p3=-here)
+        await engines.drain()
+        assert [(await user(world, name)).version for name in ("ann", "bob")] == versions
+        assert await _matches_a_rebuild(world, engines)
+
+    asyncio.run(scenario())
+
+
+def test_who_works_by_another_policy_looks_at_everybody_once_though_only_personas_moved() -> None:
+    async def scenario() -> None:
+        world = await World.open()
+        first = await started(world)
+        here, there = await two_items(first)
+        world.publish(liked("ann", "a"))
+        world.publish(liked("ann", "b", occurred_at=1_600_000_000 + 30 * 86_400))
+        announce(first, 1, p1=here, p2=there)
+        await first.drain()
+        before = await user(world, "ann")
+
+        world.policy = replace(world.policy, half_life_s=world.policy.half_life_s / 100)
+        second = await started(world, "two")
+        announce(second, 2, p1=here, p2=there, p3=-here)
+        await second.drain()
+        after = await user(world, "ann")
+        (expected,) = project_all(
+            evidence_of([decode_state(after.state)], world.policy), second.knowledge.catalogue
+        )
+        assert not np.allclose(before.vector, after.vector)
+        np.testing.assert_array_equal(after.vector, expected.vector)
+
+    asyncio.run(scenario())
+
+
+def test_users_who_are_written_together_are_each_under_their_partitions_token() -> None:
+    async def scenario() -> None:
+        world = await World.open()
+        # An owner before, of one partition alone.
+        await world.profiles.control.take(0, "before")
+        engines = await started(world)
+        names = [f"user-{number}" for number in range(12)]
+        for name in names:
+            world.publish(liked(name, "a"))
+        await engines.drain()
+        held = engines.ownerships.held
+        assert len({control.token for control in held.values()}) > 1
+        for name in names:
+            record = await user(world, name)
+            assert (record.version, record.token) == (1, held[record.partition].token)
+        assert await _matches_a_rebuild(world, engines)
+
+    asyncio.run(scenario())

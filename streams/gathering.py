@@ -1,0 +1,82 @@
+"""Batches of profile updates wait for each other, so that few of them are not counted alone.
+
+What counting costs is mostly paid per step and per table, however few users are in it. So of one
+partition it is done once a second where little comes; where much comes, at once.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import chain
+from typing import Final
+
+from streams.batches import RecordBatch
+from streams.ownership import Place
+
+__all__ = ["Gathering"]
+
+_MANY: Final = 1_024
+"""Records that do not wait."""
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """Batches of one partition and epoch that follow each other."""
+
+    batches: list[RecordBatch]
+
+    @property
+    def records(self) -> int:
+        return sum(len(batch.records) for batch in self.batches)
+
+    def whole(self) -> RecordBatch:
+        if len(self.batches) == 1:
+            return self.batches[0]
+        first = self.batches[0]
+        records = list(chain.from_iterable(batch.records for batch in self.batches))
+        return RecordBatch(first.topic, first.partition, first.epoch, records)
+
+
+class Gathering:
+    """Keeps what has come of each partition until it is due.
+
+    It is due as soon as there are many records, or nothing of the partition has been due for as
+    long as the interval. What waits is not committed: if it is lost, it is read again.
+
+    Args:
+        interval_s: Between two times that little of a partition is due; 0 to keep nothing.
+    """
+
+    def __init__(self, *, interval_s: float, elapsed_s: Callable[[], float]) -> None:
+        self._interval_s = interval_s
+        self._elapsed_s = elapsed_s
+        self._waiting: dict[Place, _Waiting] = {}
+        self._due_s: dict[Place, float] = {}
+
+    def add(self, batch: RecordBatch) -> None:
+        """One more, which follows what waits of its partition.
+
+        A batch of another epoch than those that wait is of another reading: they are left out, as
+        they are out of date.
+        """
+        place = batch.topic, batch.partition
+        known = self._waiting.get(place)
+        if known is None or known.batches[0].epoch != batch.epoch:
+            self._waiting[place] = _Waiting([batch])
+        else:
+            known.batches.append(batch)
+
+    def due(self) -> list[RecordBatch]:
+        """What waits no longer, one batch of each partition."""
+        now_s = self._elapsed_s()
+        ready = [
+            place
+            for place, waiting in self._waiting.items()
+            if waiting.records >= _MANY or now_s >= self._due_s.get(place, now_s)
+        ]
+        for place in ready:
+            self._due_s[place] = now_s + self._interval_s
+        return [self._waiting.pop(place).whole() for place in ready]
+
+    def clear(self) -> None:
+        """Partitions were given up, or are read again from what is committed."""
+        self._waiting.clear()
