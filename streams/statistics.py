@@ -7,7 +7,6 @@ from functools import partial
 from typing import Final
 
 import structlog
-from msgspec.structs import replace
 
 from profiles.catalogue import ItemCatalogue
 from profiles.contributions import (
@@ -20,7 +19,6 @@ from profiles.contributions import (
 )
 from profiles.counting import Sum
 from profiles.declared import NOTHING_DECLARED, DeclaredPersonas
-from profiles.evidence import evidence_of
 from profiles.policy import Policy
 from profiles.ports import (
     AggregateStore,
@@ -35,9 +33,7 @@ from profiles.ports import (
 )
 from profiles.privacy.data_policy import ANYTHING_GOES, DataPolicy
 from profiles.privacy.permitting import counted, permitted
-from profiles.projection import project_all
 from profiles.state import UserState, decode_state
-from profiles.viewing import cached_view, strongest
 from schemas.snapshots import encode_profile
 from schemas.updates import (
     ProfileUpdate,
@@ -51,6 +47,7 @@ from streams.batches import RecordBatch
 from streams.ownership import Ownerships
 from streams.retrying import until_available
 from streams.seals import Seals
+from streams.writing import stored_views
 
 __all__ = ["BOUNDED", "StatisticsEngine", "UnreadableUpdate"]
 
@@ -437,33 +434,28 @@ class StatisticsEngine:
     ) -> None:
         adding = Sum(self._policy, self._catalogue.dimension)
         watermarks: dict[str, int] = {}
-        views: list[tuple[bytes, int, bytes | None]] = []
         states = [decode_state(record.state) for record in records]
-        shown = [permitted(state, self._data.ranked) for state in states]
-        evidence = evidence_of(shown, self._policy)
-        projections = project_all(evidence, self._catalogue)
-        for record, state, seen, projection, interests in zip(
-            records, states, shown, projections, strongest(evidence), strict=True
-        ):
+        received: list[int] = []
+        for record, state in zip(records, states, strict=True):
             known = counted(state, self._data.counted)
             view = view_of(known, fixed_point(record.vector), record.space)
             scopes = scopes_of(record.persona, self._declared.of_state(known))
             pairs = pairs_counted(record.key, self._policy)
             adding.add(record.tenant, scopes, whole_of(view, pairs=pairs))
             newest = min(_newest_ms(known), self._clock_ms())
+            received.append(newest)
             watermarks[record.tenant] = max(watermarks.get(record.tenant, 0), newest)
-            cached = cached_view(
-                record.tenant,
-                record.user_id,
-                seen,
-                # In the space it was stored in, which the catalogue may have left already.
-                replace(projection, vector=record.vector),
-                self._policy,
-                received_ms=newest,
-                space=record.space,
-                interests=interests,
-            )
-            views.append((record.key, record.version, encode_profile(cached)))
+        shown = stored_views(
+            records,
+            [permitted(state, self._data.ranked) for state in states],
+            received_ms=received,
+            catalogue=self._catalogue,
+            policy=self._policy,
+        )
+        views = [
+            (record.key, record.version, encode_profile(view))
+            for record, view in zip(records, shown, strict=True)
+        ]
         versions = {record.key: record.version for record in records}
         if not versions:
             return

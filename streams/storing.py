@@ -7,11 +7,8 @@ from functools import partial
 from itertools import groupby
 from typing import Final
 
-from msgspec.structs import replace
-
 from profiles.catalogue import ItemCatalogue
 from profiles.declared import DeclaredPersonas
-from profiles.evidence import evidence_of
 from profiles.personas import Centroids
 from profiles.policy import Policy
 from profiles.ports import (
@@ -24,9 +21,7 @@ from profiles.ports import (
 )
 from profiles.privacy.data_policy import DataPolicy
 from profiles.privacy.permitting import permitted
-from profiles.projection import project_all
 from profiles.state import decode_state
-from profiles.viewing import cached_view, strongest
 from schemas import topics
 from schemas.keys import record_key
 from schemas.snapshots import encode_profile
@@ -36,7 +31,7 @@ from streams.erasing import Erasing, Leaving
 from streams.ownership import BOOKMARK, Doubtful, Ownerships, Place, Released
 from streams.retrying import until_available
 from streams.seals import SEAL, Seals
-from streams.writing import Held, Write, prepare
+from streams.writing import Held, Write, prepare, stored_views
 
 __all__ = ["Batch", "Seam", "Storing", "update_of"]
 
@@ -240,24 +235,18 @@ class Storing:
         """
         views: list[View] = []
         for part in batches([held for held in inherited if not held.record.vacant], _PREPARED):
-            states = [permitted(decode_state(one.record.state), self._data.ranked) for one in part]
-            shown = evidence_of(states, self._policy)
-            for held, state, projection, interests in zip(
-                part, states, project_all(shown, self._catalogue), strongest(shown), strict=True
-            ):
-                record = held.record
-                cached = cached_view(
-                    record.tenant,
-                    record.user_id,
-                    state,
-                    # In the space it was stored in, which the catalogue may have left already.
-                    replace(projection, vector=record.vector),
-                    self._policy,
-                    received_ms=held.received_ms or projection.newest_ms or 0,
-                    space=record.space,
-                    interests=interests,
-                )
-                views.append((record.key, record.version, encode_profile(cached)))
+            records = [held.record for held in part]
+            found = stored_views(
+                records,
+                [permitted(decode_state(one.state), self._data.ranked) for one in records],
+                received_ms=[held.received_ms for held in part],
+                catalogue=self._catalogue,
+                policy=self._policy,
+            )
+            views += [
+                (record.key, record.version, encode_profile(view))
+                for record, view in zip(records, found, strict=True)
+            ]
             # Lookups in this process get their turn.
             await asyncio.sleep(0)
         return views

@@ -54,7 +54,7 @@ __all__ = [
     "rare_collections",
 ]
 
-_LONGEST_REST: Final = 10
+_LONGEST_REST: Final = 60
 """Intervals between two rounds of publishing, however long a round takes."""
 _FEW: Final = 1_000
 """Users of a flush that the next one does not wait after."""

@@ -25,7 +25,7 @@ from profiles.viewing import cached_view, strongest
 from schemas.snapshots import CachedProfile
 from schemas.updates import ProfileUpdate, encode_update, scopes_of
 
-__all__ = ["Held", "Write", "are_current", "hold", "prepare"]
+__all__ = ["Held", "Write", "are_current", "hold", "prepare", "stored_views"]
 
 
 @dataclass(slots=True)
@@ -307,6 +307,44 @@ def _views(
         )
         for held, state, projection, interests in zip(
             several, ranked, projections, strongest(shown), strict=True
+        )
+    ]
+
+
+def stored_views(
+    records: Sequence[UserRecord],
+    shown: Sequence[UserState],
+    *,
+    received_ms: Sequence[int],
+    catalogue: ItemCatalogue,
+    policy: Policy,
+) -> list[CachedProfile]:
+    """What is to be cached of users as they are stored, who are not vacant.
+
+    Args:
+        shown: Their states, of what serves ranking.
+        received_ms: Broker time of the newest record folded; 0 where it is not known.
+    """
+    evidence = evidence_of(shown, policy)
+    return [
+        cached_view(
+            record.tenant,
+            record.user_id,
+            state,
+            # In the space it was stored in, which the catalogue may have left already.
+            replace(projection, vector=record.vector),
+            policy,
+            received_ms=received or projection.newest_ms or 0,
+            space=record.space,
+            interests=interests,
+        )
+        for record, state, received, projection, interests in zip(
+            records,
+            shown,
+            received_ms,
+            project_all(evidence, catalogue),
+            strongest(evidence),
+            strict=True,
         )
     ]
 
