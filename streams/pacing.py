@@ -14,7 +14,7 @@ class Pacing:
     """Whether to take in more now, by how far those are behind who go first.
 
     They count as behind when what they have left is more than comes in `allowed_s`, and more
-    than `least`: so much is always on its way through a flush. Whoever has not moved for ten
+    than `least`: as much as that is on its way through a flush. Whoever has not moved for ten
     seconds has stopped, or waits for something else, and is not waited for.
 
     Args:
@@ -25,7 +25,7 @@ class Pacing:
     """
 
     def __init__(
-        self, *, least: int = 2_000, allowed_s: float = 2.0, patience_s: float = 5.0
+        self, *, least: int = 4_000, allowed_s: float = 4.0, patience_s: float = 5.0
     ) -> None:
         self._least = least
         self._allowed_s = allowed_s
