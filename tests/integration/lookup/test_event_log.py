@@ -80,6 +80,11 @@ async def test_a_kafka_that_stands_still_is_told_in_time_and_used_again_afterwar
         await log.answers()
         for broker in brokers:
             broker.suspend()
+            # Its threads stop one after the other, and one of them may answer until then.
+            for _ in range(1_000):
+                if broker.status() == psutil.STATUS_STOPPED:
+                    break
+                await asyncio.sleep(0.01)
         try:
             with pytest.raises(EventsNotTaken, match="no broker answered"):
                 await log.answers()
