@@ -134,6 +134,7 @@ class Ownerships:
         Raises:
             Fenced: another worker took it at the same moment.
             PartitionLost: the group has moved on without this worker.
+            Released: it was given up before it could be taken.
             TopicRecreated, HistoryGone: see there; an operator has to decide.
         """
         await self.own_all([partition])
@@ -143,8 +144,7 @@ class Ownerships:
         """Take those that are not held yet; storage is synced once for all of them.
 
         Raises:
-            Released: they were given up before this came to its turn.
-            As `own` does, too.
+            As `own` does.
         """
         releases = self._releases
         async with self._taking:

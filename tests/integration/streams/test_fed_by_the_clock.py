@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 from aiokafka import AIOKafkaProducer
+from histories import likes_of
 from write_side.ground import Ground
 from write_side.publishing import record_of
 from write_side.running import options_of, running
@@ -47,17 +48,8 @@ async def test_events_that_come_one_by_one_are_folded_together_and_all_counted(
         producer = AIOKafkaProducer(bootstrap_servers=ground.bootstrap)
         await producer.start()
         try:
-            for number in range(EVENTS):
-                record = record_of(
-                    {
-                        "event_id": f"e{number}",
-                        "type": "interaction",
-                        "occurred_at": 1_700_000_000 + number,
-                        "user_id": "anna",
-                        "item_id": f"book-{number}",
-                        "action": "like",
-                    }
-                )
+            for event in likes_of(EVENTS):
+                record = record_of(event)
                 partition = partition_of(record.key or b"", ground.partitions)
                 await producer.send_and_wait(
                     record.topic, record.value, key=record.key, partition=partition

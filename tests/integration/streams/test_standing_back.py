@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import replace
 
 import pytest
+from histories import likes_of
 from write_side.ground import Ground
 from write_side.publishing import publish, record_of
 from write_side.running import options_of, running
@@ -25,19 +26,7 @@ async def test_nothing_is_folded_while_others_are_behind(ground: Ground) -> None
         await asyncio.wait_for(now.worker.ready.wait(), 60.0)
         await publish(
             ground.bootstrap,
-            [
-                record_of(
-                    {
-                        "event_id": f"e{number}",
-                        "type": "interaction",
-                        "occurred_at": 1_700_000_000 + number,
-                        "user_id": "anna",
-                        "item_id": f"book-{number}",
-                        "action": "like",
-                    }
-                )
-                for number in range(EVENTS)
-            ],
+            [record_of(event) for event in likes_of(EVENTS)],
             partitions=ground.partitions,
         )
         await asyncio.sleep(3.0)
