@@ -166,7 +166,7 @@ async def test_storage_stays_small_under_updates_in_place(
     users_here: PointUserStore, quick_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The bound in points is what keeps it small, so a lower one shows it sooner.
-    monkeypatch.setattr(qdrant_edge, "_FLUSH_AFTER_POINTS", 1000)
+    monkeypatch.setattr(qdrant_edge, "_CHECKPOINT_AFTER_POINTS", 1000)
     records = await add_users(users_here, 200)
 
     def segments_bytes() -> int:
