@@ -135,7 +135,8 @@ def _scored(
         around, scores = circumstances(asked.questions), _with_several(asked)
         for name, mixer in mixers.items():
             part = scores[:, variants[name]]
-            mixer.update(around, moments(part, _logits(mixer, part, asked), asked.targets))
+            seen = moments(part, _logits(mixer, part, asked), asked.targets)
+            mixer.update(np.broadcast_to(around, (len(asked.targets), CIRCUMSTANCES)), seen)
     population = Population.counted(known.warm, known.items, settings, before=before, seed=seed)
     gains: dict[str, list[_Doubles]] = {name: [] for name in variants}
     users: list[npt.NDArray[np.int64]] = []
@@ -153,7 +154,7 @@ def _scored(
 def _with_several(asked: Asked) -> _Floats:
     """Features, and one more: likeness to the nearest of the latest liked items."""
     history, taste = asked.questions.history, asked.population.taste
-    nearest = np.zeros((len(asked.targets), 1, len(taste)), np.float32)
+    nearest = np.zeros((len(asked.questions), 1, len(taste)), np.float32)
     for place, end in enumerate(asked.questions.ends.tolist()):
         liked = history.row[:end][history.liked[:end]][-_INTERESTS:]
         if len(liked):

@@ -10,6 +10,7 @@ from threadpoolctl import threadpool_limits
 
 from profiles.catalogue import ItemCatalogue
 from profiles.choices.learner import ChoiceLearner
+from profiles.evidence import evidence_of
 from profiles.learning import KnownItem
 from profiles.nextitem.histories import about_items
 from profiles.nextitem.itemspace import ItemSpace
@@ -20,7 +21,7 @@ from profiles.outcomes import liked_entries
 from profiles.personas import Centroids
 from profiles.policy import DEFAULT_POLICY, Policy
 from profiles.ports import Vector
-from profiles.projection import project
+from profiles.projection import project_all
 from profiles.state import decode_state
 
 __all__ = [
@@ -211,11 +212,11 @@ class Learners:
             catalogue.put(item, place)
         assigned = Centroids(1, {str(row): centroid for row, centroid in enumerate(centroids)})
         nearest = np.full(len(users), -1, np.intp)
-        for row, key in enumerate(users):
-            vector = project(decode_state(own.states[key]), catalogue, self._spec.policy).vector
-            (name,) = assigned.assign(vector[None])
-            if name is not None:
-                nearest[row] = int(name)
+        for start in range(0, len(users), _AT_ONCE):
+            states = [decode_state(own.states[key]) for key in users[start : start + _AT_ONCE]]
+            projected = project_all(evidence_of(states, self._spec.policy), catalogue)
+            names = assigned.assign(np.stack([one.vector for one in projected]))
+            nearest[start : start + _AT_ONCE] = [-1 if one is None else int(one) for one in names]
         return nearest
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import repeat
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,7 @@ from profiles.policy import Policy
 from profiles.projection import interests
 from profiles.state import UserState
 
-__all__ = ["Acts", "History", "about_items", "acts_of", "history_of"]
+__all__ = ["NO_HISTORY", "Acts", "History", "about_items", "acts_of", "history_of"]
 
 _Rows = npt.NDArray[np.int64]
 
@@ -36,6 +37,15 @@ class History:
 
     def __len__(self) -> int:
         return len(self.row)
+
+
+NO_HISTORY: Final = History(
+    np.zeros(0, np.int64),
+    np.zeros(0, np.bool_),
+    np.zeros(0, np.int64),
+    np.zeros(0, np.float32),
+    np.zeros(0, np.uint32),
+)
 
 
 def about_items(state: UserState) -> Entries:

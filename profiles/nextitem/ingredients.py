@@ -245,14 +245,16 @@ def _taste_features(
     member *= norms > 0
     out[:, 4] += population.personas.advantage(member, appeal)
     taste = vectors[:, population.text.shape[1] :]
-    places = population.taste
-    unit = (places.T / np.maximum(np.linalg.norm(places, axis=1), 1e-9)).astype(np.float32)
-    out[:, 10] = (_TASTE_SCALE * taste) @ places.T
-    lengths = np.maximum(np.linalg.norm(taste, axis=1, keepdims=True), 1e-9)
-    out[:, 15] = (_SPACE_SCALE / lengths * taste) @ unit
+    lengths, unit = population.directions
     begun = questions.ends > 0
     last = history.row[questions.ends[begun] - 1]
-    out[begun, 16] = (_SPACE_SCALE * unit[:, last].T) @ unit
+    # Both at once, to read the items' directions once.
+    along = np.concatenate((taste, unit[:, last].T)) @ unit
+    own = along[: len(taste)]
+    np.multiply(own, np.float32(_TASTE_SCALE) * lengths, out=out[:, 10])
+    own_length = np.maximum(np.linalg.norm(taste, axis=1, keepdims=True), 1e-9)
+    np.multiply(own, np.float32(_SPACE_SCALE) / own_length, out=out[:, 15])
+    out[begun, 16] = np.float32(_SPACE_SCALE) * along[len(taste) :]
 
 
 def _text_features(

@@ -11,7 +11,7 @@ from profiles.nextitem.crossfit import Gains, cross_fit
 from profiles.nextitem.histories import History, about_items, history_of
 from profiles.nextitem.ingredients import Questions, circumstances, features
 from profiles.nextitem.itemspace import ItemSpace
-from profiles.nextitem.mixing import Mixing, barred_for
+from profiles.nextitem.mixing import Lessons, Mixing, barred_for
 from profiles.nextitem.model import NextItemModel
 from profiles.nextitem.personas import advantages, membership
 from profiles.nextitem.population import Items, Population
@@ -24,6 +24,8 @@ from profiles.state import UserState
 __all__ = ["NextItemLearner"]
 
 _GROWTH = 1.5
+_DRAWS = 1 << 32  # one for each hash of an event
+_LEARNED_ON = 0.25
 
 
 class _New(NamedTuple):
@@ -40,7 +42,8 @@ class NextItemLearner:
 
     After `refit` a model is a function of settings, seed, the items' descriptions and the
     sampled users' states, whatever the order in which they were given. Between refits acts are
-    learned in the order (time, event hash, user key) among those given since the last model.
+    learned in the order (time, event hash, user key) among those given since the last model; the
+    mixers learn from a quarter as many of them as a refit would predict, drawn by hash.
 
     Memory: 27 bytes per act of the sampled users, at most two sets of K each, and a model.
 
@@ -59,12 +62,16 @@ class NextItemLearner:
         self._row_of: dict[int, int] = {}
         self._entries: dict[bytes, Entries] = {}
         self._sample = Sample(settings.sampled_users)
-        self._new: list[tuple[_New, History]] = []
+        self._new: dict[bytes, list[tuple[_New, History]]] = {}
         self._initial: ItemSpace | None = None
         self._population = Population.empty(settings, self._space())
         self._mixing = Mixing(settings)
         self._acts = 0
         self._acts_at_refit = 0
+        # Of new likes, those that mixers learn from. They rest on what the refit predicted, and
+        # the next one weighs all anew.
+        self._share = 1.0
+        self._lessons = Lessons(self._mixing)
 
     @property
     def refit_due(self) -> bool:
@@ -112,7 +119,8 @@ class NextItemLearner:
             return 0
         for item in set(rows["item"][new].tolist()):
             self._row(item)
-        known = np.array([item in self._row_of for item in rows["item"].tolist()])
+        items = rows["item"].tolist()
+        known = np.fromiter(map(self._row_of.__contains__, items), np.bool_, len(items))
         act_of = np.cumsum(known) - 1
         history = history_of(rows, self._row_of, self._policy)
         for entry in new.tolist():
@@ -120,14 +128,14 @@ class NextItemLearner:
                 one = _New(
                     int(rows["time_ms"][entry]), int(rows["event"][entry]), key, int(act_of[entry])
                 )
-                self._new.append((one, history))
+                self._new.setdefault(key, []).append((one, history))
         return len(new)
 
     def forget(self, key: bytes) -> None:
         """Drop a user; what they taught is unlearned by the next refit."""
         gone = self._entries.pop(key, EMPTY)
         self._acts -= len(gone)
-        self._new = [one for one in self._new if one[0].key != key]
+        self._new.pop(key, None)
 
     def refit(self) -> None:
         """Learn everything anew: counts, spaces, personas, and cross-fitted mixes."""
@@ -141,15 +149,24 @@ class NextItemLearner:
             [self._came_ms.get(key) for key in self._keys],
         )
         before = self._initial or self._space()
-        self._mixing = Mixing(self._settings)
-        gains = cross_fit(
-            self._mixing, histories, items, self._settings, before=before, seed=self._seed
-        )
         self._population = Population.counted(
             histories, items, self._settings, before=before, seed=self._seed
         )
+        self._mixing = Mixing(self._settings)
+        gains = cross_fit(
+            self._mixing,
+            histories,
+            items,
+            self._settings,
+            before=before,
+            seed=self._seed,
+            personas=len(self._population.personas.centroids),
+        )
         self._judge_personas(histories, gains)
+        self._lessons = Lessons(self._mixing)
         self._acts_at_refit = self._acts
+        liked = sum(int(history.liked.sum()) for history in histories)
+        self._share = _LEARNED_ON * min(1.0, self._settings.fitted_predictions / max(liked, 1))
 
     def model(self) -> NextItemModel:
         """A version to publish, with everything given so far; later learning leaves it alone."""
@@ -170,9 +187,14 @@ class NextItemLearner:
         )
 
     def _learn_new(self) -> None:
-        waiting, self._new = sorted(self._new, key=lambda one: one[0]), []
+        waiting = sorted(
+            (one for acts in self._new.values() for one in acts), key=lambda waits: waits[0]
+        )
+        self._new.clear()
+        drawn_below = self._share * _DRAWS
         for one, history in waiting:
-            self._learn_weights(history, one.act)
+            if one.event < drawn_below:
+                self._learn_weights(history, one.act)
             self._population.learn(history, one.act)
 
     def _learn_weights(self, history: History, act: int) -> None:
@@ -181,7 +203,7 @@ class NextItemLearner:
         if not history.liked[act] or (history.row[:act] == row).any():
             return
         questions = Questions.before(history, np.array([act]))
-        self._mixing.learn(
+        self._lessons.add(
             features(self._population, questions),
             circumstances(questions),
             barred_for(questions, len(self._keys)),
@@ -192,7 +214,7 @@ class NextItemLearner:
         personas = self._population.personas
         if not len(personas.centroids) or not len(gains.user):
             return
-        vectors = np.stack([self._population.vector(history) for history in histories])
+        vectors = self._population.vectors(histories)
         own = membership(vectors, personas.centroids).argmax(axis=1).astype(np.int64)
         personas.advantages = advantages(
             own[gains.user], gains.user, gains.nats, len(personas.centroids)
@@ -201,9 +223,10 @@ class NextItemLearner:
     def _order_items(self) -> None:
         """Rows by key, of the items with most acts if there are too many."""
         counts: dict[int, int] = dict.fromkeys(self._vectors, 0)
-        for rows in self._entries.values():
-            for item in rows["item"].tolist():
-                counts[item] = counts.get(item, 0) + 1
+        if self._entries:
+            met = np.concatenate([rows["item"] for rows in self._entries.values()])
+            items, times = np.unique(met, return_counts=True)
+            counts |= zip(items.tolist(), times.tolist(), strict=True)
         most = self._settings.most_items
         chosen = sorted(counts, key=lambda item: (-counts[item], item))[:most]
         self._keys = sorted(chosen)

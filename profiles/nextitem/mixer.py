@@ -13,7 +13,7 @@ from typing import Final, Self
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Mixer", "Moments", "moments"]
+__all__ = ["Mixer", "Moments", "answered", "moments"]
 
 _Floats = npt.NDArray[np.float32]
 _Doubles = npt.NDArray[np.float64]
@@ -40,17 +40,24 @@ def moments(features: _Floats, logits: _Floats, targets: npt.NDArray[np.int64]) 
     """Under the chances that `logits` give.
 
     Args:
-        features: Shape (m, K, n).
-        logits: Shape (m, n); -inf for what is no candidate.
+        features: Shape (m, K, n), or (1, K, n) if all are answers to one question.
+        logits: Shape (m, n), or (1, n); -inf for what is no candidate.
         targets: Column of what came, shape (m,).
     """
     chances = np.exp(logits - logits.max(axis=1, keepdims=True))
     chances /= chances.sum(axis=1, keepdims=True)
     mean = (features @ chances[:, :, None])[:, :, 0]
     spread = (features * chances[:, None, :]) @ features.transpose(0, 2, 1)
-    spread -= mean[:, :, None] * mean[:, None, :]
-    hit = features[np.arange(len(features)), :, targets]
-    return Moments((hit - mean).astype(np.float64), spread.astype(np.float64))
+    spread = (spread - mean[:, :, None] * mean[:, None, :]).astype(np.float64)
+    gradient = (answered(features, targets) - mean).astype(np.float64)
+    return Moments(gradient, np.broadcast_to(spread, (len(targets), *spread.shape[1:])))
+
+
+def answered(rows: _Floats, targets: npt.NDArray[np.int64]) -> _Floats:
+    """What stands in the last axis of each question, or of the only one, at its answer."""
+    if len(rows) == 1:
+        return np.moveaxis(rows[0].take(targets, axis=-1), -1, 0)
+    return rows[np.arange(len(rows)), ..., targets]
 
 
 class Mixer:

@@ -16,7 +16,7 @@ from profiles.nextitem.mixer import Mixer, Moments, moments
 from profiles.nextitem.settings import Settings
 from profiles.queries import Level
 
-__all__ = ["Mix", "Mixing", "barred_for", "rows_by_level"]
+__all__ = ["Lessons", "Mix", "Mixing", "barred_for", "rows_by_level"]
 
 _Floats = npt.NDArray[np.float32]
 _Doubles = npt.NDArray[np.float64]
@@ -30,6 +30,10 @@ _LEVEL_LAYERS: Final[Mapping[Level, frozenset[Level]]] = {
 }
 
 
+_LARGEST_LESSON: Final = 32
+_PER_LESSON: Final = 16
+
+
 @dataclass(frozen=True, slots=True)
 class Mix:
     """One question's weights, shape (K,), and scores, shape (n,)."""
@@ -41,16 +45,21 @@ class Mix:
 class Mixing:
     """One mixer per level, over the ingredients of the layers it may use.
 
+    Attributes:
+        learned: Predictions that the weights have learned from.
+
     Raises:
         ValueError: the settings leave out what does not exist, or all of a layer.
     """
 
     def __init__(self, settings: Settings) -> None:
         self.rows = rows_by_level(settings.left_out)
+        self._parts = {level: _part(rows) for level, rows in self.rows.items()}
         self.mixers = {
             level: Mixer(scores=len(rows), circumstances=CIRCUMSTANCES)
             for level, rows in self.rows.items()
         }
+        self.learned = 0
 
     def mix(self, scores: _Floats, around: _Doubles) -> dict[Level, Mix]:
         """Of one question: features of shape (K, n), circumstances of shape (1, C)."""
@@ -63,7 +72,7 @@ class Mixing:
     def moments(
         self, scores: _Floats, around: _Doubles, barred: npt.NDArray[np.float32], targets: _Rows
     ) -> dict[Level, Moments]:
-        """Of several questions: features of shape (m, K, n).
+        """Of several questions: features of shape (m, K, n); or of one, m = 1, with many answers.
 
         Args:
             barred: Added to logits, shape (m, n): -inf for what is no candidate.
@@ -80,21 +89,16 @@ class Mixing:
         barred: npt.NDArray[np.float32],
         targets: _Rows,
     ) -> Moments:
-        part = scores[:, self.rows[level]]
+        part = scores[:, self._parts[level]]
         weights = self.mixers[level].weights(around).astype(np.float32)
         logits = (weights[:, None, :] @ part)[:, 0] + barred
         return moments(part, logits, targets)
 
-    def learn(
-        self,
-        scores: _Floats,
-        around: _Doubles,
-        barred: npt.NDArray[np.float32],
-        targets: _Rows,
-    ) -> None:
-        """What came next in several questions."""
-        for level, seen in self.moments(scores, around, barred, targets).items():
-            self.mixers[level].update(around, seen)
+    def update(self, around: _Doubles, seen: Mapping[Level, Moments]) -> None:
+        """One step of every level's mixer, from moments that were taken with its weights."""
+        self.learned += len(around)
+        for level, moments_of_level in seen.items():
+            self.mixers[level].update(around, moments_of_level)
 
     def arrays(self) -> dict[str, npt.NDArray[np.generic]]:
         return {
@@ -108,6 +112,54 @@ class Mixing:
             self.mixers[level] = Mixer.from_arrays(
                 {name: arrays[f"{level.value}.{name}"] for name in ("weights", "precision")}
             )
+
+
+class Lessons:
+    """Predictions on their way into the mixers, a step for several at once.
+
+    A step costs the same for one prediction as for many, and the more the weights rest on, the
+    less one moves them: so the first make a step each, later ones share it with more and more.
+    """
+
+    def __init__(self, mixing: Mixing) -> None:
+        self._mixing = mixing
+        self._around: list[_Doubles] = []
+        self._seen: list[dict[Level, Moments]] = []
+        self._waiting = 0
+
+    def add(
+        self,
+        scores: _Floats,
+        around: _Doubles,
+        barred: npt.NDArray[np.float32],
+        targets: _Rows,
+    ) -> None:
+        """What came next in several questions, or in one; arguments as of `Mixing.moments`."""
+        self._around.append(np.broadcast_to(around, (len(targets), around.shape[1])))
+        self._seen.append(self._mixing.moments(scores, around, barred, targets))
+        self._waiting += len(targets)
+        if self._waiting >= min(_LARGEST_LESSON, 1 + self._mixing.learned // _PER_LESSON):
+            self.end()
+
+    def end(self) -> None:
+        """Learn what waits."""
+        if not self._waiting:
+            return
+        seen = {
+            level: Moments(
+                np.concatenate([one[level].gradient for one in self._seen]),
+                np.concatenate([one[level].spread for one in self._seen]),
+            )
+            for level in self._mixing.mixers
+        }
+        self._mixing.update(np.concatenate(self._around), seen)
+        self._around, self._seen, self._waiting = [], [], 0
+
+
+def _part(rows: list[int]) -> slice | list[int]:
+    """Rows that follow each other as a slice, which copies nothing."""
+    whole = slice(rows[0], rows[-1] + 1)
+    return whole if len(rows) == whole.stop - whole.start else rows
 
 
 def rows_by_level(left_out: Iterable[str]) -> dict[Level, list[int]]:

@@ -64,12 +64,25 @@ class Personas:
         return cls(np.zeros((0, dimension), np.float32), np.zeros((0, 0), np.float32))
 
     @classmethod
-    def found(cls, acts: Acts, vectors: _Floats, items: int, *, most: int, seed: int) -> Self:
-        """Cluster users by their vectors, shape (users, d), and count what they like."""
+    def found(
+        cls,
+        acts: Acts,
+        vectors: _Floats,
+        items: int,
+        *,
+        most: int,
+        seed: int,
+        fixed: int | None = None,
+    ) -> Self:
+        """Cluster users by their vectors, shape (users, d), and count what they like.
+
+        Args:
+            most, fixed: As of `profiles.personas.discover`.
+        """
         directed = np.abs(vectors).sum(axis=1) > 0
         if directed.sum() < 3:
             return cls.none(vectors.shape[1])
-        clusters = discover(vectors[directed], most=most, seed=seed)
+        clusters = discover(vectors[directed], most=most, seed=seed, fixed=fixed)
         soft = membership(vectors, clusters.centroids)
         rows, users = acts.row[acts.liked], acts.user[acts.liked]
         likes = np.stack(

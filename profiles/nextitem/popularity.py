@@ -6,15 +6,15 @@ as the average; one that was there all the time and was never met is known not t
 """
 
 from array import array
-from collections.abc import Iterable, Sequence
-from typing import Final
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from profiles.nextitem.histories import Acts
 
-__all__ = ["Popularity"]
+__all__ = ["Popularity", "month_of"]
 
 _PERIOD_MS: Final = 30 * 86_400_000
 _PERIODS_KEPT: Final = 480
@@ -28,6 +28,7 @@ _STAGE_PRIOR: Final = 30.0
 _LIKE_PRIOR: Final = 3.0
 _COUNT_PRIOR: Final = 0.3
 _FIRST_ITEMS: Final = 64
+_MOST_NEAR: Final = 1 << 22
 
 _Floats = npt.NDArray[np.float32]
 _Doubles = npt.NDArray[np.float64]
@@ -49,6 +50,9 @@ class Popularity:
         self._stages = np.zeros((_STAGES, 0), np.float32)
         # Rows of a month's events, one each: months are many, and most items are met in few.
         self._periods: dict[int, array[int]] = {}
+        # Answers that are as good until the next event: many are asked in between.
+        self._told: dict[tuple[str, int], _Floats] = {}
+        self._near: dict[int, _Doubles] = {}
 
     @classmethod
     def counted(cls, acts: Acts, items: int, came_ms: Sequence[int | None] = ()) -> "Popularity":
@@ -67,7 +71,7 @@ class Popularity:
         for stage in range(_STAGES):
             rows = acts.row[stages == stage]
             made._stages[stage, :items] = np.bincount(rows, minlength=items)
-        period = acts.time_ms // _PERIOD_MS
+        period = month_of(acts.time_ms)
         order = np.argsort(period, kind="stable")
         numbers, starts = np.unique(period[order], return_index=True)
         parts = np.split(acts.row[order].astype(np.int32), starts[1:])
@@ -82,18 +86,24 @@ class Popularity:
             position: How many events the user had before; ≥ 0.
         """
         self._grow(row + 1)
+        self._told.clear()
         self.total += 1.0
         self.met[row] += 1.0
         self.liked[row] += liked
         self._stages[_stages(np.array([position]))[0], row] += 1.0
-        period = time_ms // _PERIOD_MS
+        period = int(month_of(time_ms))
         self._periods.setdefault(period, array("i")).append(row)
+        for distance in range(-_PERIOD_REACH, _PERIOD_REACH + 1):
+            if (near := self._near.get(period + distance)) is not None:
+                near[row] += np.exp(-abs(distance) / _PERIOD_SCALE)
         if len(self._periods) > _PERIODS_KEPT:
             del self._periods[min(self._periods)]
+            self._near.clear()
 
     def come(self, row: int) -> None:
         """An item comes now."""
         self._grow(row + 1)
+        self._told.clear()
         self._before[row] = self.total
 
     def log_met(self, items: int) -> _Floats:
@@ -101,23 +111,34 @@ class Popularity:
 
         log(count + 0.3) for an item that has.
         """
-        return np.asarray(np.log(self._expected(self.met, items)), np.float32)
+        return self._once("met", items, lambda: np.log(self._expected(self.met, items)))
 
     def log_liked_share(self, items: int) -> _Floats:
         """Log of the share of likes, shrunk to everybody's by three events."""
-        met, liked = _sized(self.met, items), _sized(self.liked, items)
-        overall = (self.liked.sum() + 1.0) / (self.met.sum() + 2.0)
-        return np.asarray(np.log((liked + _LIKE_PRIOR * overall) / (met + _LIKE_PRIOR)), np.float32)
+
+        def log_share() -> _Doubles:
+            met, liked = _sized(self.met, items), _sized(self.liked, items)
+            overall = (self.liked.sum() + 1.0) / (self.met.sum() + 2.0)
+            share: _Doubles = np.log((liked + _LIKE_PRIOR * overall) / (met + _LIKE_PRIOR))
+            return share
+
+        return self._once("liked share", items, log_share)
 
     def share(self, items: int) -> _Floats:
         """Smoothed share of all events, sums to 1."""
-        counts = self._expected(self.met, items)
-        return np.asarray(counts / counts.sum(), np.float32)
+        return self._once("share", items, lambda: _shares(self._expected(self.met, items)))
 
     def appeal(self, items: int) -> _Floats:
         """Smoothed share of all likes, sums to 1."""
-        counts = self._expected(self.liked, items)
-        return np.asarray(counts / counts.sum(), np.float32)
+        return self._once("appeal", items, lambda: _shares(self._expected(self.liked, items)))
+
+    def _once(self, name: str, items: int, answer: Callable[[], _Doubles]) -> _Floats:
+        """An answer of shape (items,), from before if nothing has come since; not to be changed."""
+        told = self._told.get((name, items))
+        if told is None:
+            told = self._told[name, items] = np.asarray(answer(), np.float32)
+            told.flags.writeable = False
+        return told
 
     def around(self, times_ms: _Rows, share: _Floats) -> _Floats:
         """How much more common items are around each moment, in nats; shape (m, items).
@@ -125,21 +146,35 @@ class Popularity:
         Months within half a year count by exp(-distance / 2 months), on both sides: what is
         known of later months is used when a question about an earlier one is asked.
         """
-        periods, which = np.unique(times_ms // _PERIOD_MS, return_inverse=True)
+        periods, which = np.unique(month_of(times_ms), return_inverse=True)
         out = np.zeros((len(periods), len(share)), np.float32)
         for place, period in enumerate(periods.tolist()):
-            rows, weights = [], []
-            for distance in range(-_PERIOD_REACH, _PERIOD_REACH + 1):
-                near = self._periods.get(period + distance)
-                if near:
-                    rows.append(np.frombuffer(near, np.int32))
-                    weights.append(np.full(len(near), np.exp(-abs(distance) / _PERIOD_SCALE)))
-            if rows:
-                counts = np.bincount(
-                    np.concatenate(rows), weights=np.concatenate(weights), minlength=len(share)
-                )
-                out[place] = np.log(counts[: len(share)] / (share * _PERIOD_PRIOR) + 1.0)
+            counts = self._counts_near(period)
+            if len(counts):
+                counts = _sized(counts, len(share))
+                out[place] = np.log(counts / (share * _PERIOD_PRIOR) + 1.0)
         return np.asarray(out[which], np.float32)
+
+    def _counts_near(self, period: int) -> _Doubles:
+        """Weighted counts by item of the months around; none where there are no events."""
+        known = self._near.get(period)
+        if known is not None:
+            return known
+        rows, weights = [], []
+        for distance in range(-_PERIOD_REACH, _PERIOD_REACH + 1):
+            near = self._periods.get(period + distance)
+            if near:
+                rows.append(np.frombuffer(near, np.int32))
+                weights.append(np.full(len(near), np.exp(-abs(distance) / _PERIOD_SCALE)))
+        if not rows:
+            return np.zeros(0)
+        counts: _Doubles = np.bincount(
+            np.concatenate(rows), weights=np.concatenate(weights), minlength=len(self.met)
+        ).astype(np.float64, copy=False)
+        if (len(self._near) + 1) * len(counts) > _MOST_NEAR:
+            self._near.clear()
+        self._near[period] = counts
+        return counts
 
     def at_stage(self, positions: _Rows, share: _Floats) -> _Floats:
         """How much more common items are for users who have come this far, as `around`."""
@@ -194,10 +229,25 @@ class Popularity:
         have = len(self.met)
         if items > have:
             more = max(items, 2 * have, _FIRST_ITEMS) - have
+            self._told.clear()
+            self._near.clear()
             self.met = np.pad(self.met, (0, more))
             self.liked = np.pad(self.liked, (0, more))
             self._before = np.pad(self._before, (0, more))
             self._stages = np.pad(self._stages, ((0, 0), (0, more)))
+
+
+T = TypeVar("T", int, npt.NDArray[np.int64])
+
+
+def month_of(time_ms: T) -> T:
+    """Number of the thirty days that a moment lies in; to `Popularity` all in them are alike."""
+    return time_ms // _PERIOD_MS
+
+
+def _shares(counts: _Doubles) -> _Doubles:
+    shares: _Doubles = counts / counts.sum()
+    return shares
 
 
 def _stages(positions: _Rows) -> _Rows:

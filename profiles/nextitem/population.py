@@ -1,11 +1,12 @@
 """What is known of everybody: counts, transitions, spaces, personas."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+import scipy.sparse as sp
 
 from profiles.nextitem.histories import Acts, History, acts_of
 from profiles.nextitem.itemspace import ItemSpace
@@ -27,6 +28,9 @@ _LAG_FADE: Final = 0.7
 _SESSION_FADE: Final = 0.9
 _SESSION_S: Final = 60.0
 _SESSION_LEAST: Final = 1e-6
+_FIRST_ROOM: Final = 64
+_USERS_AT_ONCE: Final = 4_096
+_NO_DIRECTION: Final = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,9 @@ class Population:
     personas: Personas
     recent: int
     half_rank: float
+    # What `text`, `taste` and `occasion` are the first rows of, once an item has come.
+    _room: Sequence[_Floats] = field(default=(), repr=False)
+    _directions: tuple[_Floats, _Floats] | None = field(default=None, repr=False)
 
     @classmethod
     def empty(cls, settings: Settings, space: ItemSpace) -> "Population":
@@ -92,11 +99,13 @@ class Population:
         *,
         before: ItemSpace,
         seed: int,
+        personas: int | None = None,
     ) -> "Population":
         """From whole histories; a function of its arguments.
 
         Args:
             items: Keys ascending.
+            personas: Their number; None to choose it.
         """
         acts, count = acts_of(histories), len(items.keys)
         likes = np.bincount(acts.row[acts.liked], minlength=count).astype(np.float64)
@@ -122,10 +131,14 @@ class Population:
             settings.recent,
             settings.half_rank,
         )
-        vectors = np.stack([made.vector(history) for history in histories]) if histories else None
-        if vectors is not None:
+        if histories and personas != 0:
             made.personas = Personas.found(
-                acts, vectors, count, most=settings.most_personas, seed=seed
+                acts,
+                made.vectors(histories),
+                count,
+                most=settings.most_personas,
+                seed=seed,
+                fixed=personas,
             )
         return made
 
@@ -138,18 +151,57 @@ class Population:
         place = self.space.place(key, vector)
         if row == len(self.text):
             self.popularity.come(row)
-            self.text, self.taste, self.occasion = (
-                np.pad(part, ((0, 1), (0, 0))) for part in (self.text, self.taste, self.occasion)
-            )
+            self._grow()
         cut = self.space.text_dimension
         self.text[row], self.taste[row] = place[:cut], place[cut:]
+        self._directions = None
+
+    def _grow(self) -> None:
+        """One more row of zeros; memory for more is taken by doubling."""
+        count = len(self.text)
+        if not self._room or count == len(self._room[0]):
+            more = max(count, _FIRST_ROOM)
+            self._room = [
+                np.pad(part, ((0, more), (0, 0))) for part in (self.text, self.taste, self.occasion)
+            ]
+        self.text, self.taste, self.occasion = (part[: count + 1] for part in self._room)
+
+    @property
+    def directions(self) -> tuple[_Floats, _Floats]:
+        """Lengths of taste parts, shape (n,), and those of unit length, or zeros, (d, n)."""
+        if self._directions is None:
+            lengths = np.linalg.norm(self.taste, axis=1)
+            unit = (self.taste.T / np.maximum(lengths, 1e-9)).astype(np.float32)
+            self._directions = lengths, unit
+        return self._directions
 
     def vector(self, history: History) -> _Floats:
         """Where a user stands, unit length or zeros, shape (d,)."""
         weights = taste_weights(history, np.array([len(history)]), self.half_rank)[0]
         total = weights @ self.places_of(history.row)
         norm = float(np.linalg.norm(total))
-        return np.asarray(total / norm if norm > 1e-9 else total * 0.0, np.float32)
+        return np.asarray(total / norm if norm > _NO_DIRECTION else total * 0.0, np.float32)
+
+    def vectors(self, histories: Sequence[History]) -> _Floats:
+        """`vector` of each user, shape (users, d)."""
+        parts = [np.zeros((0, self.space.dimension), np.float32)]
+        for start in range(0, len(histories), _USERS_AT_ONCE):
+            acts = acts_of(histories[start : start + _USERS_AT_ONCE])
+            parts.append(self._vectors(acts, len(histories[start : start + _USERS_AT_ONCE])))
+        return np.concatenate(parts)
+
+    def _vectors(self, acts: Acts, users: int) -> _Floats:
+        order = np.cumsum(acts.liked)
+        last = np.cumsum(np.bincount(acts.user[acts.liked], minlength=users))
+        rank = (last[acts.user] - order)[acts.liked]
+        rows, whose = acts.row[acts.liked], acts.user[acts.liked]
+        weights = np.exp2(-rank / self.half_rank).astype(np.float32)
+        weighted = sp.csr_array((weights, (whose, rows)), shape=(users, len(self.text)))
+        total = np.concatenate((weighted @ self.text, weighted @ self.taste), axis=1)
+        norms = np.linalg.norm(total, axis=1, keepdims=True)
+        return np.where(
+            norms > _NO_DIRECTION, total / np.maximum(norms, _NO_DIRECTION), 0.0
+        ).astype(np.float32)
 
     def learn(self, history: History, act: int) -> None:
         """Fold in one act of a history."""

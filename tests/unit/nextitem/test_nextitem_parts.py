@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nextitem_world import SMALL
 
+from profiles.nextitem.crossfit import Asked, ask, cross_asked
 from profiles.nextitem.histories import History, acts_of
 from profiles.nextitem.ingredients import (
     CIRCUMSTANCES,
@@ -18,6 +19,7 @@ from profiles.nextitem.ingredients import (
 )
 from profiles.nextitem.itemspace import ItemSpace
 from profiles.nextitem.mixer import Mixer, moments
+from profiles.nextitem.mixing import Lessons, Mixing
 from profiles.nextitem.packing import Array, BlobFormatError, pack, unpack
 from profiles.nextitem.personas import Advantage, Personas, advantages, membership
 from profiles.nextitem.popularity import Popularity
@@ -25,6 +27,7 @@ from profiles.nextitem.population import Items, Population
 from profiles.nextitem.spaces import occasion_space, taste_space
 from profiles.nextitem.tastes import taste_weights
 from profiles.nextitem.transitions import Transitions
+from profiles.queries import Level
 
 _STEPS = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 9)), max_size=80)
 
@@ -300,6 +303,113 @@ def test_questions_asked_together_are_answered_as_if_asked_alone() -> None:
     for place, end in enumerate(questions.ends.tolist()):
         alone = Questions(history, np.array([end]), questions.times_ms[[place]])
         assert np.allclose(features(population, alone)[0], whole[place], atol=1e-4)
+
+
+def _crossed(histories: list[History], predictions: int) -> list[Asked]:
+    items = Items(list(range(15)), [None] * 15)
+    space = ItemSpace.initial(
+        1, text_dimension=4, taste_dimension=6, text_weight=1.0, cold_likes=0.0, seed=0
+    )
+    settings = replace(SMALL, fitted_predictions=predictions)
+    return list(cross_asked(histories, items, settings, before=space, seed=0, personas=2))
+
+
+def test_no_more_folds_are_counted_than_hold_enough_likes() -> None:
+    histories = _groups()
+    every, some = _crossed(histories, 10_000), _crossed(histories, 60)
+    assert len({id(asked.population) for asked in every}) == SMALL.folds
+    assert sum(len(asked.users) for asked in every) == sum(map(len, histories))
+    # A fifth of 240 likes in each.
+    assert len({id(asked.population) for asked in some}) == 2
+    assert 40 < sum(len(asked.users) for asked in some) < 80
+
+
+def test_those_who_had_done_nothing_are_asked_together_as_if_each_alone() -> None:
+    histories = _groups()
+    together = [asked for asked in _crossed(histories, 10_000) if len(asked.users) > 1]
+    newcomers = [asked for asked in together if len(asked.questions) == 1]
+    assert sum(len(asked.users) for asked in newcomers) == len(histories)
+    mixing = Mixing(SMALL)
+    asked = newcomers[0]
+    seen = mixing.moments(asked.scores, circumstances(asked.questions), asked.barred, asked.targets)
+    for place, user in enumerate(asked.users.tolist()):
+        alone = ask(asked.population, histories, user, np.zeros(1, np.int64))
+        assert alone.targets.tolist() == [asked.targets[place]]
+        own = mixing.moments(
+            alone.scores, circumstances(alone.questions), alone.barred, alone.targets
+        )
+        for level, one in own.items():
+            assert np.allclose(one.gradient[0], seen[level].gradient[place], atol=1e-6)
+            assert np.allclose(one.spread[0], seen[level].spread[place], atol=1e-6)
+
+
+def test_a_step_for_several_predictions_is_that_of_all_of_them_at_once() -> None:
+    asked = [one for one in _crossed(_groups(), 10_000) if len(one.questions) > 1][:8]
+    whole, parts = Mixing(SMALL), Mixing(SMALL)
+    for mixing in (whole, parts):
+        # As many as let the next ones wait.
+        mixing.learned = 1_000
+    lessons = Lessons(parts)
+    for one in asked:
+        assert not parts.mixers[Level.BLEND].arrays()["weights"].any()
+        around = circumstances(one.questions)
+        lessons.add(one.scores, around, one.barred, one.targets)
+    lessons.end()
+    columns = zip(
+        *((one.scores, circumstances(one.questions), one.barred, one.targets) for one in asked),
+        strict=True,
+    )
+    scores, around, barred, targets = (np.concatenate(column) for column in columns)
+    whole.update(around, whole.moments(scores, around, barred, targets))
+    for level, mixer in whole.mixers.items():
+        for name, array in mixer.arrays().items():
+            assert np.allclose(parts.mixers[level].arrays()[name], array, atol=1e-5)
+    # The first ones make a step each.
+    fresh = Mixing(SMALL)
+    first = asked[0]
+    Lessons(fresh).add(first.scores, circumstances(first.questions), first.barred, first.targets)
+    assert fresh.mixers[Level.BLEND].arrays()["weights"].any()
+
+
+def test_everybodys_direction_is_that_of_each() -> None:
+    histories = [*_groups(), _history([]), _history([(3, False), (4, True), (4, True)])]
+    population = _counted(histories)
+    each = np.stack([population.vector(history) for history in histories])
+    assert np.allclose(population.vectors(histories), each, atol=1e-6)
+    assert population.vectors([]).shape == (0, population.space.dimension)
+
+
+def test_popularity_that_was_asked_before_an_event_counts_the_event() -> None:
+    asked, fresh = Popularity(), Popularity()
+    times = np.array([0, 90 * 86_400_000])
+    for popularity in (asked, fresh):
+        for row in (0, 1, 1):
+            popularity.add(row, liked=True, time_ms=0, position=0)
+    share = asked.share(2)
+    asked.around(times, share), asked.appeal(2), asked.log_met(2), asked.log_liked_share(2)
+    for popularity in (asked, fresh):
+        popularity.add(0, liked=False, time_ms=40 * 86_400_000, position=3)
+        popularity.come(2)
+    for name in ("share", "appeal", "log_met", "log_liked_share"):
+        assert np.array_equal(getattr(asked, name)(3), getattr(fresh, name)(3))
+    share = fresh.share(3)
+    assert np.allclose(asked.around(times, share), fresh.around(times, share), rtol=1e-6)
+    assert not np.array_equal(asked.around(times, share)[0], asked.around(times, share)[1])
+
+
+def test_items_that_come_one_by_one_leave_the_others_where_they_are() -> None:
+    population = _counted(_groups())
+    before, occasion = population.places_of(np.arange(15)), population.occasion.copy()
+    copies = set()
+    for row in range(15, 2_000):
+        population.put_item(row, row, None)
+        copies.add(population.taste.__array_interface__["data"][0])
+    assert len(population.text) == len(population.taste) == len(population.occasion) == 2_000
+    assert np.array_equal(population.places_of(np.arange(15)), before)
+    assert np.array_equal(population.occasion[:15], occasion)
+    assert not population.occasion[15:].any()
+    # Not all of them for each that comes.
+    assert len(copies) < 10
 
 
 def test_what_follows_does_not_depend_on_whether_ones_own_past_was_counted() -> None:

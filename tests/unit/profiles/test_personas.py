@@ -117,6 +117,18 @@ def test_discovery_is_deterministic_in_its_seed() -> None:
     assert one.silhouette == again.silhouette
 
 
+def test_of_many_users_the_number_is_found_too() -> None:
+    rng = np.random.default_rng(4)
+    # One of them is of one user in a hundred.
+    centres = np.stack([X, Y, Z])[rng.choice(3, 6_000, p=[0.6, 0.39, 0.01])]
+    rows = centres + 0.05 * rng.standard_normal(centres.shape)
+    users = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    found, again = (discover(users, most=6, seed=5) for _ in range(2))
+    assert len(found.centroids) == 3
+    assert (np.stack([X, Y, Z]) @ found.centroids.T).max(axis=1).min() > 0.999
+    assert found.centroids.tobytes() == again.centroids.tobytes()
+
+
 @pytest.mark.parametrize(
     ("users", "fixed", "number"),
     [
