@@ -30,6 +30,8 @@ __all__ = ["BatchConsumer", "BatchSchema", "BatchTransport"]
 _FETCH_WAIT_MS = 100
 _FETCH_BYTES = 64 << 10
 _POLL_S = 0.5
+_BUSY_POLL_S = 0.02
+"""While some topics are left out, as their agents have no room."""
 
 
 class BatchSchema(faust.Schema):
@@ -216,14 +218,15 @@ class BatchConsumer(driver.Consumer):
             if not self.transport.app.should_stop:
                 raise
 
-    async def fetch_records(self) -> Mapping[TP, list[Any]]:
-        """Records of all active partitions; none after a short wait or a failure."""
-        active = self._get_active_partitions()
+    async def fetch_records(self, without: frozenset[str]) -> Mapping[TP, list[Any]]:
+        """Records of all active partitions but of these topics; none after a wait or a failure."""
+        active = {tp for tp in self._get_active_partitions() if tp.topic not in without}
+        poll_s = _BUSY_POLL_S if without else _POLL_S
         if not active:
-            await self.sleep(_POLL_S)
+            await self.sleep(poll_s)
             return {}
         try:
-            return await self._getmany(active_partitions=active, timeout=_POLL_S) or {}
+            return await self._getmany(active_partitions=active, timeout=poll_s) or {}
         except KafkaError as error:
             self.log.warning("Fetching failed, trying again: %r", error)
             await self.sleep(_POLL_S)
@@ -270,8 +273,8 @@ class _Source(Source):
     def flowing(self) -> bool:
         return bool(self._consumer.flow_active)
 
-    async def fetch(self) -> Mapping[Place, Sequence[Record]]:
-        fetched = await self._consumer.fetch_records()
+    async def fetch(self, *, without: frozenset[str]) -> Mapping[Place, Sequence[Record]]:
+        fetched = await self._consumer.fetch_records(without)
         found = {(tp.topic, tp.partition): records for tp, records in fetched.items()}
         return before(self._consumer.until, found)
 

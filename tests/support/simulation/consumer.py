@@ -15,6 +15,7 @@ from streams.ownership import Consumer, PartitionLost, Place
 __all__ = ["SimulatedConsumer", "SimulatedSender"]
 
 _IDLE_S: Final = 0.4
+_BUSY_S: Final = 0.02
 _BUFFERED: Final = 4
 
 
@@ -77,11 +78,13 @@ class SimulatedConsumer(Consumer, Source):
             else:
                 await self._resumed.wait()
 
-    async def fetch(self) -> Mapping[Place, Sequence[Record]]:
+    async def fetch(self, *, without: frozenset[str]) -> Mapping[Place, Sequence[Record]]:
         chance = self._process.chance
         await self._process.pause(0.01)
         fetched: dict[Place, Sequence[Record]] = {}
         for place, position in self._positions.items():
+            if place[0] in without:
+                continue
             records: Sequence[Record] = self._broker.read(
                 place, position, most=chance.choice((1, 2, 3, 8))
             )
@@ -90,7 +93,7 @@ class SimulatedConsumer(Consumer, Source):
         for place, records in fetched.items():
             self._positions[place] = records[-1].offset + 1
         if not fetched:
-            await self._broker.until_grown(timeout_s=_IDLE_S)
+            await self._broker.until_grown(timeout_s=_BUSY_S if without else _IDLE_S)
         await self._process.pause(0.01)
         return dict(chance.sample(list(fetched.items()), len(fetched)))
 

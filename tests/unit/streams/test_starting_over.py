@@ -187,7 +187,8 @@ class Scripted(Source):
     flowing: bool = True
     handed: list[RecordBatch] = field(default_factory=list)
 
-    async def fetch(self) -> Mapping[Place, Sequence[Record]]:
+    async def fetch(self, *, without: frozenset[str]) -> Mapping[Place, Sequence[Record]]:
+        assert not without
         found = self.records[self.position : self.position + 1]
         self.position += len(found)
         return {("t", 0): found} if found else {}
