@@ -32,9 +32,12 @@ __all__ = ["Learned", "Learning", "LearningOptions", "Occasion"]
 _log = structlog.get_logger(__name__)
 
 _USERS_AT_ONCE: Final = 512
+_PATIENCE: Final = 6
 _ITEMS_AT_ONCE: Final = 2_048
 _STRANGERS_AT_LEAST: Final = 200
 _NOTABLE: Final = 1.1
+# What is learned without somebody who left is promised within the hour.
+_LONGEST_REST_S: Final = 1_200.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +51,12 @@ class LearningOptions:
         refit_interval_s: … or when so much time has passed since the last one.
         strangers: … or when this share of the latest likes was of items without a place
             of their own.
-        refresh_interval_s: Least time between two refreshes of a tenant.
-        busy: Share of the time that learning of one tenant may take, in (0, 1].
+        refresh_interval_s: Least time between two refreshes of a tenant; six times as much where
+            there is little new.
+        refresh_growth: There is little new until events have grown by this factor.
+        busy: Share of the time that learning may take, in (0, 1]: as long as it took, it rests
+            afterwards in proportion, so that whoever else needs the processor has it. Tenants of
+            whom nothing is known yet are not kept waiting.
         kept_s: How long models that are no longer in force can still be read.
         tenants: Whose learners are kept in memory, at most.
     """
@@ -60,7 +67,8 @@ class LearningOptions:
     refit_interval_s: float = 3_600.0
     strangers: float = 0.2
     refresh_interval_s: float = 5.0
-    busy: float = 0.5
+    refresh_growth: float = 1.02
+    busy: float = 0.2
     kept_s: float = 60.0
     tenants: int = 8
 
@@ -112,7 +120,7 @@ class _Sample:
         fitted: The learner has been fitted since it was begun.
         events: There were so many when the learner was last brought up to date.
         seen_events: … and at the last tick.
-        next_at_s: Nothing is done before.
+        next_at_s, patient_until_s: Nothing is done before; and nothing about little news.
         likes, strangers: Since the last refit; see `Taken`.
         left: Users were erased since: the next thing that is done is a refit without them.
     """
@@ -126,6 +134,7 @@ class _Sample:
     events: int = 0
     seen_events: int = -1
     next_at_s: float = 0.0
+    patient_until_s: float = 0.0
     likes: int = 0
     strangers: int = 0
     left: bool = False
@@ -160,6 +169,7 @@ class Learning:
         self._due: dict[str, tuple[Occasion, bool]] = {}
         self._job: asyncio.Task[Learned | None] | None = None
         self._job_of = ""
+        self._rests_until_s = 0.0
         self._shelf = Shelf(aggregates, kept_s=options.kept_s, clock_s=clock_s)
 
     @property
@@ -178,6 +188,7 @@ class Learning:
                 await self._workshop.forget(tenant)
         self._samples.clear()
         self._due.clear()
+        self._rests_until_s = 0.0
         self._shelf.forget()
 
     async def close(self) -> None:
@@ -228,6 +239,8 @@ class Learning:
             await self._shelf.clear(tenant, in_force=occasion.model)
         if occasion.users < self._options.least_users or self._clock_s() < sample.next_at_s:
             return
+        if occasion.model is not None and self._clock_s() < self._rests_until_s:
+            return
         lost = occasion.model is not None and await self._shelf.is_lost(tenant)
         reason = self._refit_reason(sample, occasion, quiet=quiet)
         if reason is not None:
@@ -242,8 +255,11 @@ class Learning:
             self._due[tenant] = (occasion, True)
 
     def _has_changed(self, sample: _Sample, occasion: Occasion) -> bool:
-        described = self._knowledge.has_described(occasion.tenant)
-        return occasion.events != sample.events or described
+        if self._knowledge.has_described(occasion.tenant):
+            return True
+        if self._clock_s() < sample.patient_until_s:
+            return occasion.events >= self._options.refresh_growth * sample.events
+        return occasion.events != sample.events
 
     def _refit_reason(self, sample: _Sample, occasion: Occasion, *, quiet: bool) -> str | None:
         growth, events, fitted = self._options.growth, occasion.events, occasion.fitted_events
@@ -290,8 +306,12 @@ class Learning:
             sample.fitted, sample.fitted_at_s = True, self._clock_s()
             sample.likes = sample.strangers = 0
             sample.left = False
-        pause_s = spent_s * (1.0 / self._options.busy - 1.0)
-        sample.next_at_s = self._clock_s() + max(self._options.refresh_interval_s, pause_s)
+        rest_s = spent_s * (1.0 / self._options.busy - 1.0)
+        now_s, interval_s = self._clock_s(), self._options.refresh_interval_s
+        rested_s = max(self._rests_until_s, now_s) + rest_s
+        self._rests_until_s = min(rested_s, now_s + _LONGEST_REST_S)
+        sample.next_at_s = now_s + interval_s
+        sample.patient_until_s = now_s + _PATIENCE * interval_s
         _log.info(
             "models learned",
             tenant=tenant,

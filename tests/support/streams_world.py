@@ -40,7 +40,7 @@ from streams.statistics import StatisticsEngine
 from streams.storing import Storing
 from streams.sweeping import Sweeper
 from streams.watching import NOT_WATCHED, Watch
-from streams.workshop import InlineWorkshop
+from streams.workshop import InlineWorkshop, Workshop
 
 TEXT_DIMENSION = 16
 LEARNER = LearnerSpec(next_item=Settings(text_dimension=TEXT_DIMENSION, taste_dimension=8))
@@ -126,6 +126,8 @@ class Engines:
         watch: Watch = NOT_WATCHED,
         data_policy: DataPolicy = ANYTHING_GOES,
         now_ms: int = NOW_MS,
+        workshop: Workshop | None = None,
+        elapsed_s: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self.world = world
         declared = declared.under(data_policy.version)
@@ -221,10 +223,10 @@ class Engines:
             items=world.profiles.items,
             aggregates=world.redis.aggregates,
             knowledge=self.knowledge,
-            workshop=InlineWorkshop(LEARNER),
+            workshop=workshop or InlineWorkshop(LEARNER),
             options=options or AT_ONCE,
             data_policy=data_policy,
-            clock_s=lambda: 0.0,
+            clock_s=elapsed_s,
         )
         snapshots = SealedSnapshots(world.redis.aggregates)
         self.personas = PersonaEngine(

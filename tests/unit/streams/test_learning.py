@@ -5,7 +5,16 @@ from typing import cast
 
 import numpy as np
 import pytest
-from streams_world import AT_ONCE, PARTITIONS, Engines, Killed, World, item, liked
+from streams_world import (
+    AT_ONCE,
+    LEARNER,
+    PARTITIONS,
+    Engines,
+    Killed,
+    World,
+    item,
+    liked,
+)
 
 from profiles.ids import draw_of, item_key, user_key
 from profiles.nextitem.itemspace import ItemSpace
@@ -20,10 +29,12 @@ from schemas import topics
 from schemas.persona_events import PersonaEvent, PersonaFate
 from schemas.snapshots import ModelPointer, decode_profile
 from stores.blobs import get_blob
+from streams.learners import Fitted
 from streams.learning import LearningOptions
+from streams.workshop import InlineWorkshop
 
 
-def two_crowds(world: World, *, each: int = 12) -> None:
+def two_crowds(world: World, *, each: int = 12, tenant: str = "default") -> None:
     """Readers of the sea and readers of ghosts, with two books each."""
     for name, text in (
         ("sea-1", "sea storm sail"),
@@ -31,11 +42,11 @@ def two_crowds(world: World, *, each: int = 12) -> None:
         ("ghost-1", "ghost castle night"),
         ("ghost-2", "ghost chain cellar"),
     ):
-        world.publish(item(name, text, title=name.title()))
+        world.publish(item(name, text, title=name.title(), tenant=tenant))
     for number in range(each):
         for kind in ("sea", "ghost"):
-            world.publish(liked(f"{kind}-{number}", f"{kind}-1", number))
-            world.publish(liked(f"{kind}-{number}", f"{kind}-2", 100 + number))
+            world.publish(liked(f"{kind}-{number}", f"{kind}-1", number, tenant=tenant))
+            world.publish(liked(f"{kind}-{number}", f"{kind}-2", 100 + number, tenant=tenant))
 
 
 async def started(world: World, nonce: str = "one", options: LearningOptions = AT_ONCE) -> Engines:
@@ -424,6 +435,94 @@ def test_a_drift_to_items_without_a_place_is_a_reason_to_learn_anew() -> None:
         await settled(engines)
         after = await pointer(world)
         assert after.space == before.space + 1
+
+    asyncio.run(scenario())
+
+
+class _Clock:
+    """Time that passes while something is learned, and when it is told to."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+class _Toiling(InlineWorkshop):
+    """Takes ten seconds for a refit, and none for the rest."""
+
+    def __init__(self, clock: _Clock) -> None:
+        super().__init__(LEARNER)
+        self._clock = clock
+        self.refits = 0
+
+    async def refit(self, tenant: str) -> Fitted:
+        self._clock.now_s += 10.0
+        self.refits += 1
+        return await super().refit(tenant)
+
+
+def test_learning_rests_in_proportion_to_what_it_took_but_not_from_who_is_new() -> None:
+    async def scenario() -> None:
+        world, clock = await World.open(), _Clock()
+        workshop = _Toiling(clock)
+        options = LearningOptions(least_users=3, refresh_interval_s=0.0, busy=0.2)
+        engines = Engines(world, options=options, workshop=workshop, elapsed_s=clock)
+        world.consumer.rebalance()
+        await engines.own_all()
+        await engines.statistics.ensure_built(range(PARTITIONS))
+        two_crowds(world)
+        await settled(engines)
+        first = await pointer(world)
+        assert (workshop.refits, clock.now_s) == (1, 10.0)
+        # Twice as many users: a refit is due, but has to wait.
+        two_crowds(world, each=30)
+        clock.now_s = 10.0 + 39.0
+        await settled(engines)
+        assert (workshop.refits, await pointer(world)) == (1, first)
+        # Nothing has been learned of another tenant.
+        two_crowds(world, tenant="other")
+        await settled(engines)
+        assert workshop.refits == 2
+        # That took until 59 s, and is rested from, too.
+        clock.now_s = 59.0 + 39.0
+        await settled(engines)
+        assert workshop.refits == 2
+        clock.now_s += 1.0
+        await settled(engines)
+        assert workshop.refits == 3
+        assert (await pointer(world)).next_item != first.next_item
+
+    asyncio.run(scenario())
+
+
+def test_little_news_are_learned_less_often_than_many() -> None:
+    async def scenario() -> None:
+        world, clock = await World.open(), _Clock()
+        options = LearningOptions(least_users=3, refresh_interval_s=5.0, busy=1.0, growth=9.0)
+        engines = Engines(world, options=options, elapsed_s=clock)
+        world.consumer.rebalance()
+        await engines.own_all()
+        await engines.statistics.ensure_built(range(PARTITIONS))
+        two_crowds(world, each=30)
+        await settled(engines)
+        seen = [await pointer(world)]
+
+        async def after(seconds: float, events: int) -> bool:
+            for number in range(events):
+                world.publish(liked(f"sea-{number}", "ghost-1", 1_000 + 100 * len(seen) + number))
+            clock.now_s += seconds
+            await settled(engines)
+            seen.append(await pointer(world))
+            return seen[-1] != seen[-2]
+
+        # Of 120 events, three are more than a fiftieth, two are less.
+        assert not await after(4.9, 3)
+        assert await after(0.2, 0)
+        assert not await after(29.9, 2)
+        assert await after(0.2, 0)
+        assert await after(5.1, 3)
 
     asyncio.run(scenario())
 
