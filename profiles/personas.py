@@ -25,6 +25,7 @@ __all__ = [
     "PersonaChange",
     "PersonaSet",
     "PersonasFormatError",
+    "clustered",
     "decode_personas",
     "discover",
     "encode_personas",
@@ -217,10 +218,6 @@ def discover(vectors: Vector, *, most: int, seed: int, fixed: int | None = None)
         most: Largest number of clusters tried; ≥ 2.
         fixed: Take this many (at most n) instead of choosing.
     """
-    # Here and below: most of what a lookup would load, and it never seeks personas.
-    from sklearn.cluster import KMeans  # noqa: PLC0415
-    from threadpoolctl import threadpool_limits  # noqa: PLC0415
-
     if fixed is None and len(vectors) > _SOUGHT_AMONG:
         rows = np.random.default_rng(seed).choice(len(vectors), _SOUGHT_AMONG, replace=False)
         fixed = len(discover(vectors[np.sort(rows)], most=most, seed=seed).centroids)
@@ -230,19 +227,37 @@ def discover(vectors: Vector, *, most: int, seed: int, fixed: int | None = None)
     else:
         options = range(2, min(most, distinct, len(vectors) - 1) + 1)
     best: Clustering | None = None
-    # Threads that wait for each other after every small step cost more than they bring:
-    # measured on two cores, 586 users 0.3 s of processor time alone and 5.5 s together,
-    # 5 000 users 2.8 s and 19 s.
-    with threadpool_limits(limits=1):
-        for number in options:
-            found = KMeans(number, n_init=4, random_state=seed).fit(vectors)
-            apart = _silhouette(vectors, found.labels_, seed)
-            if best is None or apart > best.silhouette:
-                best = Clustering(_unit_rows(found.cluster_centers_), apart)
+    for number in options:
+        centroids, labels = _clustered(vectors, number, seed)
+        apart = _silhouette(vectors, labels, seed)
+        if best is None or apart > best.silhouette:
+            best = Clustering(centroids, apart)
     if best is None:
         mean = vectors.mean(axis=0, keepdims=True)
         return Clustering(_unit_rows(mean), 0.0)
     return best
+
+
+def clustered(vectors: Vector, number: int, *, seed: int) -> Vector:
+    """Centroids of so many clusters, or of as many as there are distinct vectors, as `discover`.
+
+    How far they lie apart is not asked, which takes longer than to find them.
+    """
+    distinct = len(np.unique(np.round(vectors, 5), axis=0))
+    return _clustered(vectors, max(1, min(number, distinct)), seed)[0]
+
+
+def _clustered(vectors: Vector, number: int, seed: int) -> tuple[Vector, npt.NDArray[np.int32]]:
+    # Here and below: most of what a lookup would load, and it never seeks personas.
+    from sklearn.cluster import KMeans  # noqa: PLC0415
+    from threadpoolctl import threadpool_limits  # noqa: PLC0415
+
+    # Threads that wait for each other after every small step cost more than they bring:
+    # measured on two cores, 586 users 0.3 s of processor time alone and 5.5 s together,
+    # 5 000 users 2.8 s and 19 s.
+    with threadpool_limits(limits=1):
+        found = KMeans(number, n_init=4, random_state=seed).fit(vectors)
+    return _unit_rows(found.cluster_centers_), found.labels_
 
 
 def _silhouette(vectors: Vector, labels: npt.NDArray[np.int32], seed: int) -> float:

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from profiles.nextitem.histories import Acts
-from profiles.personas import Advantage, discover
+from profiles.personas import Advantage, clustered, discover
 
 __all__ = ["Advantage", "Personas", "membership"]
 
@@ -77,13 +77,18 @@ class Personas:
         """Cluster users by their vectors, shape (users, d), and count what they like.
 
         Args:
-            most, fixed: As of `profiles.personas.discover`.
+            most: Largest number of clusters tried.
+            fixed: Take this many instead of choosing the number; the silhouette is then 0.
         """
         directed = np.abs(vectors).sum(axis=1) > 0
         if directed.sum() < 3:
             return cls.none(vectors.shape[1])
-        clusters = discover(vectors[directed], most=most, seed=seed, fixed=fixed)
-        soft = membership(vectors, clusters.centroids)
+        if fixed is None:
+            found = discover(vectors[directed], most=most, seed=seed)
+            centroids, silhouette = found.centroids, found.silhouette
+        else:
+            centroids, silhouette = clustered(vectors[directed], fixed, seed=seed), 0.0
+        soft = membership(vectors, centroids)
         rows, users = acts.row[acts.liked], acts.user[acts.liked]
         likes = np.stack(
             [
@@ -91,7 +96,7 @@ class Personas:
                 for own in soft.T.astype(np.float64)
             ]
         )
-        return cls(clusters.centroids, likes.astype(np.float32), clusters.silhouette)
+        return cls(centroids, likes.astype(np.float32), silhouette)
 
     def add(self, row: int, member: _Floats) -> None:
         """A user with this membership, shape (c,), liked an item."""

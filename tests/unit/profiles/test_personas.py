@@ -20,6 +20,7 @@ from profiles.personas import (
     Label,
     Persona,
     PersonaSet,
+    clustered,
     decode_personas,
     discover,
     encode_personas,
@@ -115,6 +116,13 @@ def test_discovery_is_deterministic_in_its_seed() -> None:
     one, again = (discover(users, most=6, seed=11) for _ in range(2))
     assert one.centroids.tobytes() == again.centroids.tobytes()
     assert one.silhouette == again.silhouette
+
+
+def test_so_many_clusters_are_those_that_discovery_would_find() -> None:
+    users = blobs(seed=1)
+    found = discover(users, most=8, seed=7)
+    assert clustered(users, 3, seed=7).tobytes() == found.centroids.tobytes()
+    assert len(clustered(np.stack([X, X, Y]), 3, seed=7)) == 2
 
 
 def test_of_many_users_the_number_is_found_too() -> None:
