@@ -290,8 +290,7 @@ async def _live_watched(kafka: KafkaView, *, group: str, pacing: Pacing) -> None
     """Tell the pacing how the workers of the first version stand, for as long as this runs."""
     while True:
         with suppress(KafkaError):  # whoever needs Kafka will notice
-            done, behind = await standing_of(kafka, group=group)
-            pacing.seen(done=done, behind=behind, now_s=time.monotonic())
+            pacing.seen(await standing_of(kafka, group=group), now_s=time.monotonic())
         await asyncio.sleep(_POLL_S)
 
 

@@ -8,6 +8,7 @@ from profiles.ports import ControlStore
 from schemas import topics
 from streams.offsets import KafkaView, commit_for
 from streams.ownership import BOOKMARK, Place
+from streams.pacing import Standing
 from streams.topics import ensure_topics
 from streams.version_topics import VersionTopics, version_specs
 
@@ -168,14 +169,19 @@ async def progress_of(
     return Progress(done=total - left, total=total, behind=left + uncounted)
 
 
-async def standing_of(kafka: KafkaView, *, group: str) -> tuple[int, int]:
-    """Records that the first version's group has taken in, ever, and those it has left.
+async def standing_of(kafka: KafkaView, *, group: str) -> Standing:
+    """How the first version's group stands with events and items, and with counting updates.
 
-    Events, items and updates to be counted; of partitions that the group has begun to read.
+    Of partitions that the group has begun to read.
     """
     places = await kafka.places([*topics.USER_TOPICS, topics.ITEMS, topics.PROFILE_UPDATES])
     committed = await kafka.committed(group)
     begun = [place for place in places if place in committed]
     ends = await kafka.ends(begun)
-    behind = sum(max(0, ends[place] - committed[place]) for place in begun)
-    return sum(committed[place] for place in begun), behind
+
+    def summed(*, updates: bool) -> tuple[int, int]:
+        own = [place for place in begun if (place[0] == topics.PROFILE_UPDATES) is updates]
+        left = sum(max(0, ends[place] - committed[place]) for place in own)
+        return sum(committed[place] for place in own), left
+
+    return Standing(*summed(updates=False), *summed(updates=True))

@@ -12,7 +12,7 @@ from write_side.waiting import eventually
 
 from streams.batches import RecordBatch
 from streams.duties import Duties
-from streams.pacing import Pacing
+from streams.pacing import Pacing, Standing
 
 pytestmark = [pytest.mark.anyio, pytest.mark.stack]
 
@@ -21,7 +21,7 @@ EVENTS = 40
 
 async def test_nothing_is_folded_while_others_are_behind(ground: Ground) -> None:
     pacing = Pacing(patience_s=120.0)
-    pacing.seen(done=0, behind=1_000_000, now_s=0.0)
+    pacing.seen(Standing(0, 1_000_000), now_s=0.0)
     # So short that standing back for as long as below would count as standing still.
     options = replace(options_of(ground), pacing=pacing, stall_s=1.0)
     async with ground.opened() as opened, running(ground, opened, options=options) as now:
@@ -35,7 +35,7 @@ async def test_nothing_is_folded_while_others_are_behind(ground: Ground) -> None
         assert not now.task.done()
         assert now.worker.duties.profiles.counts["folded"] == 0
 
-        pacing.seen(done=1_000_000, behind=0, now_s=4.0)
+        pacing.seen(Standing(1_000_000, 0), now_s=4.0)
 
         async def folded() -> bool:
             return now.worker.duties.profiles.counts["folded"] == EVENTS
