@@ -31,6 +31,7 @@ from profiles.vocabulary import ANY_ATTRIBUTES, Vocabulary
 from schemas import topics
 from schemas.limits import DEFAULT_LIMITS, Limits
 from stores.connect import ProfileStores, RedisStores
+from stores.points import finished
 from streams.batches import RecordBatch
 from streams.consents_first import ConsentsFirst
 from streams.documents import DocumentEngine
@@ -582,9 +583,11 @@ class Duties:
     async def _count(self) -> None:
         # One after the other: of a partition, offsets are committed in their order.
         async with self._counting:
-            for batch in self._gathering.due():
-                if await self.statistics.handle(batch):
-                    await self._commit({(batch.topic, batch.partition): batch.next_offset})
+            await finished(self._count_batch(batch) for batch in self._gathering.due())
+
+    async def _count_batch(self, batch: RecordBatch) -> None:
+        if await self.statistics.handle(batch):
+            await self._commit({(batch.topic, batch.partition): batch.next_offset})
 
     async def _maintain(self) -> None:
         await self.ownerships.own_all(self._owned_partitions())

@@ -1,8 +1,9 @@
 """The statistics agent's engine: applies profile updates to the counters, each once."""
 
 import asyncio
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack
 from functools import partial
 from typing import Final
 
@@ -118,7 +119,10 @@ class StatisticsEngine:
         self._data = data_policy
         self._epoch = epoch
         self._clock_ms = clock_ms
-        self._lock = asyncio.Lock()
+        # Partitions are counted beside each other: what one waits for of its store, others compute.
+        self._locks: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
+        # Whether anything has to be summed afresh is found out for one after the other.
+        self._checking = asyncio.Lock()
         self._built: dict[int, int] = {}
         self._counted: dict[int, int] = {}
         self._floors: dict[tuple[int, str], dict[str, int]] = {}
@@ -127,7 +131,7 @@ class StatisticsEngine:
 
     async def handle(self, batch: RecordBatch) -> bool:
         """Apply a batch; True if its offsets may be committed, False if it is out of date."""
-        async with self._lock:
+        async with self._locks[batch.partition]:
             if batch.epoch != self._epoch():
                 return False
             token = (await self._ownerships.own(batch.partition)).token
@@ -141,15 +145,18 @@ class StatisticsEngine:
 
     async def ensure_built(self, partitions: Sequence[int]) -> None:
         """Rebuild those owned partitions whose counters are not those of the wanted epoch."""
-        async with self._lock:
-            wanted = await self._wanted_build()
-            for partition in partitions:
+        for partition in partitions:
+            async with self._locks[partition]:
                 held = self._ownerships.held.get(partition)
                 if held is not None:
-                    wanted = await self._ensure_built(partition, held.token, wanted)
+                    await self._ensure_built(partition, held.token)
 
-    async def _ensure_built(self, partition: int, token: Token, wanted: int) -> int:
+    async def _ensure_built(self, partition: int, token: Token) -> int:
         """Rebuild if need be; the build that is in force then."""
+        async with self._checking:
+            return await self._checked(partition, token, await self._wanted_build())
+
+    async def _checked(self, partition: int, token: Token, wanted: int) -> int:
         if await self._seals.differ(partition):
             _log.warning("cache and users are not as new as each other", partition=partition)
             await self._leave_out_views()
@@ -209,7 +216,9 @@ class StatisticsEngine:
 
     async def release(self) -> None:
         """Partitions are being given up: what is remembered of them may go out of date."""
-        async with self._lock:
+        async with AsyncExitStack() as nobody_counts:
+            for lock in list(self._locks.values()):
+                await nobody_counts.enter_async_context(lock)
             self._built.clear()
             self._counted.clear()
             self._floors.clear()
@@ -226,8 +235,7 @@ class StatisticsEngine:
         for _ in range(_ATTEMPTS):
             epoch = self._built.get(partition)
             if epoch is None:
-                wanted = await self._wanted_build()
-                epoch = await self._ensure_built(partition, token, wanted)
+                epoch = await self._ensure_built(partition, token)
             try:
                 if await self._apply_once(partition, token, epoch, updates, counted=counted):
                     return

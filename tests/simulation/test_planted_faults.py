@@ -22,7 +22,7 @@ FOUND_FROM = {
     "tokens_are_used_before_they_are_synced": POWERLESS_FROM,
     "seals_outlast_the_users_they_are_of": POWERLESS_FROM + 1700,
     "seals_are_not_synced": POWERLESS_FROM,
-    "receipts_are_put_back_as_they_were_read": 320,
+    "receipts_are_put_back_as_they_were_read": 100,
     "descriptions_are_committed_before_they_are_synced": POWERLESS_FROM,
 }
 SEARCHED = 200
