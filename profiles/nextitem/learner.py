@@ -25,6 +25,7 @@ __all__ = ["NextItemLearner"]
 
 _GROWTH = 1.5
 _DRAWS = 1 << 32  # one for each hash of an event
+_LEARNED_ON = 0.25
 
 
 class _New(NamedTuple):
@@ -42,7 +43,7 @@ class NextItemLearner:
     After `refit` a model is a function of settings, seed, the items' descriptions and the
     sampled users' states, whatever the order in which they were given. Between refits acts are
     learned in the order (time, event hash, user key) among those given since the last model; the
-    mixers learn from as large a part of them as a refit predicts of all, drawn by hash.
+    mixers learn from a quarter as many of them as a refit would predict, drawn by hash.
 
     Memory: 27 bytes per act of the sampled users, at most two sets of K each, and a model.
 
@@ -165,7 +166,7 @@ class NextItemLearner:
         self._lessons = Lessons(self._mixing)
         self._acts_at_refit = self._acts
         liked = sum(int(history.liked.sum()) for history in histories)
-        self._share = min(1.0, self._settings.fitted_predictions / max(liked, 1))
+        self._share = _LEARNED_ON * min(1.0, self._settings.fitted_predictions / max(liked, 1))
 
     def model(self) -> NextItemModel:
         """A version to publish, with everything given so far; later learning leaves it alone."""
