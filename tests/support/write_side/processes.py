@@ -194,8 +194,10 @@ def _count_fetched(reach: _Reach) -> None:
     """For the rest of this process, whose only worker it concerns."""
     fetch_records = BatchConsumer.fetch_records
 
-    async def fetch_and_count(consumer: BatchConsumer) -> Mapping[Any, list[Any]]:
-        fetched = await fetch_records(consumer)
+    async def fetch_and_count(
+        consumer: BatchConsumer, without: frozenset[str]
+    ) -> Mapping[Any, list[Any]]:
+        fetched = await fetch_records(consumer, without)
         if fetched:
             reach.took(sum(map(len, fetched.values())))
         return fetched
