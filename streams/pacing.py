@@ -50,7 +50,7 @@ class Pacing:
         *,
         least: int = 4_000,
         allowed_s: float = 4.0,
-        uncounted: int = 50_000,
+        uncounted: int = 200_000,
         patience_s: float = 5.0,
     ) -> None:
         self._least = least
