@@ -9,8 +9,8 @@ What was measured (2 cores, 128 dimensions, 1.3 KB of payload) and decided:
   takes 0.1 ms at the median; queued behind it in one thread, 29 ms.
 * A killed process (SIGKILL) loses nothing: the segment's log of operations is in the page
   cache. So a loss of power loses nothing once that log is on the disk, which is all that
-  `flush` waits for: of 512 users, 2 ms on a disk where flushing the segment takes 55, in
-  some hundred files. What was not waited for gets there within `_SYNC_AFTER_S` seconds.
+  `flush` waits for: of 512 users, 2 ms on a disk where flushing the segment takes 55, with
+  its hundred files. What was not waited for gets there within `_SYNC_AFTER_S` seconds.
 * Updates reuse their space, and the log ends, only when the segment is flushed (a
   checkpoint): with one per 20 000 points the segment stays at 61 MB and 45 000 updates/s
   after 180 000 updates; without, it is at 247 MB and 27 000, and the log at 339 MB. One of

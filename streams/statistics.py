@@ -154,26 +154,26 @@ class StatisticsEngine:
     async def _ensure_built(self, partition: int, token: Token) -> int:
         """Rebuild if need be; the build that is in force then."""
         async with self._checking:
-            return await self._checked(partition, token, await self._wanted_build())
-
-    async def _checked(self, partition: int, token: Token, wanted: int) -> int:
-        if await self._seals.differ(partition):
-            _log.warning("cache and users are not as new as each other", partition=partition)
-            await self._leave_out_views()
-            await self._rebuild(partition, token, wanted)
-        built = await until_available(partial(self._aggregates.built_epoch, partition))
-        if built == wanted and await self._is_behind(partition):
-            # Whatever the store holds is as old, in every partition, cached views included.
-            await until_available(self._aggregates.want_rebuild)
             wanted = await self._wanted_build()
-        if built != wanted:
-            await self._rebuild(partition, token, wanted)
-        elif partition not in self._built:
-            # Its last owner may have died before it dropped what had left its window.
-            watermarks = await until_available(partial(self._aggregates.watermarks_ms, partition))
-            await self._drop_past(partition, watermarks)
-            self._built[partition] = wanted
-        return wanted
+            if await self._seals.differ(partition):
+                _log.warning("cache and users are not as new as each other", partition=partition)
+                await self._leave_out_views()
+                await self._rebuild(partition, token, wanted)
+            built = await until_available(partial(self._aggregates.built_epoch, partition))
+            if built == wanted and await self._is_behind(partition):
+                # Whatever the store holds is as old, in every partition, cached views included.
+                await until_available(self._aggregates.want_rebuild)
+                wanted = await self._wanted_build()
+            if built != wanted:
+                await self._rebuild(partition, token, wanted)
+            elif partition not in self._built:
+                # Its last owner may have died before it dropped what had left its window.
+                watermarks = await until_available(
+                    partial(self._aggregates.watermarks_ms, partition)
+                )
+                await self._drop_past(partition, watermarks)
+                self._built[partition] = wanted
+            return wanted
 
     async def _leave_out_views(self) -> None:
         """Forget views of users who are gone, or whose stored version is older.

@@ -169,7 +169,11 @@ class NextItemLearner:
         self._share = _LEARNED_ON * min(1.0, self._settings.fitted_predictions / max(liked, 1))
 
     def model(self) -> NextItemModel:
-        """A version to publish, with everything given so far; later learning leaves it alone."""
+        """A version to publish, with everything given so far; later learning leaves it alone.
+
+        Of the mixers' weights, up to 31 of the newest predictions may wait for more of them, to
+        share a step (`Lessons`).
+        """
         return NextItemModel.from_bytes(self.current().to_bytes(), policy=self._policy)
 
     def current(self) -> NextItemModel:

@@ -56,21 +56,6 @@ async def test_what_was_flushed_survives_whatever_pages_were_written(
     await points.close()
 
 
-async def test_without_the_log_of_what_was_written_it_would_be_lost(quick_path: Path) -> None:
-    rng = np.random.default_rng(0)
-    here, before = quick_path / "segment", quick_path / "before"
-    points = EdgePoints.open(_COLLECTION, here)
-    await points.upsert(_drawn(rng, _IDS[:10], token=1))
-    await points.close()
-    shutil.copytree(here, before)
-    points = EdgePoints.open(_COLLECTION, here)
-    await points.upsert(_drawn(rng, _IDS[10:30], token=1))
-    await points.close()
-    points = EdgePoints.open(_COLLECTION, before)
-    assert len(await _everything(points)) == 10
-    await points.close()
-
-
 async def test_every_file_of_the_log_is_waited_for(
     quick_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
