@@ -137,10 +137,7 @@ class StatisticsEngine:
             token = (await self._ownerships.own(batch.partition)).token
             for chunk in batch.chunks(_CHUNK):
                 updates = [_read(record.value, batch, record.offset) for record in chunk.records]
-                *groups, last = _groups(by_user(updates))
-                for group in groups:
-                    await self._apply(batch.partition, token, group, counted=0)
-                await self._apply(batch.partition, token, last, counted=chunk.next_offset)
+                await self._apply(batch.partition, token, updates, counted=chunk.next_offset)
             return batch.epoch == self._epoch()
 
     async def ensure_built(self, partitions: Sequence[int]) -> None:
@@ -230,7 +227,7 @@ class StatisticsEngine:
         """Apply, whatever has to be rebuilt first.
 
         Args:
-            counted: The offset up to which all is counted then; 0 if more is to come.
+            counted: The offset up to which all is counted then.
         """
         for _ in range(_ATTEMPTS):
             epoch = self._built.get(partition)
@@ -256,6 +253,34 @@ class StatisticsEngine:
         *,
         counted: int,
     ) -> bool:
+        """True if all of them are counted, and `counted` is stored with them.
+
+        The store may be put back to an older copy at any moment, which may say of as many updates
+        that they are counted. So the last step looks whether all that was found, or counted, in
+        the steps before it is there still.
+        """
+        seen: dict[bytes, int] = {}
+        *groups, last = _groups(by_user(updates))
+        for group in groups:
+            if not await self._step(partition, token, epoch, group, counted=0, seen=seen):
+                return False
+        return await self._step(partition, token, epoch, last, counted=counted, seen=seen)
+
+    async def _step(
+        self,
+        partition: int,
+        token: Token,
+        epoch: int,
+        updates: Sequence[ProfileUpdate],
+        *,
+        counted: int,
+        seen: dict[bytes, int],
+    ) -> bool:
+        """Count updates that the store takes at once.
+
+        Args:
+            seen: Versions counted of users of earlier steps; those of this one are added.
+        """
         keys = [_COUNTED, *{update.key: None for update in updates}]
         applied = await until_available(partial(self._aggregates.applied, partition, keys))
         if applied.epoch != epoch:
@@ -268,6 +293,7 @@ class StatisticsEngine:
         versions[_COUNTED] = max(expected[_COUNTED], counted)
         fresh = await self._fresh(updates, versions, token=token)
         if versions == expected:
+            seen.update(expected)
             return True
         watermarks = await until_available(partial(self._aggregates.watermarks_ms, partition))
         for update in fresh:
@@ -279,7 +305,12 @@ class StatisticsEngine:
         left = {
             update.key for update in fresh if update.last and update.version == versions[update.key]
         }
-        changed = {key: version for key, version in versions.items() if version != expected[key]}
+        changed = {
+            # Of users of whom nothing is counted, nothing is known.
+            key: 0 if key in left else version
+            for key, version in versions.items()
+            if version != expected[key]
+        }
         # Before they are counted: a copy of the store that has them counted then has it dropped.
         await self._drop_past(partition, watermarks)
         done = await until_available(
@@ -288,15 +319,15 @@ class StatisticsEngine:
                 partition=partition,
                 token=token,
                 epoch=epoch,
-                expected={key: expected[key] for key in changed},
-                # Of users of whom nothing is counted, nothing is known.
-                versions={key: 0 if key in left else version for key, version in changed.items()},
+                expected={**seen, **expected},
+                versions=changed,
                 increments=increments,
                 items=self._kept(items, watermarks),
                 watermarks_ms=watermarks,
             )
         )
         if done:
+            seen.update({**expected, **changed})
             self._counted[partition] = versions[_COUNTED]
             self.counts["applied"] += len(fresh)
             await self._trim(partition, increments, items)

@@ -35,8 +35,8 @@ PARTITIONS: Final = 2
 _BAD_KEYS: Final = (b"nobody", b"ann", b"bob", b"cid", b"dan")
 _PATIENCE_S: Final = 60.0
 _STEADY_S: Final = 5.5
-"""Longer than whoever waits for a store rests, which is no end (`streams/retrying.py`)."""
-"""Longer than the longest pause between two rounds of whatever a worker does in the background."""
+"""Longer than whoever waits for a store rests (`streams/retrying.py`), which is no end, and longer
+than the pauses between two rounds of whatever a worker does in the background."""
 
 
 @dataclass

@@ -2,7 +2,8 @@
 
 import asyncio
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from profiles.ids import user_key
 from profiles.ports import CounterTable
 from schemas.snapshots import decode_profile, statistics_name
 from stores.memory_aggregates import MemoryAggregateStore
+from streams import statistics
 from streams.sealed import SealedSnapshots
 
 ERASURE = {"event_id": "x", "type": "erasure", "occurred_at": 1_690_000_000, "user_id": "ann"}
@@ -21,7 +23,11 @@ class Redis:
     """What a world's Redis holds, to be kept and put back."""
 
     def __init__(self, world: World) -> None:
-        self._parts = (world.redis.aggregates, world.redis.cache)
+        self._parts: tuple[Any, ...] = (world.redis.aggregates, world.redis.cache)
+
+    def empty(self) -> None:
+        for part in self._parts:
+            part.clear()
 
     def copied(self) -> Callable[[], None]:
         """Puts everything back to what it is now."""
@@ -50,6 +56,27 @@ async def with_an_older_copy() -> tuple[World, Engines, Callable[[], None]]:
             world.publish(liked(name, "a", 10 + turn))
     await engines.drain()
     return world, engines, put_back
+
+
+@contextmanager
+def put_back_before(
+    world: World, call: str, put_back: Callable[[], None], *, times: int = 1
+) -> Iterator[None]:
+    """Right before the store's method is called for the so-manieth time."""
+    store = world.redis.aggregates
+    method, left = getattr(store, call), times
+
+    async def called(*args: Any, **options: Any) -> Any:
+        nonlocal left
+        left -= 1
+        if not left:
+            put_back()
+        return await method(*args, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(store), call, staticmethod(called))
+        yield
+    assert left <= 0
 
 
 async def rebuilt(world: World, engines: Engines) -> dict[CounterTable, dict[bytes, int]]:
@@ -226,6 +253,45 @@ def test_a_view_that_was_shown_before_a_loss_of_power_gives_way_to_the_same_vers
         assert (record.version, shown[1] + 1) == await shown_of(world, "ann")
         assert record.version == shown[0]
         assert await world.counters() == await rebuilt(world, successor)
+
+    asyncio.run(scenario())
+
+
+def test_a_copy_put_back_while_updates_are_found_to_be_counted_is_not_marked_as_having_them() -> (
+    None
+):
+    """Emptied and summed afresh, the store has more than a copy that says as much is counted."""
+
+    async def scenario() -> None:
+        world, engines, _ = await with_an_older_copy()
+        redis = Redis(world)
+        put_back = redis.copied()
+        world.publish(liked("ann", "a", 99))
+        await engines._round()
+        redis.empty()
+        await engines.statistics.ensure_built(range(2))
+        counters = await world.counters()
+        with put_back_before(world, "apply", put_back):
+            await engines.drain()
+        assert await world.counters() == counters == await rebuilt(world, engines)
+
+    asyncio.run(scenario())
+
+
+def test_a_copy_put_back_between_two_steps_of_counting_is_not_marked_as_having_the_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(statistics, "_LARGEST_STEP", 1)
+
+    async def scenario() -> None:
+        world, engines, _ = await with_an_older_copy()
+        put_back = Redis(world).copied()
+        for name in ("ann", "bob"):
+            world.publish(liked(name, "a", 99))
+        await engines._round()
+        with put_back_before(world, "apply", put_back, times=2):
+            await engines.drain()
+        assert await world.counters() == await rebuilt(world, engines)
 
     asyncio.run(scenario())
 
