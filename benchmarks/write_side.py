@@ -212,6 +212,7 @@ async def _drain(
                 moved = True
                 with spent.on("count"):
                     await duties.handle_updates(batch)
+                    await duties.counting.ended()
         if duties.failure.done():
             duties.failure.result()
 

@@ -31,15 +31,14 @@ from profiles.vocabulary import ANY_ATTRIBUTES, Vocabulary
 from schemas import topics
 from schemas.limits import DEFAULT_LIMITS, Limits
 from stores.connect import ProfileStores, RedisStores
-from stores.points import finished
 from streams.batches import RecordBatch
 from streams.consents_first import ConsentsFirst
+from streams.counting import Counting
 from streams.documents import DocumentEngine
 from streams.embedding import Embedder
 from streams.emitter import Sender
 from streams.erasing import Erasing, ErasingOptions
 from streams.gate import Gate
-from streams.gathering import Gathering
 from streams.items import ItemEngine
 from streams.keeping import Keeping
 from streams.knowledge import Knowledge
@@ -210,8 +209,9 @@ class Duties:
         # What is counted follows both files.
         declared = options.declared.under(data_policy.version)
         self._order = asyncio.Lock()
-        self._counting = asyncio.Lock()
-        self._gathering = Gathering(interval_s=options.count_interval_s, elapsed_s=clocks.elapsed_s)
+        self.counting = Counting(
+            self._count, interval_s=options.count_interval_s, elapsed_s=clocks.elapsed_s
+        )
         self.consents_first = ConsentsFirst(
             data_policy=data_policy, consumer=consumer, elapsed_s=clocks.elapsed_s
         )
@@ -383,8 +383,8 @@ class Duties:
         await self._unless_failed(lambda: self._handle_items(batch))
 
     async def handle_updates(self, batch: RecordBatch) -> None:
-        """A batch of profile updates; few of them wait for `count`."""
-        await self._unless_failed(lambda: self._handle_updates(batch))
+        """A batch of profile updates; it is counted later, and few wait for more of them."""
+        await self._unless_failed(lambda: self.counting.take(batch))
 
     async def revoked(self) -> None:
         """All partitions are being given up; returns when that is safe."""
@@ -392,7 +392,7 @@ class Duties:
         self._assigned = frozenset()
         self._begun.clear()
         self.consents_first.clear()
-        self._gathering.clear()
+        self.counting.clear()
         await self.guard(self.profiles.release)
         await self.guard(self._end_if_succeeded)
         self.documents.release()
@@ -423,9 +423,9 @@ class Duties:
         """Make what was folded durable and visible."""
         await self._passing(self._flush)
 
-    async def count(self) -> None:
-        """Count updates that have waited for more of them."""
-        await self._passing(self._count)
+    def count(self) -> None:
+        """Count updates that have waited long enough for more of them."""
+        self.counting.begin()
 
     async def maintain(self) -> None:
         """Own what is assigned, keep counters built, bring users up to date."""
@@ -441,7 +441,8 @@ class Duties:
             await self._flush()
 
     async def close(self) -> None:
-        """End what is being learned; whoever leads next begins it again."""
+        """End what is being counted or learned; whoever comes next begins it again."""
+        await self.counting.close()
         await self.learning.close()
 
     async def guard(self, work: Callable[[], Awaitable[None]]) -> None:
@@ -576,16 +577,10 @@ class Duties:
             if self._described.get(place) == told:
                 del self._described[place]
 
-    async def _handle_updates(self, batch: RecordBatch) -> None:
-        self._gathering.add(batch)
-        await self._count()
+    async def _count(self, batch: RecordBatch) -> None:
+        await self._unless_failed(lambda: self._count_and_commit(batch))
 
-    async def _count(self) -> None:
-        # One after the other: of a partition, offsets are committed in their order.
-        async with self._counting:
-            await finished(self._count_batch(batch) for batch in self._gathering.due())
-
-    async def _count_batch(self, batch: RecordBatch) -> None:
+    async def _count_and_commit(self, batch: RecordBatch) -> None:
         if await self.statistics.handle(batch):
             await self._commit({(batch.topic, batch.partition): batch.next_offset})
 

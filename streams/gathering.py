@@ -4,7 +4,7 @@ What counting costs is mostly paid per step and per table, however few users are
 partition it is done once a second where little comes; where much comes, at once.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from itertools import chain
 from typing import Final
@@ -12,9 +12,9 @@ from typing import Final
 from streams.batches import RecordBatch
 from streams.ownership import Place
 
-__all__ = ["Gathering"]
+__all__ = ["MANY", "Gathering"]
 
-_MANY: Final = 1_024
+MANY: Final = 1_024
 """Records that do not wait."""
 
 
@@ -65,13 +65,23 @@ class Gathering:
         else:
             known.batches.append(batch)
 
-    def due(self) -> list[RecordBatch]:
-        """What waits no longer, one batch of each partition."""
+    def waiting(self, place: Place) -> int:
+        """Records that are kept of it."""
+        known = self._waiting.get(place)
+        return known.records if known is not None else 0
+
+    def due(self, *, without: Collection[Place] = ()) -> list[RecordBatch]:
+        """What waits no longer, one batch of each partition.
+
+        Args:
+            without: Places of which everything waits on.
+        """
         now_s = self._elapsed_s()
         ready = [
             place
             for place, waiting in self._waiting.items()
-            if waiting.records >= _MANY or now_s >= self._due_s.get(place, now_s)
+            if place not in without
+            if waiting.records >= MANY or now_s >= self._due_s.get(place, now_s)
         ]
         for place in ready:
             self._due_s[place] = now_s + self._interval_s

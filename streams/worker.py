@@ -287,7 +287,7 @@ class Worker:
     async def _count_loop(self) -> None:
         while True:
             await asyncio.sleep(self._options.count_interval_s / 4)
-            await self.duties.count()
+            self.duties.count()
 
     async def _maintain_loop(self) -> None:
         """Own what is assigned, keep counters built, bring users up to date."""

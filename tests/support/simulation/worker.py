@@ -185,7 +185,7 @@ class SimulatedWorker:
                 self._agent("items", self.duties.handle_items),
                 self._agent("updates", self.duties.handle_updates),
                 self._rounds(self.duties.flush, 0.3),
-                self._rounds(self.duties.count, 0.3),
+                self._rounds(self._count, 0.3),
                 self._rounds(self.duties.maintain, 0.6),
                 self._rounds(self.duties.publish, 1.0),
                 self._rounds(self._follow, lag_s),
@@ -207,6 +207,9 @@ class SimulatedWorker:
         self.process.dead = True
         self._broker.leave(self.process)
         self._ended(self)
+
+    async def _count(self) -> None:
+        self.duties.count()
 
     async def _agent(self, name: str, handle: Callable[[RecordBatch], Awaitable[None]]) -> None:
         queue = self.consumer.queues[name]
