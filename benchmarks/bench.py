@@ -75,9 +75,10 @@ class Bench:
             contender, self.ground, events=events, options={**options}, interpreter=interpreter
         )
 
-    def described(self) -> None:
+    def described(self, load: Load | None = None) -> None:
         """Topics that hold the load's items, and no events yet."""
-        asyncio.run(self.ground.fill(items=self.load.item_events(), events=()))
+        load = self.load if load is None else load
+        asyncio.run(self.ground.fill(items=load.item_events(), events=()))
         self._filled = None
 
     def top_rate(self) -> float:

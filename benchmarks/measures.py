@@ -116,7 +116,7 @@ MEASURES: Final[Mapping[str, Measure]] = {
         *(_EVENTS, _FASTER, None, with_users(100_000)),
     ),
     "items": Measure(
-        "the whole job with 100 000 items / with 1 000",
+        "the whole job once 100 000 items are described / once 1 000 are",
         _EVENTS,
         _FASTER,
         None,

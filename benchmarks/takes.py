@@ -11,6 +11,7 @@ from benchmarks.contenders.task import Result
 from benchmarks.crowds import among_us
 from benchmarks.footprint import bytes_per_user
 from benchmarks.http_lookups import Served, served
+from benchmarks.load import Load
 from benchmarks.lookups import batches_us, cached, direct_us
 from benchmarks.people import people
 from benchmarks.qdrant import test_server
@@ -75,15 +76,30 @@ def with_users(many: int) -> Take:
 
 
 def with_items(many: int, few: int) -> Take:
-    """The whole job's rate with so many items, and so few."""
+    """The whole job's rate once so many items are described, and so few."""
 
     def pairs(bench: Bench) -> Pairs:
         loads = [replace(bench.load, items=items) for items in (many, few)]
         return bench.pairs(
-            lambda: bench.rate("whole_job", loads[0]), lambda: bench.rate("whole_job", loads[1])
+            lambda: _rate_once_described(bench, loads[0]),
+            lambda: _rate_once_described(bench, loads[1]),
         )
 
     return pairs
+
+
+def _rate_once_described(
+    bench: Bench, load: Load, *, workers: int = 1, options: Options = PLAIN
+) -> float:
+    """Events per second of workers that have taken in all items before the first event."""
+    bench.described(load)
+    records = list(load.interactions())
+    bench.say(f"running {workers} of live_worker, with {load.items:,} items")
+    with working(bench.ground, workers=workers, options={**options}) as group:
+        group.wait_until_drained(_DRAIN_S)
+        start_s = time.perf_counter()
+        bench.ground.publish(topics.INTERACTIONS, records)
+        return len(records) / (group.wait_until_drained(_DRAIN_S) - start_s)
 
 
 def with_partitions(number: int) -> Take:
@@ -101,20 +117,11 @@ def with_partitions(number: int) -> Take:
 
 def two_workers(bench: Bench) -> Pairs:
     """The whole job's rate of two workers, and of one, over the Qdrant server that tests use."""
-    records = list(bench.load.interactions())
 
     def rate(workers: int) -> float:
-        bench.described()
-        bench.say(f"running {workers} of live_worker")
-        ground = bench.ground
-        with (
-            test_server(ground.room("qdrant")) as server,
-            working(ground, workers=workers, options={"qdrant_url": server.grpc_url}) as group,
-        ):
-            group.wait_until_drained(_DRAIN_S)
-            start_s = time.perf_counter()
-            ground.publish(topics.INTERACTIONS, records)
-            return len(records) / (group.wait_until_drained(_DRAIN_S) - start_s)
+        with test_server(bench.ground.room("qdrant")) as server:
+            options = {"qdrant_url": server.grpc_url}
+            return _rate_once_described(bench, bench.load, workers=workers, options=options)
 
     return bench.pairs(lambda: rate(2), lambda: rate(1))
 
