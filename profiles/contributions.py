@@ -382,12 +382,12 @@ def _people_between(before: Entries, after: Entries, touched: Entries, mark: int
     """
     if not len(touched):
         return b""
-    had, has = before["item"], after["item"]
-    steps = {
-        item: int((has == item).any()) - (int((had == item).any()) if len(had) else 0)
-        for item in set(touched["item"].tolist())
-    }
-    told = [(item, 0, step * mark) for item, step in steps.items() if step]
+    had, has = before["item"].tolist(), after["item"].tolist()
+    items = set(touched["item"].tolist())
+    if len(items) > 2:
+        # Looked up often enough to be worth building.
+        had, has = set(had), set(has)
+    told = [(item, 0, step * mark) for item in items if (step := (item in has) - (item in had))]
     return np.array(told, MARKED).tobytes() if told else b""
 
 

@@ -77,8 +77,8 @@ class ProfileUpdate(msgspec.Struct, frozen=True, array_like=True, gc=False):
         persona_before: None if the user belonged to no persona.
         change: Added for everybody, and for the personas that stayed the same; for all personas
             if it is the first.
-        left: The user before; given only if they left a persona and this is not the first.
-        joined: The user after; given only if they joined a persona and this is not the first.
+        before: The user before; given only if they left or joined a persona and this is not the
+            first.
         declared_before, declared_after: Ids of the declared personas.
         declaration: Version of the declaration that named them; 0 for none.
         first: The user had nothing before, so nothing of them is counted.
@@ -94,8 +94,7 @@ class ProfileUpdate(msgspec.Struct, frozen=True, array_like=True, gc=False):
     persona_before: str | None
     persona_after: str | None
     change: Change
-    left: WholeUser | None = None
-    joined: WholeUser | None = None
+    before: WholeUser | None = None
     declared_before: tuple[str, ...] = ()
     declared_after: tuple[str, ...] = ()
     declaration: int = 0
@@ -132,7 +131,7 @@ class UpdateFormatError(ValueError):
     """The record is not a profile update of the format that this code reads."""
 
 
-FORMAT: Final = b"\x02"
+FORMAT: Final = b"\x03"
 
 _encoder = msgspec.msgpack.Encoder()
 
@@ -151,7 +150,7 @@ def decode_update(encoded: bytes) -> ProfileUpdate:
         UpdateFormatError: anything else.
     """
     if encoded[:1] != FORMAT:
-        raise UpdateFormatError("not a profile update of format 2")
+        raise UpdateFormatError("not a profile update of format 3")
     try:
         return _decoder.decode(memoryview(encoded)[1:])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -6,6 +6,7 @@ from typing import Final
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
 from profiles.ports import (
     AggregateStore,
@@ -118,7 +119,7 @@ class RedisAggregateStore(AggregateStore):
                             table.series,
                             [packed_text(_name(table))],
                             [len(fields)],
-                            _flat(fields),
+                            *_columns(fields),
                         )
                     ),
                     *(part for columns in items for part in _group(columns)),
@@ -269,26 +270,39 @@ def _flat(numbers: Mapping[bytes, int] | Mapping[str, int]) -> list[msgspec.Raw 
     return flat
 
 
-# A counter of an item as MessagePack: the 8 bytes of a str, and an int64.
-_COUNTER: Final = np.dtype(
-    [("str8", "u1"), ("item", "<u8"), ("int64", "u1"), ("count", ">i8")], align=False
-)
+def _columns(numbers: Mapping[bytes, int]) -> tuple[list[msgspec.Raw], list[int]]:
+    """Names and numbers apart."""
+    return [packed_text(name) for name in numbers], list(numbers.values())
+
+
+# An item as MessagePack: a str of 8 bytes. Counts: the smallest integers that hold all of a group.
+_ITEM: Final = np.dtype([("str8", "u1"), ("item", "<u8")])
 _STR8: Final = 0xA8
-_INT64: Final = 0xD3
+_INT8: Final = 0xD0, np.dtype([("int", "u1"), ("count", "i1")])
+_INT64: Final = 0xD3, np.dtype([("int", "u1"), ("count", ">i8")])
 
 
-def _group(columns: ItemCounters) -> tuple[str, list[msgspec.Raw], Sequence[int], msgspec.Raw]:
-    """Series, names of tables, counters of each, and the counters, packed without a loop."""
-    counters = np.empty(len(columns.items), _COUNTER)
-    counters["str8"], counters["int64"] = _STR8, _INT64
-    counters["item"], counters["count"] = columns.items, columns.counts
-    size = (2 * len(counters)).to_bytes(4, "big")
+def _group(
+    columns: ItemCounters,
+) -> tuple[str, list[msgspec.Raw], Sequence[int], msgspec.Raw, msgspec.Raw]:
+    """Series, names of tables, how many counters each has, items, counts; without a loop."""
+    items = np.empty(len(columns.items), _ITEM)
+    items["str8"], items["item"] = _STR8, columns.items
+    small = bool((np.abs(columns.counts) < 1 << 7).all())
+    integer, pair = _INT8 if small else _INT64
+    counts = np.empty(len(columns.counts), pair)
+    counts["int"], counts["count"] = integer, columns.counts
     # As `_name`, with the part left to be added: its length and it.
     start = b"\x94" + b"".join(
         map(_encoder.encode, (columns.tenant, columns.scope, columns.series))
     )
     names = [packed_text(start + _encoder.encode(part)) for part in columns.parts]
-    return columns.series, names, columns.sizes, msgspec.Raw(b"\xdd" + size + counters.tobytes())
+    return columns.series, names, columns.sizes, _array(items), _array(counts)
+
+
+def _array(packed: npt.NDArray[np.void]) -> msgspec.Raw:
+    """Packed elements as a MessagePack array."""
+    return msgspec.Raw(b"\xdd" + len(packed).to_bytes(4, "big") + packed.tobytes())
 
 
 def _members(reply: Reply) -> list[bytes]:

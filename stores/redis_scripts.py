@@ -49,12 +49,14 @@ local stale = seen and tonumber(seen) > tonumber(ARGV[1])
 # KEYS: meta, versions, series, watermarks; ARGV: token, epoch, prefix of tables,
 # prefix of series, and a MessagePack array of four arrays: users and expected
 # versions; users and new versions; per group of tables their series, names, counts of
-# fields, and all their fields and increments; tenants and watermarks. Packed, because
+# fields, all their fields, and all their increments; tenants and watermarks. Packed, because
 # Redis takes 2^20 arguments at most. Lua's numbers are exact up to 2^53, beyond which Redis adds.
 APPLY = Script(
     _FENCE
     + """
 if stale or redis.call('HGET', KEYS[1], 'epoch') ~= ARGV[2] then return 0 end
+local call, min, tonumber, unpack = redis.call, math.min, tonumber, unpack
+local EXACT = 2^52
 local expected, versions, tables, watermarks = unpack(cmsgpack.unpack(ARGV[5]))
 for i = 1, #expected, 2 do
   if tonumber(redis.call('HGET', KEYS[2], expected[i]) or 0) ~= expected[i + 1] then return 0 end
@@ -67,37 +69,40 @@ for i = 1, #versions, 2 do
     redis.call('HSET', KEYS[2], versions[i], versions[i + 1])
   end
 end
-for i = 1, #tables, 4 do
-  local series, names, sizes, fields = tables[i], tables[i + 1], tables[i + 2], tables[i + 3]
+for i = 1, #tables, 5 do
+  local series, names, sizes = tables[i], tables[i + 1], tables[i + 2]
+  local fields, increments = tables[i + 3], tables[i + 4]
   local f, added = 1, {}
   for t = 1, #names do
     local key = ARGV[3] .. names[t]
     local emptied = false
-    local last = f + 2 * sizes[t] - 2
+    local last = f + sizes[t] - 1
     while f <= last do
       -- One command for many fields, not one for each: that is what the log on disk is written in.
-      local upto = math.min(last, f + 998)
-      local asked, kept, gone = {}, {}, {}
-      for i = f, upto, 2 do asked[#asked + 1] = fields[i] end
-      local held = redis.call('HMGET', key, unpack(asked))
-      for i = 1, #asked do
-        local before, more = tonumber(held[i] or 0), fields[f + 2 * i - 1]
-        local sum = before + more
+      local upto = min(last, f + 498)
+      local held = call('HMGET', key, unpack(fields, f, upto))
+      local kept, k, gone, g = {}, 0, {}, 0
+      for n = f, upto do
+        local before = held[n - f + 1]
+        before = before and tonumber(before) or 0
+        local sum = before + increments[n]
         if sum == 0 then
-          gone[#gone + 1] = asked[i]
-        elseif math.abs(before) < 2^52 and math.abs(sum) < 2^52 then
-          kept[#kept + 1] = asked[i]
-          kept[#kept + 1] = string.format('%.0f', sum)
+          g = g + 1
+          gone[g] = fields[n]
+        elseif before < EXACT and before > -EXACT and sum < EXACT and sum > -EXACT then
+          -- A whole number below 2^53 is written as one.
+          kept[k + 1], kept[k + 2] = fields[n], sum
+          k = k + 2
         else
-          redis.call('HINCRBY', key, asked[i], string.format('%.0f', more))
+          call('HINCRBY', key, fields[n], string.format('%.0f', increments[n]))
         end
       end
-      if #kept > 0 then redis.call('HSET', key, unpack(kept)) end
-      if #gone > 0 then
-        redis.call('HDEL', key, unpack(gone))
+      if k > 0 then call('HSET', key, unpack(kept, 1, k)) end
+      if g > 0 then
+        call('HDEL', key, unpack(gone, 1, g))
         emptied = true
       end
-      f = upto + 2
+      f = upto + 1
     end
     if emptied and redis.call('EXISTS', key) == 0 then
       redis.call('SREM', ARGV[4] .. series, names[t])

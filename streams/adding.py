@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from profiles.contributions import view_of_whole, whole_of
 from profiles.counting import Sum
-from schemas.updates import ProfileUpdate, WholeUser
+from schemas.updates import Change, ProfileUpdate
 
 __all__ = ["add_user", "by_user", "size_of"]
 
@@ -46,41 +46,39 @@ def _add_run(adding: Sum, run: Sequence[ProfileUpdate], *, dimension: int) -> No
         return
     before, after = run[0].scopes_before, run[-1].scopes_after
     stays = before & after
-    # Scopes that each change is counted in.
+    # Scopes that each change is counted in, and those that the user before it is, by sign.
     counted = [set(stays) for _ in run]
-    wholes: list[tuple[str, WholeUser | None, int]] = []
+    wholes: dict[int, list[tuple[str, int]]] = {}
     for scope in before - stays:
         left = next(place for place, update in enumerate(run) if scope not in update.scopes_after)
         for place in range(left):
             counted[place].add(scope)
-        wholes.append((scope, run[left].left, -1))
+        wholes.setdefault(left, []).append((scope, -1))
     for scope in after - stays:
         joined = max(place for place, update in enumerate(run) if scope not in update.scopes_before)
-        for place in range(joined + 1, len(run)):
+        for place in range(joined, len(run)):
             counted[place].add(scope)
-        wholes.append((scope, run[joined].joined, 1))
+        wholes.setdefault(joined, []).append((scope, 1))
     for update, scopes in zip(run, counted, strict=True):
         if scopes:
             adding.add(tenant, scopes, update.change)
-    for scope, user, sign in wholes:
-        if user is not None:
-            view = view_of_whole(user, dimension=dimension)
-            # No persona's pairs are counted.
-            adding.add(tenant, (scope,), whole_of(view, pairs=False), sign=sign)
+    for place, moves in wholes.items():
+        whole = _whole_before(run[place], dimension=dimension)
+        for scope, sign in moves:
+            adding.add(tenant, (scope,), whole, sign=sign)
+
+
+def _whole_before(update: ProfileUpdate, *, dimension: int) -> Change:
+    if update.before is None:
+        raise ValueError("an update of other personas does not say who the user was before")
+    # No persona's pairs are counted.
+    return whole_of(view_of_whole(update.before, dimension=dimension), pairs=False)
 
 
 def size_of(updates: Sequence[ProfileUpdate]) -> int:
     """About how much one user's updates are to count: bytes of entries times scopes."""
     before, after = updates[0].scopes_before, updates[-1].scopes_after
     changed = sum(len(update.change.entries) * len(update.scopes_after) for update in updates)
-    # A persona change brings whole users, whose counters are not counted yet.
-    wholes = [
-        len(user.state) * len(scopes)
-        for scopes, users in (
-            (before - after, [update.left for update in updates]),
-            (after - before, [update.joined for update in updates]),
-        )
-        for user in [next((one for one in users if one is not None), None)]
-        if user is not None
-    ]
-    return changed + sum(wholes)
+    # A persona change brings a whole user, whose counters are not counted yet.
+    whole = next((update.before for update in updates if update.before is not None), None)
+    return changed + (len(whole.state) * len(before ^ after) if whole is not None else 0)

@@ -23,7 +23,7 @@ from profiles.projection import Projection, project_all
 from profiles.state import UserState, decode_state, encode_state
 from profiles.viewing import cached_view, strongest
 from schemas.snapshots import CachedProfile
-from schemas.updates import ProfileUpdate, encode_update, scopes_of
+from schemas.updates import ProfileUpdate, encode_update
 
 __all__ = ["Held", "Write", "are_current", "hold", "prepare", "stored_views"]
 
@@ -251,13 +251,10 @@ def _updates(
         declared_before = declared.of_state(known)
         declared_after = declared.of_state(after.states[user])
         first = not record.version or known.is_vacant
-        left = joined = None
+        whole = None
         # Of a user who had nothing before, the change is the whole.
         if not first and (record.persona, declared_before) != (state.persona, declared_after):
-            scopes_before = scopes_of(record.persona, declared_before)
-            scopes_after = scopes_of(state.persona, declared_after)
-            left = whole_user(before.view(user)) if scopes_before - scopes_after else None
-            joined = whole_user(after.view(user)) if scopes_after - scopes_before else None
+            whole = whole_user(before.view(user))
         update = ProfileUpdate(
             tenant=record.tenant,
             user_id=record.user_id,
@@ -267,8 +264,7 @@ def _updates(
             persona_before=record.persona,
             persona_after=state.persona,
             change=change,
-            left=left,
-            joined=joined,
+            before=whole,
             declared_before=declared_before,
             declared_after=declared_after,
             declaration=declared.version,

@@ -125,7 +125,6 @@ _UPDATE: Final = ProfileUpdate(
     None,
     "p1",
     Change({("events", ""): {b"\xff\x00": -3}}, b"abcd"),
-    None,
     WholeUser(b"state", b"mean"),
 )
 _PROFILE: Final = CachedProfile(

@@ -44,8 +44,7 @@ UPDATE = ProfileUpdate(
     persona_before=None,
     persona_after="p1",
     change=Change({("events", ""): {b"\xff\x00": -3}, ("size", ""): {b"x": 1}}, b"abcd", b"rows"),
-    left=None,
-    joined=WholeUser(b"state", b"mean"),
+    before=WholeUser(b"state", b"mean"),
 )
 ITEM = ItemVector("t", "i", 2**64 - 1, "Title", 2, False, ("sea",), b"\x00" * 8)
 PERSONAS = PersonaAnnouncement("t", 4, 9, {"p1": b"\x00" * 8})

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from profiles.contributions import change, whole_user
+from profiles.contributions import change, whole_of, whole_user
 from profiles.counting import Sum
 from profiles.policy import DEFAULT_POLICY, Policy
 from profiles.ports import CounterTable
@@ -56,8 +56,7 @@ def updates_of(several: Sequence[Stay], policy: Policy) -> list[ProfileUpdate]:
             persona_before=personas[0],
             persona_after=persona,
             change=change(before, after, policy, pairs=False),
-            left=whole_user(before) if known and here - there else None,
-            joined=whole_user(after) if known and there - here else None,
+            before=whole_user(before) if known and here != there else None,
             declared_before=personas[1],
             declared_after=declared,
             first=not known,
@@ -71,6 +70,10 @@ def counters_of(groups: Sequence[Sequence[ProfileUpdate]], policy: Policy) -> ob
     adding = Sum(policy, DIMENSION)
     for group in groups:
         add_user(adding, group, dimension=DIMENSION)
+    return counters_in(adding)
+
+
+def counters_in(adding: Sum) -> object:
     found: dict[CounterTable, dict[bytes, int]] = {}
     for table, counters in adding.increments().items():
         found[table] = dict(counters)
@@ -89,6 +92,21 @@ def test_updates_counted_together_are_the_sum_of_each_ones(
 ) -> None:
     updates = updates_of(several, policy)[known:]
     assert counters_of([updates], policy) == counters_of([[one] for one in updates], policy)
+
+
+@given(st.lists(stays, min_size=1, max_size=6), st.sampled_from([ROOMY, CRAMPED]))
+def test_all_updates_of_a_user_add_up_to_the_user_in_the_personas_at_the_end(
+    several: list[Stay], policy: Policy
+) -> None:
+    updates = updates_of(several, policy)
+    state = EMPTY_STATE
+    for number, (events, _, _) in enumerate(several):
+        named = [event | {"event_id": f"{number}-{event['event_id']}"} for event in events]
+        state = folded(named, policy, state=state, first=1_000 * number)
+    at_the_end = Sum(policy, DIMENSION)
+    whole = whole_of(seen(replace(state, version=len(several)), policy), pairs=False)
+    at_the_end.add("t", updates[-1].scopes_after, whole)
+    assert counters_of([updates], policy) == counters_in(at_the_end)
 
 
 def test_who_goes_to_and_fro_is_not_counted_out_and_in_again() -> None:
