@@ -26,6 +26,13 @@ MISLIKED: Final = "misliked-by-many"
 """The other way round."""
 
 _ITEMS: Final = 2_000
+_GENRES: Final = (
+    *("sea storm", "ghost castle", "quiet garden", "lost heir"),
+    *("red planet", "first love", "old murder", "long march"),
+)
+_OF_ONES_TASTE: Final = 0.8
+"""Of what a user does something with. Who likes anything alike is of one persona by chance alone,
+and of another after the next event: half of all updates were that."""
 _ACTIONS: Final = ("view", "click", "save", "buy", "like", "dislike")
 _TOLD_BY_A_READER: Final = 24
 _HISTORY_S: Final = 6 * 3_600.0
@@ -44,13 +51,14 @@ def policy() -> str:
 
 def items() -> Iterator[Event]:
     """A description of each."""
-    for name in (LIKED, MISLIKED, *(f"book-{number:04}" for number in range(_ITEMS))):
+    names = (LIKED, MISLIKED, *(f"book-{number:04}" for number in range(_ITEMS)))
+    for number, name in enumerate(names, start=-2):
         yield {
             "event_id": f"item-{name}",
             "type": "item",
             "occurred_at": "2025-01-01T00:00:00Z",
             "item_id": name,
-            "text": f"{('sea storm', 'ghost castle', 'quiet garden')[len(name) % 3]} {name}",
+            "text": f"{_GENRES[number % len(_GENRES)]} {name}",
         }
 
 
@@ -71,7 +79,8 @@ def readers(began_s: float) -> Iterator[Event]:
 
 @dataclass
 class Traffic:
-    """Interactions of `users`, by rank with Zipf's law, and where they have come.
+    """Interactions of `users`, by rank with Zipf's law and mostly with what is of their taste, and
+    where they have come.
 
     Attributes:
         began_s: When the history ends, since the epoch.
@@ -153,6 +162,11 @@ class Traffic:
         while True:
             users = np.searchsorted(reached, chance.random(_DRAWN_AT_ONCE) * reached[-1])
             books = np.floor(_ITEMS * chance.random(_DRAWN_AT_ONCE) ** 3).astype(np.int64)
+            books = np.where(
+                chance.random(_DRAWN_AT_ONCE) < _OF_ONES_TASTE,
+                books - books % len(_GENRES) + users % len(_GENRES),
+                books,
+            )
             actions = chance.integers(0, len(_ACTIONS), _DRAWN_AT_ONCE)
             marked = chance.integers(0, 10, _DRAWN_AT_ONCE)
             columns = (column.tolist() for column in (users, books, actions, marked))
