@@ -258,6 +258,7 @@ def compose_worker(
     until: Mapping[Place, int] | None = None,
     watch: Watch = NOT_WATCHED,
     pacing: Pacing | None = None,
+    counts_late: bool = False,
 ) -> Worker:
     """A worker over open stores; `directory` is for files of its own.
 
@@ -265,6 +266,7 @@ def compose_worker(
         topics, until: Of the version that the stores are of.
         watch: Told what the worker does.
         pacing: Says when events may be folded; None for always.
+        counts_late: As of `WorkerOptions`.
     """
     return Worker(
         stores=Stores.over(stores.profiles, stores.redis),
@@ -287,6 +289,7 @@ def compose_worker(
             until=until or {},
             watch=watch,
             pacing=pacing,
+            counts_late=counts_late,
         ),
     )
 

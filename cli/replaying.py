@@ -14,7 +14,13 @@ from typing import Final
 from aiokafka.errors import KafkaError
 from msgspec.structs import replace
 
-from cli.composition import compose_worker, load_embedder, stores_opened, vector_dimension
+from cli.composition import (
+    OpenStores,
+    compose_worker,
+    load_embedder,
+    stores_opened,
+    vector_dimension,
+)
 from cli.errors import CommandFailed, WrongUse
 from cli.importing import imported
 from cli.logs import configure_quiet
@@ -42,11 +48,13 @@ from streams.replay import (
     EARLIEST,
     Moment,
     Progress,
+    is_complete,
     planned,
     prepared,
     progress_of,
     standing_of,
 )
+from streams.retrying import until_available
 from streams.topics import ensure_topics
 from streams.version_topics import version_specs
 from streams.watching import NOT_WATCHED, Watch
@@ -54,6 +62,8 @@ from streams.watching import NOT_WATCHED, Watch
 __all__ = ["Asked", "replayed_into", "version_working", "versions_of", "worked_beside"]
 
 _POLL_S: Final = 0.5
+_COMPLETED_S: Final = 600.0
+"""So long a version that has caught up may take to learn its models."""
 _YIELDING: Final = 10
 """By so much is a replay nicer than what it runs beside: live traffic goes first."""
 
@@ -113,11 +123,11 @@ async def replayed_into(asked: Asked) -> None:
         metrics = ReplayMetrics(observing.http.registry, settings_of(settings, version).namespace)
         async with (
             metrics_served(settings, observing.http.registry, ready=lambda: True),
-            version_working(site, versions, kafka, version, watch=observing.watch) as pacing,
+            version_working(site, versions, kafka, version, watch=observing.watch) as building,
             _others_working(asked),
         ):
             last = await _caught_up(
-                asked, version, site, kafka, reached=metrics.reached, pacing=pacing
+                asked, version, site, kafka, reached=metrics.reached, building=building
             )
     ended = "has come to its end" if version.ends else f"is {last.behind:,} records behind"
     stdout().print(
@@ -232,6 +242,31 @@ async def _imported(
     return done
 
 
+@dataclass(frozen=True, slots=True)
+class Building:
+    """A version that is being worked on.
+
+    Attributes:
+        pacing: How it lets the first version go first.
+        stores: Its own.
+        partitions: Of each topic of events.
+    """
+
+    pacing: Pacing
+    stores: OpenStores
+    partitions: int
+
+    async def is_complete(self) -> bool:
+        """As of `streams.replay`."""
+        profiles = self.stores.profiles
+        return await is_complete(
+            self.stores.redis.aggregates,
+            profiles.personas,
+            profiles.control,
+            partitions=self.partitions,
+        )
+
+
 @asynccontextmanager
 async def version_working(
     site: Site,
@@ -240,10 +275,10 @@ async def version_working(
     version: Version,
     *,
     watch: Callable[[str], Watch] = lambda _: NOT_WATCHED,
-) -> AsyncIterator[Pacing]:
+) -> AsyncIterator[Building]:
     """A worker of the version beside what is inside; drained in the end.
 
-    It lets the first version go first, by the pacing that is handed out.
+    It lets the first version go first, and counts once it has taken in nearly everything.
     """
     settings = settings_of(site.settings, version)
     declarations = declarations_of(settings, version)
@@ -277,13 +312,14 @@ async def version_working(
                 until=reading.ends,
                 watch=watch(settings.namespace),
                 pacing=(pacing := Pacing()),
+                counts_late=True,
             )
             live = site.settings.consumer_group
             async with supervised(
                 worker_draining(worker), _live_watched(kafka, group=live, pacing=pacing)
             ):
                 await worker.ready.wait()
-                yield pacing
+                yield Building(pacing, stores, settings.partitions)
 
 
 async def _live_watched(kafka: KafkaView, *, group: str, pacing: Pacing) -> None:
@@ -301,14 +337,15 @@ async def _caught_up(
     kafka: KafkaView,
     *,
     reached: Callable[[Progress], None],
-    pacing: Pacing,
+    building: Building,
 ) -> Progress:
-    """Return when little enough is left, and show the way there."""
+    """Return when little enough is left and the version is complete, and show the way there."""
     group = settings_of(site.settings, version).consumer_group
     names, reading = topics_of(version), range_of(version)
     enough = 0 if version.ends else asked.lag
     with replay_progress(stderr()) as bars:
         task = bars.add_task(f"replaying into {version.name}", total=None)
+        completed_by_s: float | None = None
         while True:
             now = await progress_of(kafka, group=group, reading=reading, names=names)
             reached(now)
@@ -317,10 +354,15 @@ async def _caught_up(
                 total=now.total,
                 completed=now.done,
                 behind=now.behind,
-                waits="live goes first" if pacing.stands_back else "",
+                waits="live goes first" if building.pacing.stands_back else "",
             )
             if now.behind <= enough:
-                return now
+                if await until_available(building.is_complete):
+                    return now
+                completed_by_s = completed_by_s or time.monotonic() + _COMPLETED_S
+                if time.monotonic() >= completed_by_s:
+                    _say(f"{version.name} has not learned its models yet: it will, as it is kept")
+                    return now
             await asyncio.sleep(_POLL_S)
 
 

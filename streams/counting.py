@@ -24,6 +24,7 @@ class Counting:
     Args:
         count: Brings a batch into the counters and commits it. Lets no exception out.
         interval_s: As of `Gathering`.
+        held: Nothing is counted until `let`.
     """
 
     def __init__(
@@ -32,21 +33,39 @@ class Counting:
         *,
         interval_s: float,
         elapsed_s: Callable[[], float],
+        held: bool = False,
     ) -> None:
         self._count = count
+        self._may = asyncio.Event()
+        if not held:
+            self._may.set()
         self._gathering = Gathering(interval_s=interval_s, elapsed_s=elapsed_s)
         self._tasks: dict[Place, asyncio.Task[None]] = {}
+
+    @property
+    def held(self) -> bool:
+        """Whether everything waits."""
+        return not self._may.is_set()
+
+    def let(self) -> None:
+        """Count from now on."""
+        self._may.set()
+        self.begin()
 
     async def take(self, batch: RecordBatch) -> None:
         """Have it counted in its turn; returns before it is, if not much waits of its partition."""
         place = batch.topic, batch.partition
         self._gathering.add(batch)
         self.begin()
+        if self._gathering.waiting(place) >= _MOST:
+            await self._may.wait()
         while self._gathering.waiting(place) >= _MOST and place in self._tasks:
             await asyncio.wait((self._tasks[place],))
 
     def begin(self) -> None:
         """Begin to count what is due, of partitions of which nothing is being counted."""
+        if self.held:
+            return
         for batch in self._gathering.due(without=self._tasks.keys()):
             place = batch.topic, batch.partition
             self._tasks[place] = asyncio.create_task(self._count_one(place, batch))

@@ -133,7 +133,10 @@ class DutyOptions:
         silencing: When a persona counts as silenced by the average.
         release: What is told to others of groups of people.
         count_interval_s: Few updates of a partition are counted once in so long; 0 for at once.
+        counts_late: Nothing is counted until `count_from_now`; then counters that were never built
+            are summed over the stored users, at a fraction of what each update of them would cost.
         history: A topic with events of all types beside those of everybody; None if there is none.
+        updates: Where profile updates are sent to and read from.
         seam: Called between durable steps; tests crash there.
         watch: Told of every fold and flush.
     """
@@ -153,7 +156,9 @@ class DutyOptions:
     users_in_memory: int = 50_000
     dirty_users: int = 5_000
     count_interval_s: float = 0.0
+    counts_late: bool = False
     history: str | None = None
+    updates: str = topics.PROFILE_UPDATES
     seam: Seam = lambda _: None
     watch: Watch = NOT_WATCHED
 
@@ -203,6 +208,7 @@ class Duties:
             known=knowledge.marks,
             sync=stores.flush,
             topics=user_topics(options.history),
+            updates=options.updates,
         )
         seals = Seals(ownerships=self.ownerships, cache=stores.cache, nonce=nonce)
         data_policy = options.data_policy
@@ -210,7 +216,10 @@ class Duties:
         declared = options.declared.under(data_policy.version)
         self._order = asyncio.Lock()
         self.counting = Counting(
-            self._count, interval_s=options.count_interval_s, elapsed_s=clocks.elapsed_s
+            self._count,
+            interval_s=options.count_interval_s,
+            elapsed_s=clocks.elapsed_s,
+            held=options.counts_late,
         )
         self.consents_first = ConsentsFirst(
             data_policy=data_policy, consumer=consumer, elapsed_s=clocks.elapsed_s
@@ -427,6 +436,10 @@ class Duties:
         """Count updates that have waited long enough for more of them."""
         self.counting.begin()
 
+    def count_from_now(self) -> None:
+        """Nearly all there is has been taken in: build the counters, and follow updates."""
+        self.counting.let()
+
     async def maintain(self) -> None:
         """Own what is assigned, keep counters built, bring users up to date."""
         await self._passing(self._maintain)
@@ -546,7 +559,7 @@ class Duties:
         A little later they would be summed over thousands, whose updates are counted anyway.
         """
         partition = batch.partition
-        if partition in self._begun or batch.epoch != self._epoch():
+        if partition in self._begun or batch.epoch != self._epoch() or self.counting.held:
             return
         if (await self.ownerships.own(partition)).token == Token(1):
             await self.statistics.ensure_built([partition])
@@ -586,7 +599,8 @@ class Duties:
 
     async def _maintain(self) -> None:
         await self.ownerships.own_all(self._owned_partitions())
-        await self.statistics.ensure_built(self._owned_partitions())
+        if not self.counting.held:
+            await self.statistics.ensure_built(self._owned_partitions())
         await self.spaces.load()
         await self.sweeper.sweep()
         if self._assigned:

@@ -82,6 +82,7 @@ class Ownerships:
         sync: Makes storage survive a loss of power. A token is used only once it does, or a
             later owner may be given the same one again.
         topics: All that users' events are read from; those of everybody come first.
+        updates: Where the updates of these users lie.
     """
 
     def __init__(
@@ -93,6 +94,7 @@ class Ownerships:
         known: Callable[[], Mapping[str, int]],
         sync: Callable[[], Awaitable[None]],
         topics: Sequence[str] = USER_TOPICS,
+        updates: str = PROFILE_UPDATES,
     ) -> None:
         self._control = control
         self._consumer = consumer
@@ -100,6 +102,7 @@ class Ownerships:
         self._known = known
         self._sync = sync
         self._topics = topics
+        self._updates = updates
         self._held: dict[int, Control] = {}
         self._taking = asyncio.Lock()
         self._releases = 0
@@ -212,9 +215,15 @@ class Ownerships:
 
     async def committed_updates(self, partition: int) -> int:
         """The offset up to which updates of the partition's users are committed as counted."""
-        place = (PROFILE_UPDATES, partition)
+        place = (self._updates, partition)
         committed = (await self._consumer().committed_offsets([place]))[place]
         return committed or 0
+
+    async def sent_updates(self, partition: int) -> int:
+        """The offset up to which updates of the partition's users have been sent."""
+        place = (self._updates, partition)
+        _, end = (await self._consumer().end_offsets([place]))[place]
+        return end
 
     async def _require_membership(self, partition: int) -> None:
         """Commit what is committed, as only members of the group's present generation may.

@@ -1,11 +1,14 @@
 """From where to where a version is built, putting that in force, and how far it has come."""
 
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from profiles.ports import ControlStore
+from profiles.ports import AggregateStore, ControlStore, PersonaStore
 from schemas import topics
+from streams.knowledge import PERSONAS_MARK
+from streams.learning import LearningOptions
 from streams.offsets import KafkaView, commit_for
 from streams.ownership import BOOKMARK, Place
 from streams.pacing import Standing
@@ -18,6 +21,7 @@ __all__ = [
     "Moment",
     "Progress",
     "Range",
+    "is_complete",
     "planned",
     "prepared",
     "progress_of",
@@ -167,6 +171,39 @@ async def progress_of(
     updates = await kafka.ends(await kafka.places([names.profile_updates]))
     uncounted = sum(max(0, end - committed.get(place, 0)) for place, end in updates.items())
     return Progress(done=total - left, total=total, behind=left + uncounted)
+
+
+async def is_complete(
+    aggregates: AggregateStore,
+    personas: PersonaStore,
+    control: ControlStore,
+    *,
+    partitions: int,
+    least_users: int = LearningOptions().least_users,
+) -> bool:
+    """Whether counters are built, models learned, and users brought up to these once.
+
+    Args:
+        least_users: With a direction, of a tenant that models are learned for.
+    """
+    directed: Counter[str] = Counter()
+    for partition in range(partitions):
+        if await aggregates.built_epoch(partition) is None:
+            return False
+        tables = await aggregates.tables(partition, series=["size"])
+        for table, counters in zip(
+            tables, await aggregates.counters(partition, tables), strict=True
+        ):
+            if not table.scope:
+                directed[table.tenant] += counters.get(b"directed", 0)
+    learned = [tenant for tenant, users in directed.items() if users >= least_users]
+    if any([await personas.read(tenant) is None for tenant in learned]):
+        return False
+    held = [await control.read(partition) for partition in range(partitions)]
+    return all(
+        one is not None and all(one.positions.get(PERSONAS_MARK + name) for name in learned)
+        for one in held
+    )
 
 
 async def standing_of(kafka: KafkaView, *, group: str) -> Standing:

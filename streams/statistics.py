@@ -136,6 +136,9 @@ class StatisticsEngine:
                 return False
             token = (await self._ownerships.own(batch.partition)).token
             for chunk in batch.chunks(_CHUNK):
+                if chunk.next_offset <= self._counted.get(batch.partition, 0):
+                    self.counts["repeated"] += len(chunk.records)
+                    continue
                 updates = [_read(record.value, batch, record.offset) for record in chunk.records]
                 await self._apply(batch.partition, token, updates, counted=chunk.next_offset)
             return batch.epoch == self._epoch()
@@ -430,6 +433,8 @@ class StatisticsEngine:
         await until_available(
             partial(self._aggregates.begin_build, partition, token=token, epoch=epoch)
         )
+        # Updates are sent of what is stored: whatever these say, the users have who are read next.
+        sent = await self._ownerships.sent_updates(partition)
         # From here on a build is known to be under way, whatever becomes of this one.
         await self._seals.mend(partition)
         swept = 0
@@ -442,7 +447,7 @@ class StatisticsEngine:
             del self._floors[remembered]
         watermarks = await until_available(partial(self._aggregates.watermarks_ms, partition))
         await self._drop_past(partition, watermarks)
-        await self._mark_counted(partition, token, epoch)
+        await self._mark_counted(partition, token, epoch, sent)
         await until_available(
             partial(self._aggregates.finish_build, partition, token=token, epoch=epoch)
         )
@@ -450,9 +455,13 @@ class StatisticsEngine:
         self.counts["rebuilds"] += 1
         _log.info("counters rebuilt", partition=partition, users=swept)
 
-    async def _mark_counted(self, partition: int, token: Token, epoch: int) -> None:
-        """The stored users have all that was ever told of them, and so do their sums."""
-        known = await self._known_counted(partition)
+    async def _mark_counted(self, partition: int, token: Token, epoch: int, sent: int) -> None:
+        """The stored users have all that was ever told of them, and so do their sums.
+
+        Args:
+            sent: The offset up to which that is.
+        """
+        known = max(sent, await self._known_counted(partition))
         if known:
             await until_available(
                 partial(

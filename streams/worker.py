@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+import structlog
+
 from profiles.declared import NOTHING_DECLARED, DeclaredPersonas
 from profiles.nextitem.settings import Settings
 from profiles.policy import DEFAULT_POLICY, Policy
@@ -54,11 +56,16 @@ __all__ = [
     "rare_collections",
 ]
 
+_log = structlog.get_logger(__name__)
+
 _LONGEST_REST: Final = 60
 """Intervals between two rounds of publishing, however long a round takes."""
 _FEW: Final = 1_000
 """Users of a flush that the next one does not wait after."""
 _MAINTENANCE_S: Final = 1.0
+_NEARLY: Final = 10_000
+"""Events that are left when whoever counts late begins to."""
+_LOOKED_FOR_LAG_S: Final = 1.0
 _PACED: Final = 1_000
 """Records between two looks at whether others go first."""
 _COLLECTED: Final = (50_000, 20, 100)
@@ -108,6 +115,8 @@ class WorkerOptions:
         until: Offsets from which on nothing is taken in; empty to follow for ever.
         watch: Told what the worker does.
         pacing: Says when events may be folded; None for always.
+        counts_late: Counters are built, and models learned, once nearly all events that there are
+            have been taken in, instead of following each of them: for whoever builds a version.
     """
 
     bootstrap: str
@@ -139,6 +148,7 @@ class WorkerOptions:
     until: Mapping[Place, int] = field(default_factory=dict)
     watch: Watch = NOT_WATCHED
     pacing: Pacing | None = None
+    counts_late: bool = False
 
 
 class Worker:
@@ -183,6 +193,8 @@ class Worker:
                 users_in_memory=options.users_in_memory,
                 dirty_users=options.dirty_users,
                 count_interval_s=options.count_interval_s,
+                counts_late=options.counts_late,
+                updates=options.topics.profile_updates,
                 history=options.topics.history,
                 seam=options.seam,
                 watch=options.watch,
@@ -245,6 +257,7 @@ class Worker:
             for name, task in {
                 "flush": self._flush_loop,
                 "count": self._count_loop,
+                "count late": self._count_late,
                 "follow": self._reader.follow,
                 "maintain": self._maintain_loop,
                 "publish": self._publish_loop,
@@ -288,6 +301,18 @@ class Worker:
         while True:
             await asyncio.sleep(self._options.count_interval_s / 4)
             self.duties.count()
+
+    async def _count_late(self) -> None:
+        events = user_topics(self._options.topics.history)
+        while self.duties.counting.held:
+            await asyncio.sleep(_LOOKED_FOR_LAG_S)
+            behind = await self.lag() if self.duties.ready.is_set() else None
+            if behind is None:
+                continue
+            left = sum(records for (topic, _), records in behind.items() if topic in events)
+            if left <= _NEARLY:
+                _log.info("counting begins", events_left=left)
+                self.duties.count_from_now()
 
     async def _maintain_loop(self) -> None:
         """Own what is assigned, keep counters built, bring users up to date."""

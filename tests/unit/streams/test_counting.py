@@ -116,6 +116,28 @@ def test_few_wait_until_they_are_due() -> None:
     run(scenario)
 
 
+def test_nothing_is_counted_while_it_is_held_and_then_all_of_it() -> None:
+    async def scenario() -> None:
+        counter = Counter()
+        work = Counting(counter.count, interval_s=0.0, elapsed_s=lambda: 0.0, held=True)
+        await work.take(batch(0))
+        await work.take(batch(0, partition=1))
+        bringing = asyncio.create_task(work.take(batch(1, 4 * MANY)))
+        work.begin()
+        await settled()
+        assert not counter.begun
+        assert not bringing.done()
+        work.let()
+        await bringing
+        await settled()
+        assert counter.begun == {0: [list(range(4 * MANY + 1))], 1: [[0]]}
+        counter.let(0)
+        counter.let(1)
+        await work.ended()
+
+    run(scenario)
+
+
 def test_what_was_given_up_is_not_counted() -> None:
     async def scenario() -> None:
         counter = Counter()

@@ -12,6 +12,7 @@ from streams_world import Engines, Killed, World, item, liked
 from profiles.ids import user_key
 from profiles.ports import CounterTable
 from schemas.snapshots import decode_profile, statistics_name
+from schemas.topics import PROFILE_UPDATES
 from stores.memory_aggregates import MemoryAggregateStore
 from streams import statistics
 from streams.sealed import SealedSnapshots
@@ -257,9 +258,9 @@ def test_a_view_that_was_shown_before_a_loss_of_power_gives_way_to_the_same_vers
     asyncio.run(scenario())
 
 
-def test_a_copy_put_back_while_updates_are_found_to_be_counted_is_not_marked_as_having_them() -> (
-    None
-):
+def test_a_copy_put_back_while_updates_are_found_to_be_counted_is_not_marked_as_having_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Emptied and summed afresh, the store has more than a copy that says as much is counted."""
 
     async def scenario() -> None:
@@ -269,6 +270,12 @@ def test_a_copy_put_back_while_updates_are_found_to_be_counted_is_not_marked_as_
         world.publish(liked("ann", "a", 99))
         await engines._round()
         redis.empty()
+
+        async def none_yet(_: int) -> int:
+            return 0
+
+        # As if they were sent while the users are being summed.
+        monkeypatch.setattr(engines.ownerships, "sent_updates", none_yet)
         await engines.statistics.ensure_built(range(2))
         counters = await world.counters()
         with put_back_before(world, "apply", put_back):
@@ -292,6 +299,34 @@ def test_a_copy_put_back_between_two_steps_of_counting_is_not_marked_as_having_t
         with put_back_before(world, "apply", put_back, times=2):
             await engines.drain()
         assert await world.counters() == await rebuilt(world, engines)
+
+    asyncio.run(scenario())
+
+
+def test_updates_sent_before_counters_were_summed_are_not_even_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def scenario() -> None:
+        world, engines, _ = await with_an_older_copy()
+        for turn in range(3):
+            world.publish(liked("ann", "a", 90 + turn))
+            await engines._round()
+        # All of them lie in the log, and none is counted.
+        counters = await rebuilt(world, engines)
+        with monkeypatch.context() as patch:
+            patch.setattr(statistics, "decode_update", None)
+            await engines.drain()
+        assert await world.counters() == counters
+        places = world.consumer.logs.items()
+        sent = {
+            place: log.end_offset
+            for place, log in places
+            if place[0] == PROFILE_UPDATES and log.end_offset
+        }
+        assert {place: world.consumer.committed[place] for place in sent} == sent
+        world.publish(liked("ann", "a", 99))
+        await engines.drain()
+        assert await world.counters() == await rebuilt(world, engines) != counters
 
     asyncio.run(scenario())
 
