@@ -7,12 +7,13 @@ from dataclasses import replace
 import pytest
 from simulation import draw, run
 from simulation.events import Published, draw_events
-from simulation.schedule import AIMED_FROM, POWERLESS_FROM, Act, Schedule
+from simulation.schedule import AIMED_FROM, LATE_FROM, POWERLESS_FROM, Act, Schedule
 from simulation.shrinking import shrunk, told
 
 SCHEDULES = int(os.environ.get("STRATA_SIMULATED_SCHEDULES", "10000"))
 AIMED = SCHEDULES // 10
 POWERLESS = SCHEDULES // 10
+LATE = SCHEDULES // 10
 AT_ONCE = 100
 # Failed once: by a copy of Redis that lacked no count but views or snapshots, an owner or leader
 # that had stood still, receipts of erasures that were never finished, or a loss of power.
@@ -45,6 +46,7 @@ def explained(schedule: Schedule) -> str:
         *range(0, SCHEDULES, AT_ONCE),
         *range(AIMED_FROM, AIMED_FROM + AIMED, AT_ONCE),
         *range(POWERLESS_FROM, POWERLESS_FROM + POWERLESS, AT_ONCE),
+        *range(LATE_FROM, LATE_FROM + LATE, AT_ONCE),
     ],
 )
 def test_nothing_is_lost_and_nothing_counted_twice(first: int) -> None:

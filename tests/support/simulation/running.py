@@ -197,6 +197,7 @@ class _World:
             learns=self._schedule.learns,
             syncs=self._schedule.powerless,
             lags_s=self._schedule.lags_s,
+            counts_late=self._schedule.counts_late,
             ended=self._worker_ended,
             sending=self._watch.sending,
         )

@@ -8,7 +8,16 @@ from typing import Final, TypeVar
 from simulation.events import Published, draw_events
 from simulation.network import Storm
 
-__all__ = ["AIMED_FROM", "IN_A_SWEEP", "POWERLESS_FROM", "Act", "Schedule", "draw", "without"]
+__all__ = [
+    "AIMED_FROM",
+    "IN_A_SWEEP",
+    "LATE_FROM",
+    "POWERLESS_FROM",
+    "Act",
+    "Schedule",
+    "draw",
+    "without",
+]
 
 T = TypeVar("T")
 
@@ -21,6 +30,10 @@ some of their workers learn seconds late what was announced."""
 
 POWERLESS_FROM: Final = 2_000_000
 """In schedules of these seeds and greater ones the machine of workers and stores loses power."""
+
+LATE_FROM: Final = 3_000_000
+"""In schedules of these seeds and greater ones, which lose power too, workers begin to count late,
+as those who build a version do."""
 
 IN_A_SWEEP: Final = " in a sweep"
 """After a seam's name: only there."""
@@ -82,6 +95,10 @@ class Schedule:
         """Each worker follows the announcements by one of these."""
         usual = (0.1, 0.3, 1.5)
         return usual if self.seed < AIMED_FROM else (*usual, 5.0)
+
+    @property
+    def counts_late(self) -> bool:
+        return self.seed >= LATE_FROM
 
     @property
     def powerless(self) -> bool:

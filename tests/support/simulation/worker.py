@@ -61,6 +61,7 @@ class SimulatedWorker:
         learns: bool,
         syncs: bool,
         lags_s: Sequence[float],
+        counts_late: bool,
         sending: Callable[[str, Outgoing], None],
         ended: Callable[["SimulatedWorker"], None],
     ) -> None:
@@ -70,6 +71,7 @@ class SimulatedWorker:
         self.knowledge = Knowledge(initial_space(LEARNER.dimension, LEARNER))
         self._broker = broker
         self._lags_s = lags_s
+        self._counts_late = counts_late
         self._ended = ended
         self._leaving = asyncio.Event()
         self._read: dict[tuple[str, int], int] = {}
@@ -117,6 +119,7 @@ class SimulatedWorker:
                 ),
                 users_in_memory=2,
                 count_interval_s=0.5,
+                counts_late=counts_late,
                 seam=self._at,
             ),
         )
@@ -191,6 +194,8 @@ class SimulatedWorker:
                 self._rounds(self._follow, lag_s),
             )
         ]
+        if self._counts_late:
+            background.append(self._spawn(self._count_late()))
         leaving = asyncio.ensure_future(self._leaving.wait())
         await asyncio.wait((leaving, self.duties.failure), return_when=asyncio.FIRST_COMPLETED)
         try:
@@ -207,6 +212,10 @@ class SimulatedWorker:
         self.process.dead = True
         self._broker.leave(self.process)
         self._ended(self)
+
+    async def _count_late(self) -> None:
+        await self.process.loop.passing(self.process.chance.uniform(0.2, 2.5))
+        self.duties.count_from_now()
 
     async def _count(self) -> None:
         self.duties.count()
