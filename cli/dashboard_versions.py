@@ -35,7 +35,6 @@ from streams.topics import TopicsUnavailable
 __all__ = ["HostedVersions"]
 
 _PATIENCE_S: Final = 10.0
-_LAG: Final = 1_000
 _KAFKA_AWAY: Final = "Kafka does not respond just now; try again in a moment"
 
 
@@ -168,7 +167,7 @@ class HostedVersions(VersionSource):
                 qdrant_url=self._addresses.qdrant_url,
                 versions=self._document,
                 kafka=kafka,
-                lag=_LAG,
+                lag=None,
                 followed=self._hosting.follow,
                 reached=lambda now: self._reached(now.done, now.total),
             )

@@ -32,7 +32,7 @@ _SEEN_WITHIN_S: Final = 0.5
 """Longer than a lookup remembers which version is in force."""
 
 
-async def promoted(name: str, *, lag: int) -> None:
+async def promoted(name: str, *, lag: int | None) -> None:
     """Have the stack's workers keep `name`, wait until it has caught up, and put it in force.
 
     Raises:

@@ -46,6 +46,7 @@ from streams.offsets import KafkaView, kafka_opened
 from streams.pacing import Pacing
 from streams.replay import (
     EARLIEST,
+    CaughtUp,
     Moment,
     Progress,
     is_complete,
@@ -75,7 +76,7 @@ class Asked:
     Attributes:
         policy, personas: Files; None for what the settings name.
         files: Of history that the topics do not hold.
-        lag: Records behind the newest at which it counts as caught up.
+        lag: Records behind the newest at which it counts as caught up; None as of `CaughtUp`.
         workers: Processes that build it, ≥ 1; several need servers.
     """
 
@@ -87,7 +88,7 @@ class Asked:
     personas: Path | None = None
     embedding_model: str | None = None
     files: tuple[Path, ...] = ()
-    lag: int = 1_000
+    lag: int | None = None
     workers: int = 1
 
     @property
@@ -342,7 +343,7 @@ async def _caught_up(
     """Return when little enough is left and the version is complete, and show the way there."""
     group = settings_of(site.settings, version).consumer_group
     names, reading = topics_of(version), range_of(version)
-    enough = 0 if version.ends else asked.lag
+    caught_up = CaughtUp(0 if version.ends else asked.lag)
     with replay_progress(stderr()) as bars:
         task = bars.add_task(f"replaying into {version.name}", total=None)
         completed_by_s: float | None = None
@@ -356,7 +357,7 @@ async def _caught_up(
                 behind=now.behind,
                 waits="live goes first" if building.pacing.stands_back else "",
             )
-            if now.behind <= enough:
+            if caught_up.look(now, now_s=time.monotonic()):
                 if await until_available(building.is_complete):
                     return now
                 completed_by_s = completed_by_s or time.monotonic() + _COMPLETED_S

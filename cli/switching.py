@@ -13,7 +13,7 @@ from cli.versions import range_of, settings_of, topics_of
 from stores.connect import show_current_version
 from stores.versions import Version, Versions, VersionStore, changed
 from streams.offsets import KafkaView
-from streams.replay import Progress, progress_of
+from streams.replay import CaughtUp, Progress, progress_of
 
 __all__ = ["put_back", "put_in_force"]
 
@@ -28,7 +28,7 @@ async def put_in_force(
     qdrant_url: str,
     versions: VersionStore,
     kafka: KafkaView,
-    lag: int,
+    lag: int | None,
     followed: Callable[[], Awaitable[None]],
     reached: Callable[[Progress], None],
 ) -> Versions:
@@ -36,7 +36,7 @@ async def put_in_force(
 
     Args:
         settings: Of the first version.
-        lag: Records behind at which it has caught up.
+        lag: Records behind at which it has caught up; None as of `CaughtUp`.
         followed: Makes whoever runs workers look at the document, if that can be done.
         reached: Told how far it is meanwhile.
 
@@ -83,16 +83,17 @@ async def _caught_up(
     kafka: KafkaView,
     *,
     group: str,
-    lag: int,
+    lag: int | None,
     reached: Callable[[Progress], None],
 ) -> None:
     names, reading = topics_of(version), range_of(version)
     last, since_s = -1, time.monotonic()
+    caught_up = CaughtUp(lag)
     while True:
         at_work = await kafka.members(group)
         now = await progress_of(kafka, group=group, reading=reading, names=names)
         reached(now)
-        if at_work and now.behind <= lag:
+        if caught_up.look(now, now_s=time.monotonic()) and at_work:
             return
         if now.done != last:
             last, since_s = now.done, time.monotonic()

@@ -1,6 +1,6 @@
 """From where to where a version is built, putting that in force, and how far it has come."""
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -18,6 +18,7 @@ from streams.version_topics import VersionTopics, version_specs
 __all__ = [
     "EARLIEST",
     "READ_WHOLE",
+    "CaughtUp",
     "Moment",
     "Progress",
     "Range",
@@ -32,6 +33,9 @@ READ_WHOLE: Final = (topics.CONSENTS, topics.ERASURES)
 """Whatever is chosen: what a person withdrew stays withdrawn in every version."""
 
 _NONCE: Final = "replay"
+_FEW: Final = 1_000
+_ON_THEIR_WAY_S: Final = 10.0
+_WATCHED_S: Final = 20.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +76,37 @@ class Progress:
     done: int
     total: int
     behind: int
+
+
+class CaughtUp:
+    """Whether a version has little enough left.
+
+    What has just come in is always on its way through a flush, and its updates wait to be counted
+    together. So where nothing is said, it has caught up with 1,000 records left, or with as many
+    as come in within ten seconds, if that is more.
+
+    Args:
+        lag: Records that may be left; None for as many as that.
+    """
+
+    def __init__(self, lag: int | None) -> None:
+        self._lag = lag
+        self._seen: deque[tuple[float, int]] = deque()
+
+    def look(self, now: Progress, *, now_s: float) -> bool:
+        """Whether that is so now.
+
+        Args:
+            now_s: Of a clock that never goes back.
+        """
+        self._seen.append((now_s, now.total))
+        while self._seen[0][0] < now_s - _WATCHED_S:
+            self._seen.popleft()
+        if self._lag is not None:
+            return now.behind <= self._lag
+        then_s, total = self._seen[0]
+        per_s = (now.total - total) / (now_s - then_s) if now_s > then_s else 0.0
+        return now.behind <= max(_FEW, per_s * _ON_THEIR_WAY_S)
 
 
 async def planned(

@@ -20,6 +20,8 @@ def register(app: typer.Typer) -> None:
     app.command()(rollback)
 
 
+_ENOUGH = "1000, or what comes in within ten seconds"
+
 File = Annotated[
     Path | None, typer.Option(exists=True, dir_okay=False, readable=True, show_default=False)
 ]
@@ -83,8 +85,13 @@ def replay(
         typer.Option(metavar="MODEL", show_default=False, help="Item and passage vectors by it."),
     ] = None,
     lag: Annotated[
-        int, typer.Option(min=0, help="Records behind at which it counts as caught up.")
-    ] = 1_000,
+        int | None,
+        typer.Option(
+            min=0,
+            show_default=_ENOUGH,
+            help="Records behind at which it counts as caught up.",
+        ),
+    ] = None,
     workers: Annotated[
         int, typer.Option(min=1, max=64, help="Processes that build it; several need servers.")
     ] = 1,
@@ -164,8 +171,11 @@ def promote(
     name: Name,
     *,
     lag: Annotated[
-        int, typer.Option(min=0, help="Records behind at which it is put in force.")
-    ] = 1_000,
+        int | None,
+        typer.Option(
+            min=0, show_default=_ENOUGH, help="Records behind at which it is put in force."
+        ),
+    ] = None,
 ) -> None:
     """Put a version in force: from one request to the next, lookups answer by it alone."""
     from cli.processes import run_until_stopped

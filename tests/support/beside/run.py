@@ -32,8 +32,6 @@ _TEXT_DIMENSION: Final = 128
 _SAMPLED_S: Final = 1.0
 _STOPPED_WITHIN_S: Final = 60.0
 _COMMAND_S: Final = 300.0
-_LAG_S: Final = 5.0
-"""A version is put in force that is no further behind than what comes in that time."""
 
 Say = Callable[[str], None]
 
@@ -129,7 +127,6 @@ class _Run:
         self.say(f"live traffic of {scale.rate:g}/s and {scale.lookups:g} lookups/s begin")
         async with account.span("before"):
             await asyncio.sleep(scale.before_s)
-        lag_allowed = max(1_000, int(scale.rate * _LAG_S))
         path = self.strata.directory / "other.toml"
         path.write_text(policy())
         async with account.span("replay"), lag.sampled() as sampled:
@@ -139,9 +136,7 @@ class _Run:
         account.most_behind, account.taken_in = sampled.most, sampled.taken_in
         self.say(said)
         async with account.span("promotion"):
-            said = await self._ordered(
-                "promote", _VERSION, "--lag", str(lag_allowed), timeout_s=scale.patience_s
-            )
+            said = await self._ordered("promote", _VERSION, timeout_s=scale.patience_s)
             self.say(said)
             other = await reading.of_everybody()
             await asyncio.sleep(scale.after_s)
