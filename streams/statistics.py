@@ -42,7 +42,6 @@ from schemas.updates import (
     decode_update,
     scopes_of,
 )
-from stores.points import batches
 from streams.adding import add_user, by_user, size_of
 from streams.batches import RecordBatch
 from streams.ownership import Ownerships
@@ -56,8 +55,9 @@ _log = structlog.get_logger(__name__)
 
 # The more at once, the more of what comes and goes need not be counted.
 _CHUNK: Final = 1_024
-# Whole users: of many at once, neither this process nor the store would do anything else.
-_SUMMED: Final = 64
+# Bytes of whole users' states: of more at once, neither this process nor the store would do
+# anything else; of fewer, the store would add to the same counters more often.
+_SUMMED: Final = 180_000
 _ATTEMPTS: Final = 5
 _LARGEST_STEP: Final = 60_000  # bytes of entries times scopes: some 50 ms of the store's time
 # Series whose tables grow with what users mention; the largest counters are kept.
@@ -437,11 +437,11 @@ class StatisticsEngine:
         sent = await self._ownerships.sent_updates(partition)
         # From here on a build is known to be under way, whatever becomes of this one.
         await self._seals.mend(partition)
-        swept = 0
+        swept, watermarks = 0, dict[str, int]()
         async for page in self._users.scan(partition=partition):
             records = [record for record in page if record.version and not record.vacant]
-            for part in batches(records, _SUMMED):
-                await self._sum(partition, token, epoch, part)
+            for part in _parts(records):
+                await self._sum(partition, token, epoch, part, watermarks)
             swept += len(records)
         for remembered in [key for key in self._floors if key[0] == partition]:
             del self._floors[remembered]
@@ -478,10 +478,19 @@ class StatisticsEngine:
         self._counted[partition] = known
 
     async def _sum(
-        self, partition: int, token: Token, epoch: int, records: Sequence[UserRecord]
+        self,
+        partition: int,
+        token: Token,
+        epoch: int,
+        records: Sequence[UserRecord],
+        watermarks: dict[str, int],
     ) -> None:
+        """Add whole users.
+
+        Args:
+            watermarks: Of those added before; raised to these.
+        """
         adding = Sum(self._policy, self._catalogue.dimension)
-        watermarks: dict[str, int] = {}
         states = [decode_state(record.state) for record in records]
         received: list[int] = []
         for record, state in zip(records, states, strict=True):
@@ -516,12 +525,26 @@ class StatisticsEngine:
                 expected=dict.fromkeys(versions, 0),
                 versions=versions,
                 increments=adding.increments(),
-                items=adding.item_counters(),
+                items=self._kept(adding.item_counters(), watermarks),
                 watermarks_ms=watermarks,
             )
         )
         # Users who were put back may have come to the same version again, with other events in it.
         await until_available(partial(self._cache.put, views, anew=True))
+
+
+def _parts(records: Iterable[UserRecord]) -> Iterator[list[UserRecord]]:
+    """Users, cut so that no one step holds the store for long."""
+    part: list[UserRecord] = []
+    size = 0
+    for record in records:
+        part.append(record)
+        size += len(record.state)
+        if size >= _SUMMED:
+            yield part
+            part, size = [], 0
+    if part:
+        yield part
 
 
 def _groups(users: Iterable[Sequence[ProfileUpdate]]) -> Iterator[list[ProfileUpdate]]:
