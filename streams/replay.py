@@ -87,10 +87,12 @@ class CaughtUp:
 
     Args:
         lag: Records that may be left; None for as many as that.
+        few: Others than the 1,000.
     """
 
-    def __init__(self, lag: int | None) -> None:
+    def __init__(self, lag: int | None, *, few: int = _FEW) -> None:
         self._lag = lag
+        self._few = few
         self._seen: deque[tuple[float, int]] = deque()
 
     def look(self, now: Progress, *, now_s: float) -> bool:
@@ -106,7 +108,7 @@ class CaughtUp:
             return now.behind <= self._lag
         then_s, total = self._seen[0]
         per_s = (now.total - total) / (now_s - then_s) if now_s > then_s else 0.0
-        return now.behind <= max(_FEW, per_s * _ON_THEIR_WAY_S)
+        return now.behind <= max(self._few, per_s * _ON_THEIR_WAY_S)
 
 
 async def planned(

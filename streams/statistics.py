@@ -529,6 +529,7 @@ class StatisticsEngine:
                 watermarks_ms=watermarks,
             )
         )
+        self.counts["summed"] += len(records)
         # Users who were put back may have come to the same version again, with other events in it.
         await until_available(partial(self._cache.put, views, anew=True))
 

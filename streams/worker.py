@@ -33,6 +33,7 @@ from streams.ownership import Place
 from streams.pacing import Pacing
 from streams.personas import PersonaOptions
 from streams.releasing import DEFAULT_RELEASE, ReleaseOptions
+from streams.replay import CaughtUp, Progress
 from streams.storing import Seam
 from streams.topics import ensure_topics
 from streams.version_topics import (
@@ -64,7 +65,7 @@ _FEW: Final = 1_000
 """Users of a flush that the next one does not wait after."""
 _MAINTENANCE_S: Final = 1.0
 _NEARLY: Final = 10_000
-"""Events that are left when whoever counts late begins to."""
+"""Events that are left when whoever counts late begins to; more, where many come in."""
 _LOOKED_FOR_LAG_S: Final = 1.0
 _PACED: Final = 1_000
 """Records between two looks at whether others go first."""
@@ -303,16 +304,25 @@ class Worker:
             self.duties.count()
 
     async def _count_late(self) -> None:
-        events = user_topics(self._options.topics.history)
+        nearly = CaughtUp(None, few=_NEARLY)
         while self.duties.counting.held:
             await asyncio.sleep(_LOOKED_FOR_LAG_S)
-            behind = await self.lag() if self.duties.ready.is_set() else None
-            if behind is None:
+            if not self.duties.ready.is_set():
                 continue
-            left = sum(records for (topic, _), records in behind.items() if topic in events)
-            if left <= _NEARLY:
-                _log.info("counting begins", events_left=left)
+            reached = await self._reached()
+            if nearly.look(reached, now_s=time.monotonic()):
+                _log.info("counting begins", events_left=reached.behind)
                 self.duties.count_from_now()
+
+    async def _reached(self) -> Progress:
+        """How far events of assigned partitions are taken in."""
+        read = user_topics(self._options.topics.history)
+        places = [place for place in sorted(self.duties.assigned) if place[0] in read]
+        lag = await self.lag()
+        ends = await self._running_app().batches.end_offsets(places)
+        total = sum(end for _, end in ends.values())
+        behind = sum(lag.get(place, 0) for place in places)
+        return Progress(done=total - behind, total=total, behind=behind)
 
     async def _maintain_loop(self) -> None:
         """Own what is assigned, keep counters built, bring users up to date."""
