@@ -65,8 +65,6 @@ __all__ = ["Asked", "replayed_into", "version_working", "versions_of", "worked_b
 _POLL_S: Final = 0.5
 _COMPLETED_S: Final = 600.0
 """So long a version that has caught up may take to learn its models."""
-_YIELDING: Final = 10
-"""By so much is a replay nicer than what it runs beside: live traffic goes first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +76,7 @@ class Asked:
         files: Of history that the topics do not hold.
         lag: Records behind the newest at which it counts as caught up; None as of `CaughtUp`.
         workers: Processes that build it, ≥ 1; several need servers.
+        nice: How much nicer they are than what they run beside; live traffic goes first.
     """
 
     name: str
@@ -90,24 +89,26 @@ class Asked:
     files: tuple[Path, ...] = ()
     lag: int | None = None
     workers: int = 1
+    nice: int = 10
 
     @property
     def is_told(self) -> bool:
         """More is said than the name: that is for a version to come."""
-        return self != Asked(name=self.name, lag=self.lag, workers=self.workers)
+        return self != Asked(name=self.name, lag=self.lag, workers=self.workers, nice=self.nice)
 
 
 async def replayed_into(asked: Asked) -> None:
     """Build a version until it has caught up, or go on with one that was begun.
 
-    At a lower priority than what else this machine does, for as long as this process lives.
+    At a lower priority than what else this machine does, if not told otherwise, for as long as
+    this process lives.
 
     Raises:
         CommandFailed, …: it cannot be built; what is there stays, and can be gone on with.
     """
     settings = load_settings()
     configure_quiet()
-    _yield_to_others()
+    _yield_to_others(asked.nice)
     async with (
         site_opened(settings, command="replay", progress=_say) as site,
         versions_of(site) as versions,
@@ -376,10 +377,10 @@ def _text(path: Path | None) -> str | None:
         raise CommandFailed(f"{path} cannot be read: {error}") from error
 
 
-def _yield_to_others() -> None:
+def _yield_to_others(nice: int) -> None:
     """Also for the processes that this one starts."""
     if hasattr(os, "nice"):  # Windows has none
-        os.nice(_YIELDING)
+        os.nice(nice)
 
 
 def _say(step: str) -> None:

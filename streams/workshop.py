@@ -141,7 +141,8 @@ _held: list[Learners] = []
 def _begin(spec: LearnerSpec) -> None:
     # Terminals send the interrupt to the whole group; the parent decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.nice(_NICENESS)
+    # A replay has yielded already, and waits for this.
+    os.nice(max(0, _NICENESS - os.nice(0)))
     parent = multiprocessing.parent_process()
     if parent is None:
         raise AssertionError("only for a child process")

@@ -95,6 +95,12 @@ def replay(
     workers: Annotated[
         int, typer.Option(min=1, max=64, help="Processes that build it; several need servers.")
     ] = 1,
+    nice: Annotated[
+        int,
+        typer.Option(
+            min=0, max=19, help="How far it lets other processes of this machine go first."
+        ),
+    ] = 10,
     beside: Annotated[bool, typer.Option("--beside", hidden=True)] = False,
 ) -> None:
     """Build another version of every profile from history, beside the one in force.
@@ -122,6 +128,7 @@ def replay(
         files=tuple(from_files or ()),
         lag=lag,
         workers=workers,
+        nice=nice,
     )
     try:
         with stopped_by_signal():

@@ -39,7 +39,7 @@ async def test_a_replay_killed_and_gone_on_with_equals_the_living_version(
         await work.until_quiet(learned=False)
 
         shadow = version_ground(ground, "b")
-        building = strata.start("replay", "--into", "b", log=tmp_path / "replay.log")
+        building = strata.start("replay", "--into", "b", "--nice", "0", log=tmp_path / "replay.log")
         try:
             await committed_something(shadow)
             building.kill()
@@ -48,7 +48,7 @@ async def test_a_replay_killed_and_gone_on_with_equals_the_living_version(
             building.kill()
         await expel_the_dead(replace(shadow, namespace=f"strata-{shadow.namespace}"))
         await publish(ground.bootstrap, story.events[half:], partitions=ground.partitions)
-        again = strata.run("replay", "--into", "b", "--lag", "0", "--workers", "2")
+        again = strata.run("replay", "--into", "b", "--lag", "0", "--workers", "2", "--nice", "0")
         assert again.returncode == 0, again.stderr
         assert "going on with b" in again.stderr
         await work.until_quiet(learned=False)
@@ -92,7 +92,7 @@ async def test_history_from_files_takes_the_place_of_what_kafka_no_longer_holds(
         await publish(ground.bootstrap, story.events[half:], partitions=ground.partitions)
         files = [argument for path in old for argument in ("--from-files", str(path))]
         shadow = version_ground(ground, "f")
-        begun = ("replay", "--into", "f", "--from", since, *files)
+        begun = ("replay", "--into", "f", "--nice", "0", "--from", since, *files)
         building = strata.start(*begun, log=tmp_path / "replay.log")
         try:
             await committed_something(shadow)
@@ -100,7 +100,7 @@ async def test_history_from_files_takes_the_place_of_what_kafka_no_longer_holds(
             building.kill()
             building.wait()
         await expel_the_dead(replace(shadow, namespace=f"strata-{shadow.namespace}"))
-        again = strata.run("replay", "--into", "f", "--lag", "0")
+        again = strata.run("replay", "--into", "f", "--lag", "0", "--nice", "0")
         assert again.returncode == 0, again.stderr
         await work.until_quiet(learned=False)
         live = await known_users(opened)
@@ -178,7 +178,7 @@ async def test_a_version_that_ends_holds_what_came_before(shared_ground: Ground)
     sent = await publish(ground.bootstrap, [*events, attribute], partitions=ground.partitions)
     topic, partition, _ = sent[0]
     built = strata.run(
-        *("replay", "--into", "past", "--topics", "interactions"),
+        *("replay", "--into", "past", "--nice", "0", "--topics", "interactions"),
         *("--from", f"{topic}:{partition}=1", "--until", f"{topic}:{partition}=4"),
     )
     assert built.returncode == 0, built.stderr

@@ -214,7 +214,7 @@ def test_a_version_is_compared_promoted_and_rolled_back_on_its_page(
 ) -> None:
     policy = running.strata.directory / "fast.toml"
     policy.write_text("half_rank = 1.0\n")
-    built = running.strata("replay", "--into", "fast", "--policy", str(policy))
+    built = running.strata("replay", "--into", "fast", "--nice", "0", "--policy", str(policy))
     assert built.returncode == 0, built.stderr
     patience_ms = 120_000
     with opened(browser, width=WIDTHS[0]) as page:

@@ -111,7 +111,7 @@ def test_no_batch_mixes_versions_while_one_is_promoted_and_rolled_back(
     policy.write_text(FAST)
     refused = strata("promote", "fast")
     assert (refused.returncode, "there is no version fast" in refused.stderr) == (1, True)
-    built = strata("replay", "--into", "fast", "--policy", str(policy))
+    built = strata("replay", "--into", "fast", "--nice", "0", "--policy", str(policy))
     assert built.returncode == 0, built.stderr
     assert "put it in force with `strata promote fast`" in built.stdout
 

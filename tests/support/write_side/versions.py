@@ -29,7 +29,7 @@ class Commands:
                 stderr=subprocess.STDOUT,
             )
 
-    def run(self, *arguments: str, timeout_s: float = 120.0) -> "subprocess.CompletedProcess[str]":
+    def run(self, *arguments: str, timeout_s: float = 240.0) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
             [sys.executable, "-m", "cli.main", *arguments],
             env=self._environment(),
