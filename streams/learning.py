@@ -36,6 +36,7 @@ _PATIENCE: Final = 6
 _ITEMS_AT_ONCE: Final = 2_048
 _STRANGERS_AT_LEAST: Final = 200
 _NOTABLE: Final = 1.1
+_LOAD_ENDED: Final = "a load has ended"
 # What is learned without somebody who left is promised within the hour.
 _LONGEST_REST_S: Final = 1_200.0
 
@@ -56,7 +57,7 @@ class LearningOptions:
         refresh_growth: There is little new until events have grown by this factor.
         busy: Share of the time that learning may take, in (0, 1]: as long as it took, it rests
             afterwards in proportion, so that whoever else needs the processor has it. Tenants of
-            whom nothing is known yet are not kept waiting.
+            whom nothing is known yet are not kept waiting, nor those whose load has just ended.
         kept_s: How long models that are no longer in force can still be read.
         tenants: Whose learners are kept in memory, at most.
     """
@@ -239,10 +240,12 @@ class Learning:
             await self._shelf.clear(tenant, in_force=occasion.model)
         if occasion.users < self._options.least_users or self._clock_s() < sample.next_at_s:
             return
-        if occasion.model is not None and self._clock_s() < self._rests_until_s:
+        reason = self._refit_reason(sample, occasion, quiet=quiet)
+        rests = occasion.model is not None and self._clock_s() < self._rests_until_s
+        # Once a load has ended, nobody else needs the processor.
+        if rests and reason != _LOAD_ENDED:
             return
         lost = occasion.model is not None and await self._shelf.is_lost(tenant)
-        reason = self._refit_reason(sample, occasion, quiet=quiet)
         if reason is not None:
             _log.info("a refit is due", tenant=tenant, reason=reason)
             self._due[tenant] = (occasion, True)
@@ -265,13 +268,13 @@ class Learning:
         growth, events, fitted = self._options.growth, occasion.events, occasion.fitted_events
         if occasion.model is None:
             return "nothing has been learned"
+        # A load has ended: what was found in the middle of it is made good at once.
+        if quiet and events >= _NOTABLE * fitted:
+            return _LOAD_ENDED
         if occasion.users >= growth * occasion.fitted_users or events >= growth * fitted:
             return "growth"
         if events == fitted:
             return None
-        # A load has ended: what was found in the middle of it is made good at once.
-        if quiet and events >= _NOTABLE * fitted:
-            return "a load has ended"
         enough = sample.likes >= _STRANGERS_AT_LEAST
         if enough and sample.strangers > self._options.strangers * sample.likes:
             return "drift"

@@ -20,10 +20,10 @@ FOUND_FROM = {
     "seals_are_not_compared": POWERLESS_FROM,
     "changes_are_sent_before_they_are_synced": POWERLESS_FROM,
     "tokens_are_used_before_they_are_synced": POWERLESS_FROM,
-    "seals_outlast_the_users_they_are_of": POWERLESS_FROM + 1700,
+    "seals_outlast_the_users_they_are_of": POWERLESS_FROM + 500,
     "seals_are_not_synced": POWERLESS_FROM,
     "receipts_are_put_back_as_they_were_read": 100,
-    "descriptions_are_committed_before_they_are_synced": POWERLESS_FROM,
+    "descriptions_are_committed_before_they_are_synced": POWERLESS_FROM + 220,
 }
 SEARCHED = 200
 

@@ -463,35 +463,64 @@ class _Toiling(InlineWorkshop):
         return await super().refit(tenant)
 
 
+async def learned_once(clock: "_Clock", workshop: "_Toiling") -> tuple[World, Engines]:
+    """Which took ten seconds, so that learning rests for forty; then there are twice as many."""
+    world = await World.open()
+    options = LearningOptions(least_users=3, refresh_interval_s=0.0, busy=0.2)
+    engines = Engines(world, options=options, workshop=workshop, elapsed_s=clock)
+    world.consumer.rebalance()
+    await engines.own_all()
+    await engines.statistics.ensure_built(range(PARTITIONS))
+    two_crowds(world)
+    await settled(engines)
+    assert (workshop.refits, clock.now_s) == (1, 10.0)
+    two_crowds(world, each=30)
+    clock.now_s = 10.0 + 39.0
+    await engines.drain()
+    assert await engines.personas.tick()
+    assert workshop.refits == 1
+    return world, engines
+
+
 def test_learning_rests_in_proportion_to_what_it_took_but_not_from_who_is_new() -> None:
     async def scenario() -> None:
-        world, clock = await World.open(), _Clock()
+        clock = _Clock()
         workshop = _Toiling(clock)
-        options = LearningOptions(least_users=3, refresh_interval_s=0.0, busy=0.2)
-        engines = Engines(world, options=options, workshop=workshop, elapsed_s=clock)
-        world.consumer.rebalance()
-        await engines.own_all()
-        await engines.statistics.ensure_built(range(PARTITIONS))
-        two_crowds(world)
-        await settled(engines)
+        world, engines = await learned_once(clock, workshop)
         first = await pointer(world)
-        assert (workshop.refits, clock.now_s) == (1, 10.0)
-        # Twice as many users: a refit is due, but has to wait.
-        two_crowds(world, each=30)
-        clock.now_s = 10.0 + 39.0
-        await settled(engines)
-        assert (workshop.refits, await pointer(world)) == (1, first)
-        # Nothing has been learned of another tenant.
+        # Nothing has been learned of another tenant, and of the first more comes in.
         two_crowds(world, tenant="other")
-        await settled(engines)
+        two_crowds(world, each=31)
+        await engines.drain()
+        assert await engines.personas.tick()
+        await engines.learning._job  # type: ignore[misc]
         assert workshop.refits == 2
         # That took until 59 s, and is rested from, too.
         clock.now_s = 59.0 + 39.0
+        two_crowds(world, each=32)
+        await engines.drain()
+        assert await engines.personas.tick()
+        assert (workshop.refits, await pointer(world)) == (2, first)
+        clock.now_s += 1.0
+        two_crowds(world, each=33)
+        await engines.drain()
+        await engines.lead()
+        assert workshop.refits == 3
+        assert (await pointer(world)).next_item != first.next_item
+
+    asyncio.run(scenario())
+
+
+def test_learning_does_not_rest_once_a_load_has_ended() -> None:
+    """Who would need the processor?"""
+
+    async def scenario() -> None:
+        clock = _Clock()
+        workshop = _Toiling(clock)
+        world, engines = await learned_once(clock, workshop)
+        first = await pointer(world)
         await settled(engines)
         assert workshop.refits == 2
-        clock.now_s += 1.0
-        await settled(engines)
-        assert workshop.refits == 3
         assert (await pointer(world)).next_item != first.next_item
 
     asyncio.run(scenario())
