@@ -5,7 +5,8 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
-from typing import Final
+from itertools import chain
+from typing import Final, TypeVar
 
 import structlog
 
@@ -50,6 +51,8 @@ from streams.seals import Seals
 from streams.writing import stored_views
 
 __all__ = ["BOUNDED", "StatisticsEngine", "UnreadableUpdate"]
+
+T = TypeVar("T")
 
 _log = structlog.get_logger(__name__)
 
@@ -263,7 +266,7 @@ class StatisticsEngine:
         the steps before it is there still.
         """
         seen: dict[bytes, int] = {}
-        *groups, last = _groups(by_user(updates))
+        *groups, last = _groups(updates)
         for group in groups:
             if not await self._step(partition, token, epoch, group, counted=0, seen=seen):
                 return False
@@ -440,7 +443,7 @@ class StatisticsEngine:
         swept, watermarks = 0, dict[str, int]()
         async for page in self._users.scan(partition=partition):
             records = [record for record in page if record.version and not record.vacant]
-            for part in _parts(records):
+            for part in _cut(records, lambda record: len(record.state), most=_SUMMED):
                 await self._sum(partition, token, epoch, part, watermarks)
             swept += len(records)
         for remembered in [key for key in self._floors if key[0] == partition]:
@@ -534,32 +537,24 @@ class StatisticsEngine:
         await until_available(partial(self._cache.put, views, anew=True))
 
 
-def _parts(records: Iterable[UserRecord]) -> Iterator[list[UserRecord]]:
-    """Users, cut so that no one step holds the store for long."""
-    part: list[UserRecord] = []
-    size = 0
-    for record in records:
-        part.append(record)
-        size += len(record.state)
-        if size >= _SUMMED:
+def _cut(things: Iterable[T], size: Callable[[T], int], *, most: int) -> Iterator[list[T]]:
+    """In their order, so that no one step holds the store for long."""
+    part: list[T] = []
+    held = 0
+    for thing in things:
+        part.append(thing)
+        held += size(thing)
+        if held >= most:
             yield part
-            part, size = [], 0
+            part, held = [], 0
     if part:
         yield part
 
 
-def _groups(users: Iterable[Sequence[ProfileUpdate]]) -> Iterator[list[ProfileUpdate]]:
-    """Updates by user, each one's in order, cut so that no one step holds the store for long."""
-    group: list[ProfileUpdate] = []
-    size = 0
-    for updates in users:
-        group += updates
-        size += size_of(updates)
-        if size >= _LARGEST_STEP:
-            yield group
-            group, size = [], 0
-    if group:
-        yield group
+def _groups(updates: Iterable[ProfileUpdate]) -> list[list[ProfileUpdate]]:
+    """Updates by user, each one's in order, of as many users as go into one step."""
+    cut = _cut(by_user(updates), size_of, most=_LARGEST_STEP)
+    return [list(chain.from_iterable(users)) for users in cut]
 
 
 def _sizes(

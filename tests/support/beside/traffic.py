@@ -31,8 +31,8 @@ _GENRES: Final = (
     *("red planet", "first love", "old murder", "long march"),
 )
 _OF_ONES_TASTE: Final = 0.8
-"""Of what a user does something with. Who likes anything alike is of one persona by chance alone,
-and of another after the next event: half of all updates were that."""
+"""Of what a user does something with. Who likes anything alike would be of one persona by chance
+alone, and of another after the next event."""
 _ACTIONS: Final = ("view", "click", "save", "buy", "like", "dislike")
 _TOLD_BY_A_READER: Final = 24
 _HISTORY_S: Final = 6 * 3_600.0
