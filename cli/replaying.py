@@ -59,6 +59,7 @@ from streams.retrying import until_available
 from streams.topics import ensure_topics
 from streams.version_topics import version_specs
 from streams.watching import NOT_WATCHED, Watch
+from streams.worker import UNREAD
 
 __all__ = ["Asked", "replayed_into", "version_working", "versions_of", "worked_beside"]
 
@@ -315,6 +316,7 @@ async def version_working(
                 watch=watch(settings.namespace),
                 pacing=(pacing := Pacing()),
                 counts_late=True,
+                intervals=UNREAD,
             )
             live = site.settings.consumer_group
             async with supervised(

@@ -48,7 +48,10 @@ from streams.watching import NOT_WATCHED, Figures, Watch
 from streams.workshop import ChildWorkshop
 
 __all__ = [
+    "LIVE",
+    "UNREAD",
     "Crashed",
+    "Intervals",
     "Stalled",
     "Stores",
     "Worker",
@@ -95,6 +98,27 @@ class Crashed(RuntimeError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Intervals:
+    """How often a worker does what it does for many events at once, in seconds.
+
+    Attributes:
+        flush_s: From the end of a flush to the beginning of the next; from one beginning
+            to the next where a flush is of few users.
+        count_s: Between two times that few updates of a partition are counted.
+        publish_s: Between two rounds of merging statistics and personas.
+    """
+
+    flush_s: float
+    count_s: float
+    publish_s: float
+
+
+LIVE: Final = Intervals(flush_s=0.25, count_s=1.0, publish_s=1.0)
+UNREAD: Final = Intervals(flush_s=2.0, count_s=4.0, publish_s=4.0)
+"""For what nobody reads yet: the more events at once, the less each of them takes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerOptions:
     """How a worker runs.
 
@@ -103,10 +127,6 @@ class WorkerOptions:
         next_item: Sizes of the learned models; the same for all workers and lookups.
         silencing: When a persona counts as silenced by the average.
         release: What is told to others of groups of people.
-        flush_interval_s: From the end of a flush to the beginning of the next; from one beginning
-            to the next where a flush is of few users.
-        publish_interval_s: Between two rounds of merging statistics and personas.
-        count_interval_s: Between two times that few updates of a partition are counted.
         dirty_users: Changed users after which a flush does not wait for its time.
         stall_s: With lag and no progress for so long, the worker ends itself.
         drain_s: So long may what was folded take to be stored once the worker is told
@@ -136,9 +156,7 @@ class WorkerOptions:
     silencing: SilencingSettings = DEFAULT_SETTINGS
     release: ReleaseOptions = DEFAULT_RELEASE
     erasing: ErasingOptions
-    flush_interval_s: float = 0.25
-    publish_interval_s: float = 1.0
-    count_interval_s: float = 1.0
+    intervals: Intervals = LIVE
     session_timeout_s: float = 8.0
     stall_s: float = 300.0
     drain_s: float = 10.0
@@ -193,7 +211,7 @@ class Worker:
                 erasing=options.erasing,
                 users_in_memory=options.users_in_memory,
                 dirty_users=options.dirty_users,
-                count_interval_s=options.count_interval_s,
+                count_interval_s=options.intervals.count_s,
                 counts_late=options.counts_late,
                 updates=options.topics.profile_updates,
                 history=options.topics.history,
@@ -289,7 +307,7 @@ class Worker:
             await self.duties.handle_events(part)
 
     async def _flush_loop(self) -> None:
-        interval_s, counts = self._options.flush_interval_s, self.duties.profiles.counts
+        interval_s, counts = self._options.intervals.flush_s, self.duties.profiles.counts
         pause_s = interval_s
         while True:
             await asyncio.sleep(pause_s)
@@ -300,7 +318,7 @@ class Worker:
 
     async def _count_loop(self) -> None:
         while True:
-            await asyncio.sleep(self._options.count_interval_s / 4)
+            await asyncio.sleep(self._options.intervals.count_s / 4)
             self.duties.count()
 
     async def _count_late(self) -> None:
@@ -344,7 +362,7 @@ class Worker:
             # However long a round takes, it takes at most a twentieth of the time. What is
             # published also makes all answers of the lookups old, which costs most where there is
             # least. A round that had to wait for a store says nothing of how long the next takes.
-            spent, least_s = time.monotonic() - started, self._options.publish_interval_s
+            spent, least_s = time.monotonic() - started, self._options.intervals.publish_s
             await asyncio.sleep(max(least_s, min(19 * spent, _LONGEST_REST * least_s)))
 
     async def _watch_loop(self) -> None:

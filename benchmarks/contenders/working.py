@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -11,7 +12,7 @@ from stores.connect import open_profile_stores, open_redis
 from streams.embedding import HashingEmbedder
 from streams.erasing import ErasingOptions
 from streams.learners import LearnerSpec
-from streams.worker import Stores, Worker, WorkerOptions
+from streams.worker import LIVE, Stores, Worker, WorkerOptions
 
 __all__ = ["worker_of"]
 
@@ -42,7 +43,9 @@ async def worker_of(task: Task) -> AsyncIterator[Worker]:
                 directory=Path(task.directory) / "faust",
                 group=task.name,
                 partitions=task.partitions,
-                flush_interval_s=float(options.get("flush_interval_s", 0.25)),
+                intervals=replace(
+                    LIVE, flush_s=float(options.get("flush_interval_s", LIVE.flush_s))
+                ),
                 dirty_users=int(options.get("dirty_users", 5_000)),
                 users_in_memory=int(options.get("users_in_memory", 50_000)),
             ),

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 # Imported when first used, which takes seconds that the first round of publishing pays for.
@@ -14,7 +14,7 @@ from profiles.nextitem.settings import Settings
 from profiles.privacy.pseudonyms import secret_of
 from streams.erasing import ErasingOptions
 from streams.learning import LearningOptions
-from streams.worker import Stores, Worker, WorkerOptions
+from streams.worker import LIVE, Stores, Worker, WorkerOptions
 from write_side.declared import DECLARED
 from write_side.ground import Ground, Opened, embedder
 from write_side.offsets import Offsets
@@ -50,7 +50,7 @@ def options_of(ground: Ground) -> WorkerOptions:
         directory=Path(ground.directory) / "faust",
         group=ground.namespace,
         partitions=ground.partitions,
-        publish_interval_s=0.3,
+        intervals=replace(LIVE, publish_s=0.3),
         declared=DECLARED,
         # How good the models are is not the question here, and making them so takes its time.
         next_item=Settings(most_personas=4, fitted_predictions=200),

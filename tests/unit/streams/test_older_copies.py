@@ -288,7 +288,7 @@ def test_a_copy_put_back_while_updates_are_found_to_be_counted_is_not_marked_as_
 def test_a_copy_put_back_between_two_steps_of_counting_is_not_marked_as_having_the_first(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(statistics, "_LARGEST_STEP", 1)
+    monkeypatch.setattr(statistics, "_AT_ONCE", 1)
 
     async def scenario() -> None:
         world, engines, _ = await with_an_older_copy()
