@@ -58,6 +58,9 @@ class RedisServer(Server):
             *("--appendonly", "yes"),
             *("--appendfsync", "everysec"),
             *("--save", ""),
+            # Tables of counters are written far more often than read, and a packed one is searched
+            # from its beginning for each field.
+            *("--hash-max-listpack-entries", "64"),
         ]
 
     def _is_ready(self) -> bool:

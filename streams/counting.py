@@ -39,6 +39,7 @@ class Counting:
         self._may = asyncio.Event()
         if not held:
             self._may.set()
+        self._elapsed_s = elapsed_s
         self._gathering = Gathering(interval_s=interval_s, elapsed_s=elapsed_s)
         self._tasks: dict[Place, asyncio.Task[None]] = {}
 
@@ -90,9 +91,11 @@ class Counting:
             await asyncio.wait(self._tasks.values(), timeout=0.5)
 
     async def _count_one(self, place: Place, batch: RecordBatch) -> None:
+        began_s = self._elapsed_s()
         try:
             await self._count(batch)
         finally:
+            self._gathering.took(place, self._elapsed_s() - began_s)
             del self._tasks[place]
             # What has come meanwhile may be due by now.
             self.begin()

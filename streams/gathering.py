@@ -1,7 +1,8 @@
 """Batches of profile updates wait for each other, so that few of them are not counted alone.
 
 What counting costs is mostly paid per step and per table, however few users are in it. So of one
-partition it is done once a second where little comes; where much comes, at once.
+partition it is done once a second where little comes, or a tenth of the time where that is more
+seldom; where much comes, at once.
 """
 
 from collections.abc import Callable, Collection
@@ -16,6 +17,10 @@ __all__ = ["MANY", "Gathering"]
 
 MANY: Final = 1_024
 """Records that do not wait."""
+_REST: Final = 9
+"""Times as long as counting took, little waits for more of its kind ..."""
+_LONGEST_REST: Final = 5
+"""... but not longer than so many intervals."""
 
 
 @dataclass(slots=True)
@@ -40,7 +45,8 @@ class Gathering:
     """Keeps what has come of each partition until it is due.
 
     It is due as soon as there are many records, or nothing of the partition has been due for as
-    long as the interval. What waits is not committed: if it is lost, it is read again.
+    long as the interval, or longer where counting takes long. What waits is not committed: if
+    it is lost, it is read again.
 
     Args:
         interval_s: Between two times that little of a partition is due; 0 to keep nothing.
@@ -86,6 +92,16 @@ class Gathering:
         for place in ready:
             self._due_s[place] = now_s + self._interval_s
         return [self._waiting.pop(place).whole() for place in ready]
+
+    def took(self, place: Place, seconds: float) -> None:
+        """What was due last of it took so long, until now.
+
+        However busy the machine is, a partition is counted a tenth of the time at most: the
+        longer the rest, the more updates go into one step, and the less each of them takes.
+        """
+        rest_s = min(_REST * seconds, _LONGEST_REST * self._interval_s)
+        due_s = self._elapsed_s() + rest_s
+        self._due_s[place] = max(self._due_s.get(place, due_s), due_s)
 
     def clear(self) -> None:
         """Partitions were given up, or are read again from what is committed."""

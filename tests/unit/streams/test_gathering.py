@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from streams.batches import RecordBatch
-from streams.gathering import Gathering
+from streams.gathering import MANY, Gathering
 from streams.memory import MemoryRecord
 
 TOPIC = "updates"
@@ -43,6 +43,26 @@ def offsets(ready: list[RecordBatch]) -> Iterator[tuple[int, int, list[int]]]:
 
 def due(gathering: Gathering) -> list[tuple[int, int, list[int]]]:
     return list(offsets(gathering.due()))
+
+
+@pytest.mark.parametrize(("took_s", "rest_s"), [(0.05, 1.0), (0.3, 2.7), (20.0, 5.0)])
+def test_little_rests_nine_times_as_long_as_counting_took_but_not_for_ever(
+    gathering: Gathering, clock: Clock, took_s: float, rest_s: float
+) -> None:
+    gathering.add(batch(0))
+    assert due(gathering) == [(0, 1, [0])]
+    gathering.took((TOPIC, 0), took_s)
+    gathering.add(batch(1))
+    clock.now_s += rest_s - 0.01
+    assert due(gathering) == []
+    clock.now_s += 0.02
+    assert due(gathering) == [(0, 1, [1])]
+
+
+def test_many_do_not_rest(gathering: Gathering) -> None:
+    gathering.took((TOPIC, 0), 20.0)
+    gathering.add(batch(0, MANY))
+    assert len(due(gathering)) == 1
 
 
 def test_the_first_is_due_at_once_and_the_next_ones_together(
