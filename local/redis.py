@@ -58,6 +58,9 @@ class RedisServer(Server):
             *("--appendonly", "yes"),
             *("--appendfsync", "everysec"),
             *("--save", ""),
+            # Counters are written over and over, so the file doubles within half a minute.
+            *("--auto-aof-rewrite-percentage", "300"),
+            *("--auto-aof-rewrite-min-size", "256mb"),
             # Tables of counters are written far more often than read, and a packed one is searched
             # from its beginning for each field.
             *("--hash-max-listpack-entries", "64"),

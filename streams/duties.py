@@ -602,9 +602,11 @@ class Duties:
         if not self.counting.held:
             await self.statistics.ensure_built(self._owned_partitions())
         await self.spaces.load()
-        await self.sweeper.sweep()
         if self._assigned:
+            # Users are swept again and again; whoever waits for that, beside much traffic, waits
+            # for minutes.
             self.ready.set()
+        await self.sweeper.sweep()
         # Readers leave out what it deletes, so nobody has to wait for it.
         await self.documents.sweep(self.ownerships.held)
         async with self._order:

@@ -71,22 +71,28 @@ class Range:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """In records of the topics of events and items; `behind` counts updates too."""
+    """In records of the topics of events and items.
+
+    Attributes:
+        behind: Left of these, and updates left to count.
+        uncounted: The latter alone.
+    """
 
     done: int
     total: int
     behind: int
+    uncounted: int = 0
 
 
 class CaughtUp:
     """Whether a version has little enough left.
 
     What has just come in is always on its way through a flush, and its updates wait to be counted
-    together. So where nothing is said, it has caught up with 1,000 records left, or with as many
-    as come in within ten seconds, if that is more.
+    together. So where nothing is said, it has caught up with 1,000 records left to take in, or as
+    many as come in within ten seconds, if that is more, and with as many updates left to count.
 
     Args:
-        lag: Records that may be left; None for as many as that.
+        lag: Records and updates that may be left; None for as many as that.
         few: Others than the 1,000.
     """
 
@@ -108,7 +114,8 @@ class CaughtUp:
             return now.behind <= self._lag
         then_s, total = self._seen[0]
         per_s = (now.total - total) / (now_s - then_s) if now_s > then_s else 0.0
-        return now.behind <= max(self._few, per_s * _ON_THEIR_WAY_S)
+        allowed = max(self._few, per_s * _ON_THEIR_WAY_S)
+        return max(now.behind - now.uncounted, now.uncounted) <= allowed
 
 
 async def planned(
@@ -207,7 +214,7 @@ async def progress_of(
     )
     updates = await kafka.ends(await kafka.places([names.profile_updates]))
     uncounted = sum(max(0, end - committed.get(place, 0)) for place, end in updates.items())
-    return Progress(done=total - left, total=total, behind=left + uncounted)
+    return Progress(done=total - left, total=total, behind=left + uncounted, uncounted=uncounted)
 
 
 async def is_complete(

@@ -222,7 +222,7 @@ class Worker:
 
     @property
     def ready(self) -> asyncio.Event:
-        """Set while everything that is assigned is owned and swept."""
+        """Set while everything that is assigned is owned, and its counters are built."""
         return self.duties.ready
 
     async def run(self, stop: asyncio.Event) -> None:

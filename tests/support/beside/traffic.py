@@ -42,11 +42,8 @@ _SENT_AT_ONCE: Final = 5_000
 
 
 def policy() -> str:
-    """Of the other version: who liked something disliked it, and what is past fades sooner."""
-    return (
-        "half_rank = 2.0\nhalf_life_s = 3600.0\n\n"
-        "[actions.like]\nweight = -1.0\n\n[actions.dislike]\nweight = 1.0\n"
-    )
+    """Of the other version: who liked something disliked it, and what is past fades later."""
+    return "half_rank = 20.0\n\n[actions.like]\nweight = -1.0\n\n[actions.dislike]\nweight = 1.0\n"
 
 
 def items() -> Iterator[Event]:

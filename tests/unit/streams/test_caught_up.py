@@ -30,6 +30,19 @@ def test_as_much_may_be_left_as_comes_in_within_ten_seconds_and_a_thousand_in_an
     assert not caught_up.look(progress(70_000, 1_001), now_s=41.0)
 
 
+def test_updates_left_to_count_are_as_many_again() -> None:
+    caught_up = CaughtUp(None)
+    for behind, uncounted, enough in (
+        (2_000, 1_000, True),
+        (1_900, 1_001, False),
+        (1_900, 899, False),
+    ):
+        now = Progress(done=0, total=50_000, behind=behind, uncounted=uncounted)
+        assert caught_up.look(now, now_s=0.0) is enough
+    now = Progress(done=0, total=50_000, behind=2_000, uncounted=1_000)
+    assert not CaughtUp(1_999).look(now, now_s=0.0)
+
+
 @pytest.mark.parametrize("users", [2, 4])
 def test_a_version_is_complete_once_counted_learned_and_brought_up_to_what_was_learned(
     users: int,
