@@ -58,6 +58,7 @@ _log = structlog.get_logger(__name__)
 
 # The more at once, the more of what comes and goes need not be counted.
 _CHUNK: Final = 4_096
+_READ: Final = 512
 # Bytes of whole users' states, or of entries times scopes, that are counted in one step: of more,
 # neither this process nor the store would do anything else (some 40 ms); of fewer, the store would
 # add to the same counters more often.
@@ -142,7 +143,13 @@ class StatisticsEngine:
                 if chunk.next_offset <= self._counted.get(batch.partition, 0):
                     self.counts["repeated"] += len(chunk.records)
                     continue
-                updates = [_read(record.value, batch, record.offset) for record in chunk.records]
+                updates: list[ProfileUpdate] = []
+                for part in chunk.chunks(_READ):
+                    updates += [
+                        _read(record.value, batch, record.offset) for record in part.records
+                    ]
+                    # Lookups in this process get their turn.
+                    await asyncio.sleep(0)
                 await self._apply(batch.partition, token, updates, counted=chunk.next_offset)
             return batch.epoch == self._epoch()
 
