@@ -9,10 +9,11 @@ from benchmarks.ground import Ground
 from benchmarks.people import Person, people
 from profiles.ports import Token
 from stores.connect import open_profile_stores, open_redis
+from stores.edge_files import LOG
 
 __all__ = ["bytes_per_user"]
 
-_USERS: Final = 500
+_USERS: Final = 2_000
 _NAMESPACE: Final = "bench-footprint"
 _COUNTER_BYTES: Final = 16 + 8
 """A user's version in the counters' hash: key and number, without the hash's own overhead."""
@@ -21,7 +22,7 @@ _COUNTER_BYTES: Final = 16 + 8
 async def bytes_per_user(ground: Ground, *, entries: int) -> float:
     """Bytes in Qdrant's files and in Redis (as Redis says), on average.
 
-    An upper bound: the files hold the log and replaced versions too.
+    Without the segment's log, which is cut at every checkpoint, however many users there are.
     """
     persons = people(_USERS, entries=entries)
     live = await open_redis(ground.redis_url, namespace=_NAMESPACE, partitions=ground.partitions)
@@ -55,4 +56,5 @@ async def _files_bytes(ground: Ground, persons: list[Person]) -> int:
 
 def _occupied(directory: Path) -> int:
     """Disk blocks in use, as sparse files have fewer than their length."""
-    return sum(path.stat().st_blocks * 512 for path in directory.rglob("*") if path.is_file())
+    files = (path for path in directory.rglob("*") if path.is_file() and path.parent.name != LOG)
+    return sum(path.stat().st_blocks * 512 for path in files)

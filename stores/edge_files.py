@@ -13,9 +13,9 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-__all__ = ["draft_of", "log_synced", "settled", "swapped_in"]
+__all__ = ["LOG", "draft_of", "log_synced", "settled", "swapped_in"]
 
-_LOG = "wal"
+LOG = "wal"
 _DRAFT = "tmp-"
 """Of the log's next file, which holds nothing yet."""
 
@@ -56,7 +56,7 @@ def log_synced(directory: Path) -> None:
     Raises:
         OSError: the disk failed. What was written may be lost, whatever a next call says.
     """
-    log = directory / _LOG
+    log = directory / LOG
     for file in log.iterdir():
         if not file.name.startswith(_DRAFT):
             _to_disk(file, os.fdatasync)

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -12,7 +11,7 @@ from stores.connect import open_profile_stores, open_redis
 from streams.embedding import HashingEmbedder
 from streams.erasing import ErasingOptions
 from streams.learners import LearnerSpec
-from streams.worker import LIVE, Stores, Worker, WorkerOptions
+from streams.worker import LIVE, UNREAD, Stores, Worker, WorkerOptions
 
 __all__ = ["worker_of"]
 
@@ -23,7 +22,8 @@ _TEXT_DIMENSION: Final = 128
 async def worker_of(task: Task) -> AsyncIterator[Worker]:
     """A worker that is not running yet, over stores that are open for as long as this is.
 
-    Options of the task: `qdrant_url`, its own segment by default, and some of `WorkerOptions`.
+    Options of the task: `qdrant_url`, its own segment by default; `users_in_memory`; `backfill`, to
+    work as `strata replay` does.
     """
     options = task.options
     profiles = await open_profile_stores(
@@ -43,10 +43,8 @@ async def worker_of(task: Task) -> AsyncIterator[Worker]:
                 directory=Path(task.directory) / "faust",
                 group=task.name,
                 partitions=task.partitions,
-                intervals=replace(
-                    LIVE, flush_s=float(options.get("flush_interval_s", LIVE.flush_s))
-                ),
-                dirty_users=int(options.get("dirty_users", 5_000)),
+                intervals=UNREAD if options.get("backfill") else LIVE,
+                counts_late=bool(options.get("backfill")),
                 users_in_memory=int(options.get("users_in_memory", 50_000)),
             ),
         )
