@@ -6,7 +6,7 @@ import pytest
 from beside.run import Scale, beside_live
 from running_stack import Strata
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
 
 
 def say(line: str) -> None:
@@ -24,7 +24,7 @@ def test_no_answer_mixes_versions_and_both_count_every_event_that_was_published(
         lookups=40.0,
         before_s=1.0,
         after_s=1.0,
-        patience_s=300,
+        patience_s=450,
     )
     account = asyncio.run(beside_live(strata, scale, say))
     assert account.is_well, str(account)
