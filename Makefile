@@ -91,10 +91,12 @@ load: $(VENV)/.dev
 	  --rate $(or $(RATE),1000) --minutes $(or $(MINUTES),5) $(if $(ONLY),--only "$(ONLY)")
 
 # LOOKUPS a second while EVENTS are replayed into another version beside RATE live events a second,
-# which is then put in force and taken back; and for BEFORE seconds ahead of it.
+# which is then put in force and taken back; and for BEFORE seconds ahead of it. With POLICY=fading
+# users of the version change persona far more often.
 replay-beside-live: $(VENV)/.dev
 	PYTHONPATH=.:tests/support $(BIN)/python -m beside --events $(or $(EVENTS),1000000) \
-	  --rate $(or $(RATE),1000) --lookups $(or $(LOOKUPS),50) --before $(or $(BEFORE),30)
+	  --rate $(or $(RATE),1000) --lookups $(or $(LOOKUPS),50) --before $(or $(BEFORE),30) \
+	  --policy $(or $(POLICY),lasting)
 
 # Whether a worker's memory grows: MINUTES of it, at RATE events a second.
 soak: $(VENV)/.dev

@@ -96,8 +96,8 @@ class Gathering:
     def took(self, place: Place, seconds: float) -> None:
         """What was due last of it took so long, until now.
 
-        However busy the machine is, a partition is counted a tenth of the time at most: the
-        longer the rest, the more updates go into one step, and the less each of them takes.
+        So little is counted a tenth of the time at most, but for what takes longer than the longest
+        rest allows: the more updates go into one step, the less each of them takes.
         """
         rest_s = min(_REST * seconds, _LONGEST_REST * self._interval_s)
         due_s = self._elapsed_s() + rest_s

@@ -58,6 +58,7 @@ _log = structlog.get_logger(__name__)
 
 # The more at once, the more of what comes and goes need not be counted.
 _CHUNK: Final = 4_096
+# Updates decoded in one step of the event loop.
 _READ: Final = 512
 # Bytes of whole users' states, or of entries times scopes, that are counted in one step: of more,
 # neither this process nor the store would do anything else (some 40 ms); of fewer, the store would

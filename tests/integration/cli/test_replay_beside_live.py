@@ -4,9 +4,10 @@ import asyncio
 
 import pytest
 from beside.run import Scale, beside_live
+from beside.traffic import FADING
 from running_stack import Strata
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
 
 
 def say(line: str) -> None:
@@ -24,7 +25,8 @@ def test_no_answer_mixes_versions_and_both_count_every_event_that_was_published(
         lookups=40.0,
         before_s=1.0,
         after_s=1.0,
-        patience_s=450,
+        patience_s=300,
+        policy=FADING,
     )
     account = asyncio.run(beside_live(strata, scale, say))
     assert account.is_well, str(account)

@@ -8,11 +8,15 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Final
 
 from running_stack import strata_in
 
 from beside.run import Scale, beside_live
+from beside.traffic import FADING, LASTING
 from lookup.loops import run
+
+_POLICIES: Final = {"lasting": LASTING, "fading": FADING}
 
 
 def main() -> int:
@@ -22,6 +26,7 @@ def main() -> int:
     parser.add_argument("--rate", type=float, default=1_000.0, help="live events a second")
     parser.add_argument("--lookups", type=float, default=50.0, help="requests a second")
     parser.add_argument("--before", type=float, default=30.0, help="seconds before the replay")
+    parser.add_argument("--policy", choices=_POLICIES, default="lasting", help="of the version")
     parser.add_argument("--directory", type=Path, help="where the stack is; kept")
     asked = parser.parse_args()
     scale = Scale(
@@ -30,6 +35,7 @@ def main() -> int:
         rate=asked.rate,
         lookups=asked.lookups,
         before_s=asked.before,
+        policy=_POLICIES[asked.policy],
     )
     began_s = time.monotonic()
 

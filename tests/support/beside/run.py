@@ -17,7 +17,7 @@ from running_stack import RunningUp, Strata
 
 from beside.account import Account
 from beside.reading import Reading, Told, judged
-from beside.traffic import READERS, Traffic, policy
+from beside.traffic import LASTING, READERS, Traffic
 from profiles.state import decode_state
 from schemas import topics
 from stores.connect import open_profile_stores
@@ -48,6 +48,7 @@ class Scale:
         before_s: How long lookups are measured before anything is replayed.
         after_s: How long after the command of a promotion or a rollback has ended.
         patience_s: For the history to be taken in, and for it to be replayed.
+        policy: Of the other version.
     """
 
     events: int
@@ -57,6 +58,7 @@ class Scale:
     before_s: float = 30.0
     after_s: float = 5.0
     patience_s: float = 3_600.0
+    policy: str = LASTING
 
 
 async def beside_live(strata: Strata, scale: Scale, say: Say) -> Account:
@@ -128,7 +130,7 @@ class _Run:
         async with account.span("before"):
             await asyncio.sleep(scale.before_s)
         path = self.strata.directory / "other.toml"
-        path.write_text(policy())
+        path.write_text(scale.policy)
         async with account.span("replay"), lag.sampled() as sampled:
             said = await self._ordered(
                 "replay", "--into", _VERSION, "--policy", str(path), timeout_s=scale.patience_s

@@ -15,7 +15,7 @@ from write_side.publishing import Event, Raw, record_of
 
 from streams.partitions import partition_of
 
-__all__ = ["LIKED", "MISLIKED", "READERS", "Traffic", "items", "policy", "readers"]
+__all__ = ["FADING", "LASTING", "LIKED", "MISLIKED", "READERS", "Traffic", "items", "readers"]
 
 READERS: Final = tuple(f"fixed-{number}" for number in range(32))
 """Users of whom nothing is published after the history: each version says one thing of each."""
@@ -30,6 +30,14 @@ _GENRES: Final = (
     *("sea storm", "ghost castle", "quiet garden", "lost heir"),
     *("red planet", "first love", "old murder", "long march"),
 )
+_THE_OTHER_WAY_ROUND: Final = (
+    "\n\n[actions.like]\nweight = -1.0\n\n[actions.dislike]\nweight = 1.0\n"
+)
+LASTING: Final = "half_rank = 20.0" + _THE_OTHER_WAY_ROUND
+"""A policy of the other version: who liked something disliked it, and what is past fades later."""
+FADING: Final = "half_rank = 2.0\nhalf_life_s = 3600.0" + _THE_OTHER_WAY_ROUND
+"""The same, but what is past fades sooner, so that users change persona far more often."""
+
 _OF_ONES_TASTE: Final = 0.8
 """Of what a user does something with. Who likes anything alike would be of one persona by chance
 alone, and of another after the next event."""
@@ -39,11 +47,6 @@ _HISTORY_S: Final = 6 * 3_600.0
 _DRAWN_AT_ONCE: Final = 10_000
 _TICK_S: Final = 0.02
 _SENT_AT_ONCE: Final = 5_000
-
-
-def policy() -> str:
-    """Of the other version: who liked something disliked it, and what is past fades later."""
-    return "half_rank = 20.0\n\n[actions.like]\nweight = -1.0\n\n[actions.dislike]\nweight = 1.0\n"
 
 
 def items() -> Iterator[Event]:

@@ -1,0 +1,75 @@
+"""When a worker counts as ready."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from streams_world import NOW_MS, PARTITIONS, TEXT_DIMENSION, World
+
+from profiles.privacy.pseudonyms import secret_of
+from schemas import topics
+from streams.duties import Clocks, Duties, DutyOptions, Stores
+from streams.embedding import HashingEmbedder
+from streams.erasing import ErasingOptions
+from streams.knowledge import Knowledge
+from streams.learners import LearnerSpec, initial_space
+from streams.memory import MemoryLetterLog, MemorySender
+from streams.workshop import InlineWorkshop
+
+
+def duties_on(world: World) -> Duties:
+    learner = LearnerSpec()
+    return Duties(
+        stores=Stores.over(world.profiles, world.redis),
+        embedder=HashingEmbedder(TEXT_DIMENSION),
+        emitter=MemorySender(),
+        letters=MemoryLetterLog(world.consumer.logs),
+        knowledge=Knowledge(initial_space(TEXT_DIMENSION, learner)),
+        workshop=InlineWorkshop(learner),
+        consumer=lambda: world.consumer,
+        nonce="one",
+        clocks=Clocks(lambda: NOW_MS, lambda: 0.0),
+        options=DutyOptions(
+            partitions=PARTITIONS, erasing=ErasingOptions(secret=secret_of("of the tests"))
+        ),
+    )
+
+
+def standing_still(begun: asyncio.Event) -> Callable[[], Awaitable[int]]:
+    async def work(*_: object) -> int:
+        begun.set()
+        await asyncio.Event().wait()
+        return 0
+
+    return work
+
+
+async def _maintained_until(duties: Duties, begun: asyncio.Event) -> None:
+    places = frozenset((topics.INTERACTIONS, partition) for partition in range(PARTITIONS))
+    await duties.assigned_now(places)
+    maintaining = asyncio.create_task(duties.maintain())
+    async with asyncio.timeout(10.0):
+        await begun.wait()
+    maintaining.cancel()
+    await asyncio.wait([maintaining])
+
+
+def test_a_worker_is_ready_while_it_sweeps() -> None:
+    async def scenario() -> None:
+        duties, sweeping = duties_on(await World.open()), asyncio.Event()
+        duties.sweeper.sweep = standing_still(sweeping)  # type: ignore[method-assign, assignment]
+        await _maintained_until(duties, sweeping)
+        assert duties.ready.is_set()
+        await duties.close()
+
+    asyncio.run(scenario())
+
+
+def test_but_not_before_its_counters_are_built() -> None:
+    async def scenario() -> None:
+        duties, building = duties_on(await World.open()), asyncio.Event()
+        duties.statistics.ensure_built = standing_still(building)  # type: ignore[method-assign, assignment]
+        await _maintained_until(duties, building)
+        assert not duties.ready.is_set()
+        await duties.close()
+
+    asyncio.run(scenario())
