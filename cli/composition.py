@@ -41,7 +41,7 @@ from streams.pacing import Pacing
 from streams.releasing import ReleaseOptions
 from streams.version_topics import FIRST_TOPICS, VersionTopics
 from streams.watching import NOT_WATCHED, Watch
-from streams.worker import LIVE, Intervals, Stores, Worker, WorkerOptions
+from streams.worker import LIVE, Cadence, Stores, Worker, WorkerOptions
 
 __all__ = [
     "Addresses",
@@ -258,8 +258,7 @@ def compose_worker(
     until: Mapping[Place, int] | None = None,
     watch: Watch = NOT_WATCHED,
     pacing: Pacing | None = None,
-    counts_late: bool = False,
-    intervals: Intervals = LIVE,
+    cadence: Cadence = LIVE,
 ) -> Worker:
     """A worker over open stores; `directory` is for files of its own.
 
@@ -267,7 +266,7 @@ def compose_worker(
         topics, until: Of the version that the stores are of.
         watch: Told what the worker does.
         pacing: Says when events may be folded; None for always.
-        counts_late, intervals: As of `WorkerOptions`.
+        cadence: How often it flushes, counts and publishes.
     """
     return Worker(
         stores=Stores.over(stores.profiles, stores.redis),
@@ -290,8 +289,7 @@ def compose_worker(
             until=until or {},
             watch=watch,
             pacing=pacing,
-            counts_late=counts_late,
-            intervals=intervals,
+            cadence=cadence,
         ),
     )
 

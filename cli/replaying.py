@@ -315,8 +315,7 @@ async def version_working(
                 until=reading.ends,
                 watch=watch(settings.namespace),
                 pacing=(pacing := Pacing()),
-                counts_late=True,
-                intervals=UNREAD,
+                cadence=UNREAD,
             )
             live = site.settings.consumer_group
             async with supervised(

@@ -25,10 +25,10 @@ from profiles.entries import EMPTY, SUPERSEDES
 from profiles.evidence import Evidence
 from profiles.policy import Policy
 from profiles.ports import Vector
-from profiles.state import DataType, UserState
+from profiles.state import EMPTY_STATE, DataType, UserState
 from schemas.updates import Change
 
-__all__ = ["Sights", "changes", "sights_of"]
+__all__ = ["Sights", "changes", "sights_of", "wholes"]
 
 Flags = npt.NDArray[np.bool_]
 Places = npt.NDArray[np.intp]
@@ -97,6 +97,21 @@ def changes(
         mean = packed[user * size : (user + 1) * size] if moved else b""
         found.append(Change(counts, mean, entries[user]))
     return found
+
+
+def wholes(
+    sights: Sights, shown: Evidence, policy: Policy, *, pairs: Sequence[bool]
+) -> list[Change]:
+    """`whole_of` each user: what has changed since there was nothing of them.
+
+    Args:
+        shown, pairs: As of `changes`.
+    """
+    users = len(sights.states)
+    nothing = Sights(
+        [EMPTY_STATE] * users, np.zeros_like(sights.means), [False] * users, [0] * users
+    )
+    return changes(nothing, sights, shown, policy, pairs=pairs)
 
 
 def _moved(vectors: FixedVector) -> list[bool]:

@@ -95,7 +95,7 @@ class Counting:
         try:
             await self._count(batch)
         finally:
-            self._gathering.took(place, self._elapsed_s() - began_s)
+            self._gathering.took(batch, self._elapsed_s() - began_s)
             del self._tasks[place]
             # What has come meanwhile may be due by now.
             self.begin()

@@ -93,12 +93,16 @@ class Gathering:
             self._due_s[place] = now_s + self._interval_s
         return [self._waiting.pop(place).whole() for place in ready]
 
-    def took(self, place: Place, seconds: float) -> None:
-        """What was due last of it took so long, until now.
+    def took(self, batch: RecordBatch, seconds: float) -> None:
+        """This, which was due, took so long, until now.
 
         So little is counted a tenth of the time at most, but for what takes longer than the longest
-        rest allows: the more updates go into one step, the less each of them takes.
+        rest allows: the more updates go into one step, the less each of them takes. How long many
+        took says nothing of how long little takes, which may be all that is left.
         """
+        if len(batch.records) >= MANY:
+            return
+        place = batch.topic, batch.partition
         rest_s = min(_REST * seconds, _LONGEST_REST * self._interval_s)
         due_s = self._elapsed_s() + rest_s
         self._due_s[place] = max(self._due_s.get(place, due_s), due_s)

@@ -11,14 +11,7 @@ from typing import Final, TypeVar
 import structlog
 
 from profiles.catalogue import ItemCatalogue
-from profiles.contributions import (
-    TIMED_SERIES,
-    bucket_floor,
-    fixed_point,
-    pairs_counted,
-    view_of,
-    whole_of,
-)
+from profiles.contributions import TIMED_SERIES, bucket_floor
 from profiles.counting import Sum
 from profiles.declared import NOTHING_DECLARED, DeclaredPersonas
 from profiles.policy import Policy
@@ -34,21 +27,17 @@ from profiles.ports import (
     UserStore,
 )
 from profiles.privacy.data_policy import ANYTHING_GOES, DataPolicy
-from profiles.privacy.permitting import counted, permitted
-from profiles.state import UserState, decode_state
-from schemas.snapshots import encode_profile
 from schemas.updates import (
     ProfileUpdate,
     UpdateFormatError,
     decode_update,
-    scopes_of,
 )
 from streams.adding import add_user, by_user, size_of
 from streams.batches import RecordBatch
 from streams.ownership import Ownerships
 from streams.retrying import until_available
 from streams.seals import Seals
-from streams.writing import stored_views
+from streams.summing import summed
 
 __all__ = ["BOUNDED", "StatisticsEngine", "UnreadableUpdate"]
 
@@ -128,6 +117,9 @@ class StatisticsEngine:
         self._locks: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
         # Whether anything has to be summed afresh is found out for one after the other.
         self._checking = asyncio.Lock()
+        # While one partition waits for its stores, another is computed; of more, lookups in this
+        # process would wait for all.
+        self._summing = asyncio.Semaphore(2)
         self._built: dict[int, int] = {}
         self._counted: dict[int, int] = {}
         self._floors: dict[tuple[int, str], dict[str, int]] = {}
@@ -166,25 +158,23 @@ class StatisticsEngine:
         """Rebuild if need be; the build that is in force then."""
         async with self._checking:
             wanted = await self._wanted_build()
-            if await self._seals.differ(partition):
+            differ = await self._seals.differ(partition)
+            if differ:
                 _log.warning("cache and users are not as new as each other", partition=partition)
                 await self._leave_out_views()
-                await self._rebuild(partition, token, wanted)
             built = await until_available(partial(self._aggregates.built_epoch, partition))
-            if built == wanted and await self._is_behind(partition):
+            if not differ and built == wanted and await self._is_behind(partition):
                 # Whatever the store holds is as old, in every partition, cached views included.
                 await until_available(self._aggregates.want_rebuild)
                 wanted = await self._wanted_build()
-            if built != wanted:
-                await self._rebuild(partition, token, wanted)
-            elif partition not in self._built:
-                # Its last owner may have died before it dropped what had left its window.
-                watermarks = await until_available(
-                    partial(self._aggregates.watermarks_ms, partition)
-                )
-                await self._drop_past(partition, watermarks)
-                self._built[partition] = wanted
-            return wanted
+        if differ or built != wanted:
+            await self._rebuild(partition, token, wanted)
+        elif partition not in self._built:
+            # Its last owner may have died before it dropped what had left its window.
+            watermarks = await until_available(partial(self._aggregates.watermarks_ms, partition))
+            await self._drop_past(partition, watermarks)
+            self._built[partition] = wanted
+        return wanted
 
     async def _leave_out_views(self) -> None:
         """Forget views of users who are gone, or whose stored version is older.
@@ -437,7 +427,8 @@ class StatisticsEngine:
     async def _rebuild(self, partition: int, token: Token, epoch: int) -> None:
         """Sum over the stored users afresh; readers see the partition as stale meanwhile."""
         # A scan that was interrupted cannot be gone on with: from the beginning.
-        await until_available(partial(self._rebuild_once, partition, token, epoch))
+        async with self._summing:
+            await until_available(partial(self._rebuild_once, partition, token, epoch))
 
     async def _rebuild_once(self, partition: int, token: Token, epoch: int) -> None:
         _log.info("rebuilding counters from the stored users", partition=partition, epoch=epoch)
@@ -501,48 +492,32 @@ class StatisticsEngine:
         Args:
             watermarks: Of those added before; raised to these.
         """
-        adding = Sum(self._policy, self._catalogue.dimension)
-        states = [decode_state(record.state) for record in records]
-        received: list[int] = []
-        for record, state in zip(records, states, strict=True):
-            known = counted(state, self._data.counted)
-            view = view_of(known, fixed_point(record.vector), record.space)
-            scopes = scopes_of(record.persona, self._declared.of_state(known))
-            pairs = pairs_counted(record.key, self._policy)
-            adding.add(record.tenant, scopes, whole_of(view, pairs=pairs))
-            newest = min(_newest_ms(known), self._clock_ms())
-            received.append(newest)
-            watermarks[record.tenant] = max(watermarks.get(record.tenant, 0), newest)
-        shown = stored_views(
+        found = summed(
             records,
-            [permitted(state, self._data.ranked) for state in states],
-            received_ms=received,
             catalogue=self._catalogue,
             policy=self._policy,
+            declared=self._declared,
+            data_policy=self._data,
+            now_ms=self._clock_ms(),
         )
-        views = [
-            (record.key, record.version, encode_profile(view))
-            for record, view in zip(records, shown, strict=True)
-        ]
-        versions = {record.key: record.version for record in records}
-        if not versions:
-            return
+        for tenant, newest_ms in found.watermarks_ms.items():
+            watermarks[tenant] = max(watermarks.get(tenant, 0), newest_ms)
         await until_available(
             partial(
                 self._aggregates.apply,
                 partition=partition,
                 token=token,
                 epoch=epoch,
-                expected=dict.fromkeys(versions, 0),
-                versions=versions,
-                increments=adding.increments(),
-                items=self._kept(adding.item_counters(), watermarks),
+                expected=dict.fromkeys(found.versions, 0),
+                versions=found.versions,
+                increments=found.part.increments(),
+                items=self._kept(found.part.item_counters(), watermarks),
                 watermarks_ms=watermarks,
             )
         )
         self.counts["summed"] += len(records)
         # Users who were put back may have come to the same version again, with other events in it.
-        await until_available(partial(self._cache.put, views, anew=True))
+        await until_available(partial(self._cache.put, found.views, anew=True))
 
 
 def _cut(things: Iterable[T], size: Callable[[T], int], *, most: int) -> Iterator[list[T]]:
@@ -577,10 +552,6 @@ def _sizes(
             names = columns.tenant, columns.scope, columns.series
             for part, size in zip(columns.parts, columns.sizes, strict=True):
                 yield CounterTable(*names, part), size
-
-
-def _newest_ms(state: UserState) -> int:
-    return max((int(rows["time_ms"][-1]) for rows in state.sets.values() if len(rows)), default=0)
 
 
 def _read(value: bytes | None, batch: RecordBatch, offset: int) -> ProfileUpdate:

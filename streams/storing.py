@@ -31,14 +31,12 @@ from streams.erasing import Erasing, Leaving
 from streams.ownership import BOOKMARK, Doubtful, Ownerships, Place, Released
 from streams.retrying import until_available
 from streams.seals import SEAL, Seals
-from streams.writing import Held, Write, prepare, stored_views
+from streams.writing import Held, View, Write, prepare, stored_views
 
 __all__ = ["Batch", "Seam", "Storing", "update_of"]
 
 _PREPARED: Final = 256
 """Users, in one step of the event loop: some 25 ms, in which no lookup is answered."""
-
-View = tuple[bytes, int, bytes | None]
 
 Seam = Callable[[str], None]
 """Called with a seam's name between two durable steps; tests crash there."""

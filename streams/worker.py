@@ -50,8 +50,8 @@ from streams.workshop import ChildWorkshop
 __all__ = [
     "LIVE",
     "UNREAD",
+    "Cadence",
     "Crashed",
-    "Intervals",
     "Stalled",
     "Stores",
     "Worker",
@@ -98,24 +98,33 @@ class Crashed(RuntimeError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Intervals:
-    """How often a worker does what it does for many events at once, in seconds.
+class Cadence:
+    """How often a worker does what it does for many events at once.
 
     Attributes:
-        flush_s: From the end of a flush to the beginning of the next; from one beginning
+        flush_s: Seconds from the end of a flush to the beginning of the next; from one beginning
             to the next where a flush is of few users.
-        count_s: Between two times that few updates of a partition are counted.
-        publish_s: Between two rounds of merging statistics and personas.
+        dirty_users: Changed users after which a flush does not wait for its time.
+        count_s: Seconds between two times that few updates of a partition are counted.
+        counts_late: Counters are built, and models learned, once nearly all events that there are
+            have been taken in, instead of following each of them.
+        publish_s: Seconds between two rounds of merging statistics and personas.
     """
 
     flush_s: float
+    dirty_users: int
     count_s: float
+    counts_late: bool
     publish_s: float
 
 
-LIVE: Final = Intervals(flush_s=0.25, count_s=1.0, publish_s=1.0)
-UNREAD: Final = Intervals(flush_s=2.0, count_s=4.0, publish_s=4.0)
-"""For what nobody reads yet: the more events at once, the less each of them takes."""
+LIVE: Final = Cadence(
+    flush_s=0.25, dirty_users=5_000, count_s=1.0, counts_late=False, publish_s=1.0
+)
+UNREAD: Final = Cadence(
+    flush_s=2.0, dirty_users=25_000, count_s=4.0, counts_late=True, publish_s=4.0
+)
+"""For a version that is built: the more events at once, the less each of them takes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +136,6 @@ class WorkerOptions:
         next_item: Sizes of the learned models; the same for all workers and lookups.
         silencing: When a persona counts as silenced by the average.
         release: What is told to others of groups of people.
-        dirty_users: Changed users after which a flush does not wait for its time.
         stall_s: With lag and no progress for so long, the worker ends itself.
         drain_s: So long may what was folded take to be stored once the worker is told
             to stop. Everything after it takes at most 12 s more.
@@ -136,8 +144,6 @@ class WorkerOptions:
         until: Offsets from which on nothing is taken in; empty to follow for ever.
         watch: Told what the worker does.
         pacing: Says when events may be folded; None for always.
-        counts_late: Counters are built, and models learned, once nearly all events that there are
-            have been taken in, instead of following each of them: for whoever builds a version.
     """
 
     bootstrap: str
@@ -156,18 +162,16 @@ class WorkerOptions:
     silencing: SilencingSettings = DEFAULT_SETTINGS
     release: ReleaseOptions = DEFAULT_RELEASE
     erasing: ErasingOptions
-    intervals: Intervals = LIVE
+    cadence: Cadence = LIVE
     session_timeout_s: float = 8.0
     stall_s: float = 300.0
     drain_s: float = 10.0
     users_in_memory: int = 50_000
-    dirty_users: int = 5_000
     seam: Seam = lambda _: None
     topics: VersionTopics = FIRST_TOPICS
     until: Mapping[Place, int] = field(default_factory=dict)
     watch: Watch = NOT_WATCHED
     pacing: Pacing | None = None
-    counts_late: bool = False
 
 
 class Worker:
@@ -210,9 +214,9 @@ class Worker:
                 release=options.release,
                 erasing=options.erasing,
                 users_in_memory=options.users_in_memory,
-                dirty_users=options.dirty_users,
-                count_interval_s=options.intervals.count_s,
-                counts_late=options.counts_late,
+                dirty_users=options.cadence.dirty_users,
+                count_interval_s=options.cadence.count_s,
+                counts_late=options.cadence.counts_late,
                 updates=options.topics.profile_updates,
                 history=options.topics.history,
                 seam=options.seam,
@@ -307,7 +311,7 @@ class Worker:
             await self.duties.handle_events(part)
 
     async def _flush_loop(self) -> None:
-        interval_s, counts = self._options.intervals.flush_s, self.duties.profiles.counts
+        interval_s, counts = self._options.cadence.flush_s, self.duties.profiles.counts
         pause_s = interval_s
         while True:
             await asyncio.sleep(pause_s)
@@ -318,7 +322,7 @@ class Worker:
 
     async def _count_loop(self) -> None:
         while True:
-            await asyncio.sleep(self._options.intervals.count_s / 4)
+            await asyncio.sleep(self._options.cadence.count_s / 4)
             self.duties.count()
 
     async def _count_late(self) -> None:
@@ -362,7 +366,7 @@ class Worker:
             # However long a round takes, it takes at most a twentieth of the time. What is
             # published also makes all answers of the lookups old, which costs most where there is
             # least. A round that had to wait for a store says nothing of how long the next takes.
-            spent, least_s = time.monotonic() - started, self._options.intervals.publish_s
+            spent, least_s = time.monotonic() - started, self._options.cadence.publish_s
             await asyncio.sleep(max(least_s, min(19 * spent, _LONGEST_REST * least_s)))
 
     async def _watch_loop(self) -> None:

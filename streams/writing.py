@@ -25,7 +25,10 @@ from profiles.viewing import cached_view, strongest
 from schemas.snapshots import CachedProfile
 from schemas.updates import ProfileUpdate, encode_update
 
-__all__ = ["Held", "Write", "are_current", "hold", "prepare", "stored_views"]
+__all__ = ["Held", "View", "Write", "are_current", "hold", "prepare", "stored_views"]
+
+View = tuple[bytes, int, bytes | None]
+"""What is cached of a user: key, version, and the encoded view; None for nobody any more."""
 
 
 @dataclass(slots=True)

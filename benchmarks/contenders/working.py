@@ -43,8 +43,7 @@ async def worker_of(task: Task) -> AsyncIterator[Worker]:
                 directory=Path(task.directory) / "faust",
                 group=task.name,
                 partitions=task.partitions,
-                intervals=UNREAD if options.get("backfill") else LIVE,
-                counts_late=bool(options.get("backfill")),
+                cadence=UNREAD if options.get("backfill") else LIVE,
                 users_in_memory=int(options.get("users_in_memory", 50_000)),
             ),
         )

@@ -50,7 +50,7 @@ def options_of(ground: Ground) -> WorkerOptions:
         directory=Path(ground.directory) / "faust",
         group=ground.namespace,
         partitions=ground.partitions,
-        intervals=replace(LIVE, publish_s=0.3),
+        cadence=replace(LIVE, publish_s=0.3),
         declared=DECLARED,
         # How good the models are is not the question here, and making them so takes its time.
         next_item=Settings(most_personas=4, fitted_predictions=200),

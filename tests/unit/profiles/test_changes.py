@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from profiles.changes import changes, sights_of
-from profiles.contributions import change, spelled_out
+from profiles.changes import changes, sights_of, wholes
+from profiles.contributions import change, spelled_out, whole_of
 from profiles.evidence import evidence_of
 from profiles.policy import Policy
 from profiles.projection import project_all
@@ -71,3 +71,17 @@ def test_changes_side_by_side_are_those_of_each_user_alone(
         for state, ((_, more), _) in zip(before, users, strict=True)
     ]
     assert_each_alone(before, after, policy, [pairs for _, pairs in users])
+
+
+@given(st.lists(st.tuples(said, st.booleans()), min_size=1, max_size=5), policies)
+@settings(max_examples=200)
+def test_all_of_each_user_side_by_side_is_that_of_each_alone(
+    users: list[tuple[tuple[list[EventDict], list[EventDict]], bool]], policy: Policy
+) -> None:
+    states = [replace(folded(events + more, policy), version=1) for (events, more), _ in users]
+    shown, pairs = evidence_of(states, policy), [counted for _, counted in users]
+    vectors = np.stack([one.vector for one in project_all(shown, catalogue())])
+    sights = sights_of(states, vectors, [1] * len(states))
+    for user, one in enumerate(wholes(sights, shown, policy, pairs=pairs)):
+        alone = whole_of(sights.view(user), pairs=pairs[user])
+        assert spelled_out(one, policy) == spelled_out(alone, policy)

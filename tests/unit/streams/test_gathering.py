@@ -51,7 +51,7 @@ def test_little_rests_nine_times_as_long_as_counting_took_but_not_for_ever(
 ) -> None:
     gathering.add(batch(0))
     assert due(gathering) == [(0, 1, [0])]
-    gathering.took((TOPIC, 0), took_s)
+    gathering.took(batch(0), took_s)
     gathering.add(batch(1))
     clock.now_s += rest_s - 0.01
     assert due(gathering) == []
@@ -60,9 +60,21 @@ def test_little_rests_nine_times_as_long_as_counting_took_but_not_for_ever(
 
 
 def test_many_do_not_rest(gathering: Gathering) -> None:
-    gathering.took((TOPIC, 0), 20.0)
-    gathering.add(batch(0, MANY))
+    gathering.took(batch(0), 20.0)
+    gathering.add(batch(1, MANY))
     assert len(due(gathering)) == 1
+
+
+def test_what_is_left_after_many_waits_no_longer_than_usual(
+    gathering: Gathering, clock: Clock
+) -> None:
+    gathering.add(batch(0, MANY))
+    gathering.due()
+    gathering.took(batch(0, MANY), 20.0)
+    gathering.add(batch(MANY))
+    assert due(gathering) == []
+    clock.now_s += 1.0
+    assert due(gathering) == [(0, 1, [MANY])]
 
 
 def test_the_first_is_due_at_once_and_the_next_ones_together(
