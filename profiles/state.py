@@ -7,7 +7,8 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from profiles.entries import EMPTY, Entries, decode_entries, encode_entries
+from profiles.entries import EMPTY, Entries, decode_entries
+from profiles.packing import packed, unpacked
 
 __all__ = [
     "CONSENTED",
@@ -106,7 +107,9 @@ class UserState(Struct, frozen=True, gc=False):
 
 EMPTY_STATE: Final = UserState()
 
-_FORMAT: Final = 1
+_FORMAT: Final = 2
+_OF_ROWS: Final = 1
+"""The format before, whose sets are rows of entries; still read."""
 
 
 class _Encoded(msgspec.Struct, array_like=True, frozen=True):
@@ -134,7 +137,7 @@ def encode_state(state: UserState) -> bytes:
             format=_FORMAT,
             version=state.version,
             persona=state.persona,
-            sets={kind: encode_entries(rows) for kind, rows in state.sets.items() if len(rows)},
+            sets={kind: packed(rows) for kind, rows in state.sets.items() if len(rows)},
             forget_before=dict(state.forget_before),
             totals={kind: dict(by_action) for kind, by_action in state.totals.items()},
             attributes={
@@ -162,11 +165,12 @@ def decode_state(encoded: bytes) -> UserState:
         return EMPTY_STATE
     try:
         raw = _decoder.decode(encoded)
-        sets = {kind: decode_entries(rows) for kind, rows in raw.sets.items()}
+        read = decode_entries if raw.format == _OF_ROWS else unpacked
+        sets = {kind: read(rows) for kind, rows in raw.sets.items()}
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
         # ValueError: text that is not UTF-8, or a set that is cut inside an entry.
         raise StateFormatError(f"not a user state of format {_FORMAT}: {error}") from error
-    if raw.format != _FORMAT:
+    if raw.format not in (_FORMAT, _OF_ROWS):
         raise StateFormatError(f"user state has format {raw.format}, this code reads {_FORMAT}")
     return UserState(
         sets=sets,
