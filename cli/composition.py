@@ -266,7 +266,7 @@ def compose_worker(
         topics, until: Of the version that the stores are of.
         watch: Told what the worker does.
         pacing: Says when events may be folded; None for always.
-        cadence: How often it flushes, counts and publishes.
+        cadence: How often it flushes, counts and publishes, and whether it counts at the end.
     """
     return Worker(
         stores=Stores.over(stores.profiles, stores.redis),

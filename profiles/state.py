@@ -1,6 +1,6 @@
 """A user's state: sets that join, totals, and the positions that guard the totals."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Final
 
@@ -108,8 +108,8 @@ class UserState(Struct, frozen=True, gc=False):
 EMPTY_STATE: Final = UserState()
 
 _FORMAT: Final = 2
-_OF_ROWS: Final = 1
-"""The format before, whose sets are rows of entries; still read."""
+# Sets of the format before are rows of entries.
+_READ: Final[Mapping[int, Callable[[bytes], Entries]]] = {1: decode_entries, _FORMAT: unpacked}
 
 
 class _Encoded(msgspec.Struct, array_like=True, frozen=True):
@@ -165,13 +165,15 @@ def decode_state(encoded: bytes) -> UserState:
         return EMPTY_STATE
     try:
         raw = _decoder.decode(encoded)
-        read = decode_entries if raw.format == _OF_ROWS else unpacked
-        sets = {kind: read(rows) for kind, rows in raw.sets.items()}
+        read = _READ.get(raw.format)
+        sets = {} if read is None else {kind: read(rows) for kind, rows in raw.sets.items()}
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
-        # ValueError: text that is not UTF-8, or a set that is cut inside an entry.
+        # ValueError: text that is not UTF-8, or a set that is damaged.
         raise StateFormatError(f"not a user state of format {_FORMAT}: {error}") from error
-    if raw.format not in (_FORMAT, _OF_ROWS):
-        raise StateFormatError(f"user state has format {raw.format}, this code reads {_FORMAT}")
+    if read is None:
+        raise StateFormatError(
+            f"user state has format {raw.format}, this code reads up to {_FORMAT}"
+        )
     return UserState(
         sets=sets,
         forget_before=raw.forget_before,

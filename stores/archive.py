@@ -33,7 +33,9 @@ __all__ = [
 ]
 
 _NAME: Final = b"strata backup "
-_FORMAT: Final = 2
+_FORMAT: Final = 3
+# The format before differs in the states of users, which are read in either format.
+_READ: Final = (2, _FORMAT)
 _LONGEST_NAME: Final = 64
 _LARGEST_FRAME: Final = 1 << 30
 _LENGTH: Final = struct.Struct(">I")
@@ -239,10 +241,10 @@ def _require_format(file: IO[bytes], path: Path) -> None:
     if not first.startswith(_NAME):
         raise UnusableArchive(f"{path} is no backup of Strata")
     found = first.removeprefix(_NAME).strip()
-    if found != str(_FORMAT).encode():
+    if found not in [b"%d" % number for number in _READ]:
         raise UnusableArchive(
             f"{path} is a backup of format {found.decode(errors='replace')}, "
-            f"and this Strata reads format {_FORMAT}"
+            f"and this Strata reads format {' and '.join(map(str, _READ))}"
         )
 
 

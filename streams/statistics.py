@@ -49,10 +49,12 @@ _log = structlog.get_logger(__name__)
 _CHUNK: Final = 4_096
 # Updates decoded in one step of the event loop.
 _READ: Final = 512
-# Bytes of whole users' states, or of entries times scopes, that are counted in one step: of more,
-# neither this process nor the store would do anything else (some 40 ms); of fewer, the store would
-# add to the same counters more often.
+# Bytes of entries times scopes that are counted in one step: of more, neither this process nor the
+# store would do anything else (some 40 ms); of fewer, the store would add to the same counters more
+# often.
 _AT_ONCE: Final = 180_000
+# Bytes of whole users' states, of which many entries take a third less.
+_STATES_AT_ONCE: Final = 120_000
 _ATTEMPTS: Final = 5
 # Series whose tables grow with what users mention; the largest counters are kept.
 BOUNDED: Final[Mapping[str, int]] = {
@@ -168,8 +170,8 @@ class StatisticsEngine:
                 await until_available(self._aggregates.want_rebuild)
                 wanted = await self._wanted_build()
         if differ or built != wanted:
-            await self._rebuild(partition, token, wanted)
-        elif partition not in self._built:
+            return await self._rebuild(partition, token)
+        if partition not in self._built:
             # Its last owner may have died before it dropped what had left its window.
             watermarks = await until_available(partial(self._aggregates.watermarks_ms, partition))
             await self._drop_past(partition, watermarks)
@@ -244,7 +246,7 @@ class StatisticsEngine:
                 await self._ownerships.confirm([partition])
             except _Gap:
                 _log.warning("counters are behind the stored users", partition=partition)
-                await self._rebuild(partition, token, epoch)
+                await self._rebuild(partition, token)
             self._built.pop(partition, None)
         raise Fenced(f"the counters of partition {partition} refuse this worker's updates")
 
@@ -424,11 +426,17 @@ class StatisticsEngine:
                 known = keep
             self._grown[partition, table] = known
 
-    async def _rebuild(self, partition: int, token: Token, epoch: int) -> None:
-        """Sum over the stored users afresh; readers see the partition as stale meanwhile."""
-        # A scan that was interrupted cannot be gone on with: from the beginning.
+    async def _rebuild(self, partition: int, token: Token) -> int:
+        """Sum over the stored users afresh; readers see the partition as stale meanwhile.
+
+        The build that is in force then.
+        """
         async with self._summing:
-            await until_available(partial(self._rebuild_once, partition, token, epoch))
+            # Asked for now: what was wanted before others were summed may be so no longer.
+            wanted = await self._wanted_build()
+            # A scan that was interrupted cannot be gone on with: from the beginning.
+            await until_available(partial(self._rebuild_once, partition, token, wanted))
+        return wanted
 
     async def _rebuild_once(self, partition: int, token: Token, epoch: int) -> None:
         _log.info("rebuilding counters from the stored users", partition=partition, epoch=epoch)
@@ -442,7 +450,7 @@ class StatisticsEngine:
         swept, watermarks = 0, dict[str, int]()
         async for page in self._users.scan(partition=partition):
             records = [record for record in page if record.version and not record.vacant]
-            for part in _cut(records, lambda record: len(record.state), most=_AT_ONCE):
+            for part in _cut(records, lambda record: len(record.state), most=_STATES_AT_ONCE):
                 await self._sum(partition, token, epoch, part, watermarks)
             swept += len(records)
         for remembered in [key for key in self._floors if key[0] == partition]:

@@ -120,10 +120,11 @@ def histories(
     *,
     says: st.SearchStrategy[EventDict] = anything,
     at_ms: st.SearchStrategy[int] = times_ms,
+    least: int = 0,
     most: int = 14,
 ) -> list[EventDict]:
     """Events of the user "u", each with an id of its own, in no order of time."""
-    drafts = draw(st.lists(st.tuples(says, at_ms), max_size=most))
+    drafts = draw(st.lists(st.tuples(says, at_ms), min_size=least, max_size=most))
     return [
         _named(said, drafts)
         | {"event_id": f"e{number}", "occurred_at": rfc3339(at), "user_id": "u"}

@@ -156,10 +156,10 @@ _NO_PERSONAS: Final = PersonasView(
 )
 
 
-def _state() -> bytes:
+def _state(events: int) -> bytes:
     batch = [
-        Sourced("strata.interactions", offset, effects_of(event, DEFAULT_POLICY))
-        for offset, event in enumerate([like("u", "i"), like("u", "j")])
+        Sourced("strata.interactions", offset, effects_of(like("u", f"i{offset}"), DEFAULT_POLICY))
+        for offset in range(events)
     ]
     folded = fold(EMPTY_STATE, batch, DEFAULT_POLICY).state
     return encode_state(replace(folded, version=1, persona="p1"))
@@ -271,7 +271,7 @@ TARGETS: Final = (
         ],
         (AnnouncementFormatError,),
     ),
-    Target("user states", [_state()], decode_state, (StateFormatError,)),
+    Target("user states", [_state(2), _state(40)], decode_state, (StateFormatError,)),
     Target("cached views", [encode_profile(_PROFILE)], decode_profile, (SnapshotFormatError,)),
     Target(
         "statistics", [encode_statistics(_STATISTICS)], decode_statistics, (SnapshotFormatError,)

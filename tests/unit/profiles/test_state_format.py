@@ -25,9 +25,17 @@ LIKE: EventDict = {
     "item_id": "i0",
     "action": "like",
 }
+MANY = [
+    LIKE | {"event_id": f"e{number}", "occurred_at": 100 + number, "item_id": f"i{number}"}
+    for number in range(40)
+]
 
 
-@given(histories(), st.integers(0, 2**40), st.one_of(st.none(), st.just("p1")))
+@given(
+    st.one_of(histories(), histories(least=40, most=60)),
+    st.integers(0, 2**40),
+    st.one_of(st.none(), st.just("p1")),
+)
 def test_a_state_reads_back_as_it_was(
     events: list[EventDict], version: int, persona: str | None
 ) -> None:
@@ -68,7 +76,8 @@ def test_garbage_is_no_state(garbage: bytes) -> None:
 
 @given(st.data())
 def test_a_damaged_state_reads_as_a_state_or_is_refused(data: st.DataObject) -> None:
-    encoded = bytearray(encode_state(folded([LIKE], DEFAULT_POLICY)))
+    events = [LIKE] if data.draw(st.booleans()) else MANY
+    encoded = bytearray(encode_state(folded(events, DEFAULT_POLICY)))
     for _ in range(data.draw(st.integers(1, 3))):
         encoded[data.draw(st.integers(0, len(encoded) - 1))] = data.draw(st.integers(0, 255))
     try:
@@ -92,7 +101,7 @@ def test_entries_of_the_wrong_length_are_no_state() -> None:
         decode_state(msgspec.msgpack.encode(raw))
 
 
-@given(histories(), st.integers(1, 2**40))
+@given(st.one_of(histories(), histories(least=40, most=60)), st.integers(1, 2**40))
 def test_a_state_of_the_format_before_is_still_read(events: list[EventDict], version: int) -> None:
     state = replace(folded(events, DEFAULT_POLICY), version=version)
     raw = msgspec.msgpack.decode(encode_state(state))
@@ -102,8 +111,8 @@ def test_a_state_of_the_format_before_is_still_read(events: list[EventDict], ver
 
 
 def test_a_newer_format_is_refused_by_its_number() -> None:
-    raw = msgspec.msgpack.decode(encode_state(EMPTY_STATE))
-    raw[0] = 3
+    raw = msgspec.msgpack.decode(encode_state(folded([LIKE], DEFAULT_POLICY)))
+    raw[0], raw[3]["interactions"] = 3, b"of another kind"
     with pytest.raises(StateFormatError, match="format 3"):
         decode_state(msgspec.msgpack.encode(raw))
     with pytest.raises(StateFormatError, match="not a user state of format 2"):

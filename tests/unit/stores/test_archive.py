@@ -1,11 +1,13 @@
 """A backup is taken whole or not at all."""
 
 import gzip
+import zlib
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from profiles.documents.words import SparseVector
@@ -93,11 +95,16 @@ def test_a_changed_byte_is_refused(
     data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     path = written(tmp_path_factory.mktemp("damaged") / "backup")
-    damaged = bytearray(path.read_bytes())
+    whole = path.read_bytes()
+    line = len(b"strata backup 3\n")
+    damaged = bytearray(whole)
     # After the magic, flags, time and system bytes of gzip's header, of which some mean nothing.
-    at = data.draw(st.integers(len(b"strata backup 2\n") + 10, len(damaged) - 1))
+    at = data.draw(st.integers(line + 10, len(damaged) - 1))
     damaged[at] ^= data.draw(st.integers(1, 255))
     path.write_bytes(damaged)
+    with suppress(OSError, EOFError, zlib.error):
+        # Nor do the bits between the end of what is compressed and the next byte.
+        assume(gzip.decompress(damaged[line:]) != gzip.decompress(whole[line:]))
     with pytest.raises(UnusableArchive):
         checked(path)
 
@@ -107,8 +114,12 @@ def test_a_changed_byte_is_refused(
     [
         (b"", "is no backup of Strata"),
         (b"PK\x03\x04 something else\n", "is no backup of Strata"),
-        (b"strata backup 1\n" + gzip.compress(b"", mtime=0), "format 1, and .* reads format 2"),
+        (
+            b"strata backup 1\n" + gzip.compress(b"", mtime=0),
+            "format 1, and .* reads format 2 and 3",
+        ),
         (b"strata backup 2\n", "is cut off"),
+        (b"strata backup 3\n", "is cut off"),
         (b"strata backup 2\nno gzip at all", "is damaged"),
         (b"strata backup 2\n" + gzip.compress(b"\xff\xff\xff\xff", mtime=0), "is damaged"),
     ],
@@ -120,13 +131,22 @@ def test_what_is_no_backup_is_named_as_such(tmp_path: Path, content: bytes, said
         checked(path)
 
 
+def test_a_backup_of_the_format_before_is_still_read(tmp_path: Path) -> None:
+    path = tmp_path / "backup"
+    written(path)
+    now = path.read_bytes()
+    assert now.startswith(b"strata backup 3\n")
+    path.write_bytes(now.replace(b"backup 3", b"backup 2", 1))
+    checked(path)
+
+
 def test_an_end_of_another_archive_is_refused(tmp_path: Path) -> None:
     """Frames that are whole by themselves, but are not those that the end speaks of."""
     first, second = tmp_path / "first", tmp_path / "second"
     written(first)
     with ArchiveWriter(second, HEAD) as writer:
         writer.write(Page(collection="users", points=[POINT]))
-    line = b"strata backup 2\n"
+    line = b"strata backup 3\n"
     opened = [gzip.decompress(path.read_bytes().removeprefix(line)) for path in (first, second)]
     mixed = tmp_path / "mixed"
     mixed.write_bytes(line + gzip.compress(opened[0][:-60] + opened[1][-60:]))

@@ -35,7 +35,8 @@ async def summed_at_once(world: World, engines: Engines) -> int:
     return most
 
 
-def test_one_does_not_wait_for_another_and_the_sums_are_the_same() -> None:
+@pytest.mark.parametrize("at_once", [1, PARTITIONS])
+def test_so_many_and_no_more_are_summed_at_once_and_the_sums_are_the_same(at_once: int) -> None:
     async def scenario() -> None:
         world = await World.open()
         names = [f"reader-{number}" for number in range(20)]
@@ -48,7 +49,8 @@ def test_one_does_not_wait_for_another_and_the_sums_are_the_same() -> None:
         await engines.drain()
         counters = await world.counters()
         assert counters
-        assert await summed_at_once(world, engines) == PARTITIONS
+        engines.statistics._summing = asyncio.Semaphore(at_once)
+        assert await summed_at_once(world, engines) == at_once
         assert await world.counters() == counters
         assert engines.statistics.counts["summed"] == len(names)
 
