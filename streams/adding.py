@@ -6,7 +6,7 @@ from profiles.contributions import view_of_whole, whole_of
 from profiles.counting import Sum
 from schemas.updates import Change, ProfileUpdate
 
-__all__ = ["add_user", "by_user", "size_of"]
+__all__ = ["add_user", "by_user", "size_of", "size_of_whole"]
 
 
 def by_user(updates: Iterable[ProfileUpdate]) -> list[list[ProfileUpdate]]:
@@ -81,4 +81,12 @@ def size_of(updates: Sequence[ProfileUpdate]) -> int:
     changed = sum(len(update.change.entries) * len(update.scopes_after) for update in updates)
     # A persona change brings a whole user, whose counters are not counted yet.
     whole = next((update.before for update in updates if update.before is not None), None)
-    return changed + (len(whole.state) * len(before ^ after) if whole is not None else 0)
+    return changed + (size_of_whole(whole.state) * len(before ^ after) if whole is not None else 0)
+
+
+def size_of_whole(state: bytes) -> int:
+    """The same of a user with this encoded state, once: what its entries would take as rows.
+
+    Where there are many, columns take two thirds of that (`profiles.packing`).
+    """
+    return len(state) * 3 // 2

@@ -32,7 +32,7 @@ from schemas.updates import (
     UpdateFormatError,
     decode_update,
 )
-from streams.adding import add_user, by_user, size_of
+from streams.adding import add_user, by_user, size_of, size_of_whole
 from streams.batches import RecordBatch
 from streams.ownership import Ownerships
 from streams.retrying import until_available
@@ -49,12 +49,10 @@ _log = structlog.get_logger(__name__)
 _CHUNK: Final = 4_096
 # Updates decoded in one step of the event loop.
 _READ: Final = 512
-# Bytes of entries times scopes that are counted in one step: of more, neither this process nor the
-# store would do anything else (some 40 ms); of fewer, the store would add to the same counters more
-# often.
+# Bytes of whole users' entries, or of entries times scopes, that are counted in one step: of more,
+# neither this process nor the store would do anything else (some 40 ms); of fewer, the store would
+# add to the same counters more often.
 _AT_ONCE: Final = 180_000
-# Bytes of whole users' states, of which many entries take a third less.
-_STATES_AT_ONCE: Final = 120_000
 _ATTEMPTS: Final = 5
 # Series whose tables grow with what users mention; the largest counters are kept.
 BOUNDED: Final[Mapping[str, int]] = {
@@ -450,7 +448,7 @@ class StatisticsEngine:
         swept, watermarks = 0, dict[str, int]()
         async for page in self._users.scan(partition=partition):
             records = [record for record in page if record.version and not record.vacant]
-            for part in _cut(records, lambda record: len(record.state), most=_STATES_AT_ONCE):
+            for part in _cut(records, lambda record: size_of_whole(record.state), most=_AT_ONCE):
                 await self._sum(partition, token, epoch, part, watermarks)
             swept += len(records)
         for remembered in [key for key in self._floors if key[0] == partition]:
