@@ -97,11 +97,13 @@ def explain(
     vectors = _vectors(catalogue, keys)
     vectors[~known] = 0.0
     moves = (rows["weight"] * factors)[:, None] * vectors if len(rows) else vectors
-    length = float(np.linalg.norm(moves.sum(axis=0)))
+    total = moves.sum(axis=0)
+    # What age has left may be so little that its square is nothing.
+    scale = float(np.abs(total).max(initial=0.0))
     asked = _vectors(catalogue, list(items))
     parts = (
-        moves @ asked.T / length
-        if projection.vector.any() and length > 0.0
+        (moves / scale) @ asked.T / np.linalg.norm(total / scale)
+        if projection.vector.any() and scale > 0.0
         else np.zeros((len(rows), len(items)))
     )
     return Explanation(projection, evidence, parts.sum(axis=0), parts)

@@ -168,8 +168,8 @@ class StatisticsEngine:
                 await until_available(self._aggregates.want_rebuild)
                 wanted = await self._wanted_build()
         if differ or built != wanted:
-            return await self._rebuild(partition, token)
-        if partition not in self._built:
+            await self._rebuild(partition, token, wanted)
+        elif partition not in self._built:
             # Its last owner may have died before it dropped what had left its window.
             watermarks = await until_available(partial(self._aggregates.watermarks_ms, partition))
             await self._drop_past(partition, watermarks)
@@ -244,7 +244,7 @@ class StatisticsEngine:
                 await self._ownerships.confirm([partition])
             except _Gap:
                 _log.warning("counters are behind the stored users", partition=partition)
-                await self._rebuild(partition, token)
+                await self._rebuild(partition, token, epoch)
             self._built.pop(partition, None)
         raise Fenced(f"the counters of partition {partition} refuse this worker's updates")
 
@@ -424,17 +424,11 @@ class StatisticsEngine:
                 known = keep
             self._grown[partition, table] = known
 
-    async def _rebuild(self, partition: int, token: Token) -> int:
-        """Sum over the stored users afresh; readers see the partition as stale meanwhile.
-
-        The build that is in force then.
-        """
+    async def _rebuild(self, partition: int, token: Token, epoch: int) -> None:
+        """Sum over the stored users afresh; readers see the partition as stale meanwhile."""
         async with self._summing:
-            # Asked for now: what was wanted before others were summed may be so no longer.
-            wanted = await self._wanted_build()
             # A scan that was interrupted cannot be gone on with: from the beginning.
-            await until_available(partial(self._rebuild_once, partition, token, wanted))
-        return wanted
+            await until_available(partial(self._rebuild_once, partition, token, epoch))
 
     async def _rebuild_once(self, partition: int, token: Token, epoch: int) -> None:
         _log.info("rebuilding counters from the stored users", partition=partition, epoch=epoch)
