@@ -27,9 +27,9 @@ _HEAD: Final = struct.Struct("<BIQH")
 _WORD: Final = 8
 """Bytes of a number that is computed with."""
 # Weight, action and flags are the last fields.
-_KIND_BYTES: Final = 7
-_KIND: Final = slice(ENTRY.itemsize - _KIND_BYTES, ENTRY.itemsize)
-_MOST_KINDS: Final = 256
+_COMBINATION_BYTES: Final = 7
+_COMBINATION: Final = slice(ENTRY.itemsize - _COMBINATION_BYTES, ENTRY.itemsize)
+_MOST_COMBINATIONS: Final = 256
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -38,8 +38,8 @@ def packed(rows: Entries) -> bytes:
     """The rows, of which there is at least one; equal rows give equal bytes."""
     if len(rows) < _FEW:
         return _AS_THEY_ARE + encode_entries(rows)
-    kinds, which = np.unique(_kinds(rows), return_inverse=True)
-    if len(kinds) > _MOST_KINDS:
+    combinations, which = np.unique(_combinations(rows), return_inverse=True)
+    if len(combinations) > _MOST_COMBINATIONS:
         return _AS_THEY_ARE + encode_entries(rows)
     times = np.ascontiguousarray(rows["time_ms"])
     least = int(times.min()) % 2**64
@@ -47,11 +47,11 @@ def packed(rows: Entries) -> bytes:
     width = max(1, (int(above.max()).bit_length() + 7) // 8)
     return b"".join(
         (
-            _HEAD.pack(width, len(rows), least, len(kinds)),
+            _HEAD.pack(width, len(rows), least, len(combinations)),
             rows["item"].tobytes(),
             rows["event"].tobytes(),
             _as_bytes(above, _WORD)[:, :width].tobytes(),
-            _as_bytes(kinds, _WORD)[:, :_KIND_BYTES].tobytes(),
+            _as_bytes(combinations, _WORD)[:, :_COMBINATION_BYTES].tobytes(),
             which.astype(np.uint8).tobytes(),
         )
     )
@@ -67,20 +67,20 @@ def unpacked(encoded: bytes) -> Entries:
         return decode_entries(encoded[1:])
     if len(encoded) < _HEAD.size:
         raise ValueError("a set of entries is cut in its head")
-    width, count, least, kinds = _HEAD.unpack_from(encoded)
-    sizes = (8 * count, 4 * count, width * count, _KIND_BYTES * kinds, count)
+    width, count, least, combinations = _HEAD.unpack_from(encoded)
+    sizes = (8 * count, 4 * count, width * count, _COMBINATION_BYTES * combinations, count)
     if width > _WORD or _HEAD.size + sum(sizes) != len(encoded) or not count:
         raise ValueError("a set of entries has another length than its head says")
     ends = np.cumsum((_HEAD.size, *sizes)).tolist()
     item, event, above, table, which = (encoded[start:end] for start, end in pairwise(ends))
     chosen = np.frombuffer(which, np.uint8)
-    if int(chosen.max()) >= kinds:
+    if int(chosen.max()) >= combinations:
         raise ValueError("an entry names a combination that is not there")
     times = np.zeros((count, _WORD), np.uint8)
     times[:, :width] = np.frombuffer(above, np.uint8).reshape(count, width)
     rows = np.empty(count, ENTRY)
-    _as_bytes(rows, ENTRY.itemsize)[:, _KIND] = np.frombuffer(table, np.uint8).reshape(
-        kinds, _KIND_BYTES
+    _as_bytes(rows, ENTRY.itemsize)[:, _COMBINATION] = np.frombuffer(table, np.uint8).reshape(
+        combinations, _COMBINATION_BYTES
     )[chosen]
     rows["time_ms"] = (times.view("<u8").ravel() + np.uint64(least)).view("<i8")
     rows["event"] = np.frombuffer(event, "<u4")
@@ -89,11 +89,11 @@ def unpacked(encoded: bytes) -> Entries:
     return rows
 
 
-def _kinds(rows: Entries) -> npt.NDArray[np.uint64]:
+def _combinations(rows: Entries) -> npt.NDArray[np.uint64]:
     """Weight, action and flags of each row as one number, shape (n,)."""
-    kinds = np.zeros((len(rows), _WORD), np.uint8)
-    kinds[:, :_KIND_BYTES] = _as_bytes(rows, ENTRY.itemsize)[:, _KIND]
-    return kinds.view("<u8").ravel()
+    combinations = np.zeros((len(rows), _WORD), np.uint8)
+    combinations[:, :_COMBINATION_BYTES] = _as_bytes(rows, ENTRY.itemsize)[:, _COMBINATION]
+    return combinations.view("<u8").ravel()
 
 
 def _as_bytes(array: npt.NDArray[np.generic], size: int) -> Bytes:

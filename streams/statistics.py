@@ -510,8 +510,8 @@ class StatisticsEngine:
                 epoch=epoch,
                 expected=dict.fromkeys(found.versions, 0),
                 versions=found.versions,
-                increments=found.part.increments(),
-                items=self._kept(found.part.item_counters(), watermarks),
+                increments=found.total.increments(),
+                items=self._kept(found.total.item_counters(), watermarks),
                 watermarks_ms=watermarks,
             )
         )

@@ -32,7 +32,7 @@ class Summed:
         watermarks_ms: By tenant: when the newest event of these users was.
     """
 
-    part: Sum
+    total: Sum
     versions: dict[bytes, int]
     watermarks_ms: dict[str, int]
     views: list[View]
@@ -65,10 +65,10 @@ def summed(
         pairs=[pairs_counted(record.key, policy) for record in records],
     )
     newest_ms = [min(_newest_ms(state), now_ms) for state in known]
-    part = Sum(policy, catalogue.dimension)
+    total = Sum(policy, catalogue.dimension)
     watermarks_ms: dict[str, int] = {}
     for record, state, own, newest in zip(records, known, parts, newest_ms, strict=True):
-        part.add(record.tenant, scopes_of(record.persona, declared.of_state(state)), own)
+        total.add(record.tenant, scopes_of(record.persona, declared.of_state(state)), own)
         watermarks_ms[record.tenant] = max(watermarks_ms.get(record.tenant, 0), newest)
     shown = stored_views(
         records,
@@ -78,7 +78,7 @@ def summed(
         policy=policy,
     )
     return Summed(
-        part,
+        total,
         {record.key: record.version for record in records},
         watermarks_ms,
         [
