@@ -1,7 +1,6 @@
 """Points in a dictionary: the default of unit tests, held to the same contract as Qdrant."""
 
 from collections.abc import Iterable, Sequence
-from typing import assert_never
 
 import numpy as np
 
@@ -9,12 +8,7 @@ from profiles.documents.words import SparseVector, inverse_document_frequency
 from profiles.ports import Vector
 from stores.errors import StoreMismatch
 from stores.points import (
-    Above,
-    AtMost,
     Collection,
-    Differs,
-    Equals,
-    Except,
     Hit,
     Payload,
     Point,
@@ -23,35 +17,9 @@ from stores.points import (
     Stored,
     Where,
 )
+from stores.pointwise import meets, patched, shown
 
 __all__ = ["MemoryPoints"]
-
-
-def _meets(point: Point, where: Where) -> bool:
-    for term in where:
-        match term:
-            case Equals(field, value):
-                holds = _equals(point, field, value)
-            case Differs(field, value):
-                holds = not _equals(point, field, value)
-            case AtMost(field, bound):
-                number = point.payload.get(field)
-                holds = isinstance(number, int | float) and number <= bound
-            case Above(field, bound):
-                number = point.payload.get(field)
-                holds = isinstance(number, int | float) and number > bound
-            case Except(ids):
-                holds = point.id not in ids
-            case _:
-                assert_never(term)
-        if not holds:
-            return False
-    return True
-
-
-def _equals(point: Point, field: str, value: str | int) -> bool:
-    held = point.payload.get(field)
-    return value in held if isinstance(held, list) else held == value
 
 
 def _order(point_id: PointId) -> tuple[bool, int, str]:
@@ -81,7 +49,7 @@ class MemoryPoints(Points):
             [
                 point
                 for point in points
-                if (old := self._points.get(point.id)) is not None and _meets(old, condition)
+                if (old := self._points.get(point.id)) is not None and meets(old, condition)
             ]
         )
 
@@ -95,21 +63,16 @@ class MemoryPoints(Points):
     ) -> None:
         for point_id in ids:
             old = self._points.get(point_id)
-            if old is None or not _meets(old, condition):
+            if old is None or not meets(old, condition):
                 continue
-            if under is None:
-                merged = {**old.payload, **payload}
-            else:
-                inner = old.payload.get(under)
-                merged = {**old.payload, under: _merged_object(inner, payload)}
-            self._points[point_id] = Point(point_id, old.vector, merged, old.words)
+            self._points[point_id] = patched(old, payload, under=under)
 
     async def retrieve(
         self, ids: Sequence[PointId], *, vectors: bool, fields: tuple[str, ...] | None = None
     ) -> list[Stored | None]:
         found = [self._points.get(point_id) for point_id in ids]
         return [
-            None if point is None else _stored(point, vectors=vectors, fields=fields)
+            None if point is None else shown(point, vectors=vectors, fields=fields)
             for point in found
         ]
 
@@ -125,7 +88,7 @@ class MemoryPoints(Points):
         found = sorted(self._matching(where), key=lambda point: _order(point.id))
         if start is not None:
             found = [point for point in found if _order(point.id) >= _order(start)]
-        page = [_stored(point, vectors=vectors, fields=fields) for point in found[:limit]]
+        page = [shown(point, vectors=vectors, fields=fields) for point in found[:limit]]
         return page, found[limit].id if len(found) > limit else None
 
     async def search(
@@ -134,7 +97,7 @@ class MemoryPoints(Points):
         fields = () if bare else None
         hits = [
             Hit(
-                _stored(point, vectors=not bare, fields=fields),
+                shown(point, vectors=not bare, fields=fields),
                 float(np.dot(point.vector, vector)),
             )
             for point in self._matching(where)
@@ -159,7 +122,7 @@ class MemoryPoints(Points):
             common = weights.keys() & held.keys()
             if common:
                 score = sum(weights[index] * held[index] for index in common)
-                hits.append(Hit(_stored(point, vectors=True), score))
+                hits.append(Hit(shown(point, vectors=True), score))
         hits.sort(key=lambda hit: (-hit.score, _order(hit.point.id)))
         return hits[:limit]
 
@@ -173,7 +136,7 @@ class MemoryPoints(Points):
     async def delete_if(self, ids: Sequence[PointId], condition: Where) -> None:
         for point_id in ids:
             held = self._points.get(point_id)
-            if held is not None and _meets(held, condition):
+            if held is not None and meets(held, condition):
                 del self._points[point_id]
 
     async def rewrite(self) -> None:
@@ -186,7 +149,7 @@ class MemoryPoints(Points):
         """Keeps what is stored, as a server would."""
 
     def _matching(self, where: Where) -> Iterable[Point]:
-        return (point for point in self._points.values() if _meets(point, where))
+        return (point for point in self._points.values() if meets(point, where))
 
     def _put(self, points: Sequence[Point]) -> None:
         for point in points:
@@ -196,21 +159,3 @@ class MemoryPoints(Points):
             # A copy: what the caller does with its own later is not stored.
             vector = point.vector.astype(np.float32, copy=True)
             self._points[point.id] = Point(point.id, vector, dict(point.payload), point.words)
-
-
-def _merged_object(inner: object, payload: Payload) -> dict[str, int]:
-    merged = dict(inner) if isinstance(inner, dict) else {}
-    for name, value in payload.items():
-        if not isinstance(value, int):
-            raise TypeError(f"{name}: an object in a payload holds integers")
-        merged[name] = value
-    return merged
-
-
-def _stored(point: Point, *, vectors: bool, fields: tuple[str, ...] | None = None) -> Stored:
-    payload = {
-        name: value for name, value in point.payload.items() if fields is None or name in fields
-    }
-    if not vectors:
-        return Stored(point.id, payload, None)
-    return Stored(point.id, payload, point.vector.copy(), point.words)
