@@ -207,7 +207,9 @@ class UserStore(Protocol):
         """
         ...
 
-    async def count(self, *, tenant: str | None = None) -> int: ...
+    async def count(self, *, tenant: str | None = None, partition: int | None = None) -> int:
+        """Users that match; stubs included."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from profiles.ports import (
 from profiles.privacy.erasure import ErasureStore
 from stores.answers import AnswerStore, MemoryAnswerStore, RedisAnswerStore
 from stores.control import CONTROL_COLLECTION, PointControlStore
+from stores.deferred import DeferredInserts
 from stores.edge_process import EdgeProcess
 from stores.erasures import ERASURE_COLLECTION, PointErasureStore
 from stores.errors import UnknownStore
@@ -46,7 +47,7 @@ from stores.redis_cache import RedisProfileCache
 from stores.redis_connection import RedisConnection
 from stores.redis_erasing import erase_namespace
 from stores.redis_files import rewrite_files
-from stores.users import PointUserStore, user_collection
+from stores.users import USERS, PointUserStore, user_collection
 from stores.versions import (
     VERSION_COLLECTION,
     FileVersionStore,
@@ -373,7 +374,12 @@ async def _open_edge(request: _Request) -> _Opened:
     process = await EdgeProcess.open(
         Path(path), namespace=request.namespace, collections=request.collections
     )
-    return _Opened(list(process.collections), close=process.close, flush=process.flush)
+    # Nobody else can have the directory open, so users need not be indexed before they are written.
+    collections: list[Points] = [
+        DeferredInserts(points) if collection.name == USERS else points
+        for collection, points in zip(request.collections, process.collections, strict=True)
+    ]
+    return _Opened(collections, close=process.close, flush=process.flush)
 
 
 async def _open_local_mode(request: _Request) -> _Opened:

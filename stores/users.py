@@ -38,7 +38,10 @@ from stores.points import (
     vector_of,
 )
 
-__all__ = ["PointUserStore", "outbox_in", "user_collection", "with_state"]
+__all__ = ["USERS", "PointUserStore", "outbox_in", "user_collection", "with_state"]
+
+USERS: Final = "users"
+"""The collection's name."""
 
 
 def outbox_in(payload: Payload) -> bytes:
@@ -56,7 +59,7 @@ def with_state(payload: Payload, changed: Callable[[bytes], bytes]) -> Payload:
 
 def user_collection(dimension: int) -> Collection:
     return Collection(
-        name="users",
+        name=USERS,
         dimension=dimension,
         indexes={
             "tenant": Index.TENANT,
@@ -295,8 +298,13 @@ class PointUserStore(UserStore):
         hits = await self._points.search(direction, where=where, limit=limit)
         return [ScoredUser(_record(hit.point), hit.score) for hit in hits]
 
-    async def count(self, *, tenant: str | None = None) -> int:
-        return await self._points.count(() if tenant is None else (Equals("tenant", tenant),))
+    async def count(self, *, tenant: str | None = None, partition: int | None = None) -> int:
+        return await self._points.count(
+            (
+                *(() if partition is None else (Equals("partition", partition),)),
+                *(() if tenant is None else (Equals("tenant", tenant),)),
+            )
+        )
 
     async def _claims(self, keys: Sequence[bytes]) -> dict[bytes, _Claim]:
         stored = await self._points.retrieve(

@@ -73,6 +73,7 @@ class Delivery:
     Attributes:
         epoch: Raised whenever the assignment may change, and by every rewind; a
             batch of an earlier one must be left alone.
+        began: The first offset that was fetched in it, by (topic, partition).
     """
 
     def __init__(self, source: Source) -> None:
@@ -80,14 +81,16 @@ class Delivery:
         self._handing: dict[str, _Handing] = {}
         self._dropped = False
         self.epoch = 0
+        self.began: dict[Place, int] = {}
 
     def reassigned(self) -> None:
         """The assignment may have changed: positions are no longer what they were."""
         self.epoch += 1
+        self.began.clear()
 
     def read_again(self) -> None:
         """From now on nothing is handed on but what follows the committed offsets."""
-        self.epoch += 1
+        self.reassigned()
         self._dropped = True
 
     async def step(self) -> None:
@@ -106,6 +109,7 @@ class Delivery:
             return
         by_topic: dict[str, list[RecordBatch]] = {}
         for place, records in fetched.items():
+            self.began.setdefault(place, records[0].offset)
             by_topic.setdefault(place[0], []).append(RecordBatch(*place, epoch, records))
         for topic, batches in by_topic.items():
             self._handing[topic] = _Handing(epoch, asyncio.create_task(self._hand_on(batches)))

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 
 import structlog
 
@@ -31,6 +32,7 @@ from profiles.vocabulary import ANY_ATTRIBUTES, Vocabulary
 from schemas import topics
 from schemas.limits import DEFAULT_LIMITS, Limits
 from stores.connect import ProfileStores, RedisStores
+from streams.backlog import Backlog
 from streams.batches import RecordBatch
 from streams.consents_first import ConsentsFirst
 from streams.counting import Counting
@@ -130,6 +132,8 @@ class DutyOptions:
         partitions: Of every topic but those about personas.
         learner: How models are learned, on the policy that events are folded by.
         learning: When, and from how many users.
+        dirty_users: How many users have changed when a flush does not wait for its time ...
+        dirty_users_behind: ... and how many while much more has been published than is taken in.
         silencing: When a persona counts as silenced by the average.
         release: What is told to others of groups of people.
         count_interval_s: Few updates of a partition are counted once in so long; 0 for at once.
@@ -155,6 +159,7 @@ class DutyOptions:
     erasing: ErasingOptions
     users_in_memory: int = 50_000
     dirty_users: int = 5_000
+    dirty_users_behind: int = 25_000
     count_interval_s: float = 0.0
     counts_late: bool = False
     history: str | None = None
@@ -215,6 +220,8 @@ class Duties:
         # What is counted follows both files.
         declared = options.declared.under(data_policy.version)
         self._order = asyncio.Lock()
+        self._events = frozenset(user_topics(options.history))
+        self.backlog = backlog = Backlog(left=self._unread, elapsed_s=clocks.elapsed_s)
         self.counting = Counting(
             self._count,
             interval_s=options.count_interval_s,
@@ -280,7 +287,9 @@ class Duties:
             epoch=self._epoch,
             erasing=self.erasing,
             users_in_memory=options.users_in_memory,
-            dirty_users=options.dirty_users,
+            dirty_users=lambda: (
+                options.dirty_users_behind if backlog.is_large() else options.dirty_users
+            ),
             watch=options.watch,
             seam=options.seam,
             storing=storing,
@@ -326,6 +335,7 @@ class Duties:
             workshop=workshop,
             options=options.learning,
             data_policy=data_policy,
+            waits=backlog.goes_first,
             clock_s=clocks.elapsed_s,
         )
         snapshots = SealedSnapshots(stores.aggregates)
@@ -436,8 +446,10 @@ class Duties:
         """Count updates that have waited long enough for more of them."""
         self.counting.begin()
 
-    def count_from_now(self) -> None:
+    async def count_from_now(self) -> None:
         """Nearly all there is has been taken in: build the counters, and follow updates."""
+        for partition in self._owned_partitions():
+            await self._passing(partial(self.statistics.follow, partition))
         self.counting.let()
 
     async def maintain(self) -> None:
@@ -552,6 +564,15 @@ class Duties:
         await self._begin(batch)
         await self.documents.read(batch)
         await self.profiles.handle(batch)
+
+    def _unread(self) -> int:
+        """Events that are known to have been published and are not folded."""
+        folded_to = self.profiles.folded_to
+        return sum(
+            max(0, end - folded_to.get(place, first))
+            for place, (first, end) in self._consumer().fetched().items()
+            if place[0] in self._events
+        )
 
     async def _begin(self, batch: RecordBatch) -> None:
         """Build the counters of a partition that nobody had before while it has no users.

@@ -2,7 +2,7 @@
 
 What counting costs is mostly paid per step and per table, however few users are in it. So of one
 partition it is done once a second where little comes, or a tenth of the time where that is more
-seldom; where much comes, at once.
+seldom, as long as more is coming; where much comes, at once.
 """
 
 from collections.abc import Callable, Collection
@@ -28,6 +28,8 @@ class _Waiting:
     """Batches of one partition and epoch that follow each other."""
 
     batches: list[RecordBatch]
+    since_s: float
+    """When the last of them came."""
 
     @property
     def records(self) -> int:
@@ -45,8 +47,9 @@ class Gathering:
     """Keeps what has come of each partition until it is due.
 
     It is due as soon as there are many records, or nothing of the partition has been due for as
-    long as the interval, or longer where counting takes long. What waits is not committed: if
-    it is lost, it is read again.
+    long as the interval, or longer where counting takes long and more is coming: if nothing came
+    for an interval, nothing is worth waiting for. What waits is not committed: if it is lost, it is
+    read again.
 
     Args:
         interval_s: Between two times that little of a partition is due; 0 to keep nothing.
@@ -57,6 +60,7 @@ class Gathering:
         self._elapsed_s = elapsed_s
         self._waiting: dict[Place, _Waiting] = {}
         self._due_s: dict[Place, float] = {}
+        self._rested_s: dict[Place, float] = {}
 
     def add(self, batch: RecordBatch) -> None:
         """One more, which follows what waits of its partition.
@@ -67,9 +71,10 @@ class Gathering:
         place = batch.topic, batch.partition
         known = self._waiting.get(place)
         if known is None or known.batches[0].epoch != batch.epoch:
-            self._waiting[place] = _Waiting([batch])
+            self._waiting[place] = _Waiting([batch], self._elapsed_s())
         else:
             known.batches.append(batch)
+            known.since_s = self._elapsed_s()
 
     def waiting(self, place: Place) -> int:
         """Records that are kept of it."""
@@ -87,7 +92,7 @@ class Gathering:
             place
             for place, waiting in self._waiting.items()
             if place not in without
-            if waiting.records >= MANY or now_s >= self._due_s.get(place, now_s)
+            if waiting.records >= MANY or self._has_waited(place, waiting, now_s)
         ]
         for place in ready:
             self._due_s[place] = now_s + self._interval_s
@@ -104,8 +109,14 @@ class Gathering:
             return
         place = batch.topic, batch.partition
         rest_s = min(_REST * seconds, _LONGEST_REST * self._interval_s)
-        due_s = self._elapsed_s() + rest_s
-        self._due_s[place] = max(self._due_s.get(place, due_s), due_s)
+        self._rested_s[place] = self._elapsed_s() + rest_s
+
+    def _has_waited(self, place: Place, waiting: _Waiting, now_s: float) -> bool:
+        if now_s < self._due_s.get(place, now_s):
+            return False
+        if now_s >= self._rested_s.get(place, now_s):
+            return True
+        return now_s >= waiting.since_s + self._interval_s
 
     def clear(self) -> None:
         """Partitions were given up, or are read again from what is committed."""

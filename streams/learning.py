@@ -145,6 +145,9 @@ class Learning:
     """One job at a time, for the tenant that has waited longest.
 
     Tasks are owned by this object; `reset` and `close` end them.
+
+    Args:
+        waits: Whether others need the processor more; asked before anything is begun.
     """
 
     def __init__(
@@ -157,6 +160,7 @@ class Learning:
         workshop: Workshop,
         options: LearningOptions,
         data_policy: DataPolicy = ANYTHING_GOES,
+        waits: Callable[[], bool] = lambda: False,
         clock_s: Callable[[], float],
     ) -> None:
         self._users = users
@@ -165,6 +169,7 @@ class Learning:
         self._workshop = workshop
         self._options = options
         self._data = data_policy
+        self._waits = waits
         self._clock_s = clock_s
         self._samples: dict[str, _Sample] = {}
         self._due: dict[str, tuple[Occasion, bool]] = {}
@@ -239,6 +244,8 @@ class Learning:
         if self._job is None:
             await self._shelf.clear(tenant, in_force=occasion.model)
         if occasion.users < self._options.least_users or self._clock_s() < sample.next_at_s:
+            return
+        if self._waits():
             return
         reason = self._refit_reason(sample, occasion, quiet=quiet)
         rests = occasion.model is not None and self._clock_s() < self._rests_until_s

@@ -110,6 +110,9 @@ class MemoryConsumer:
     async def committed_offsets(self, partitions: Iterable[Place]) -> dict[Place, int | None]:
         return {place: self.committed.get(place) for place in partitions}
 
+    def fetched(self) -> dict[Place, tuple[int, int]]:
+        return {place: (log.first_offset, log.end_offset) for place, log in self.logs.items()}
+
     async def end_offsets(self, partitions: Iterable[Place]) -> dict[Place, tuple[int, int]]:
         found: dict[Place, tuple[int, int]] = {}
         for place in partitions:

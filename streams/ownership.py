@@ -10,6 +10,7 @@ import structlog
 
 from profiles.ports import Control, ControlStore, Fenced
 from schemas.topics import ITEMS, PROFILE_UPDATES, USER_TOPICS
+from stores.points import finished
 from streams.knowledge import ITEMS_MARK, PERSONAS_MARK
 from streams.retrying import until_available
 
@@ -64,6 +65,13 @@ class Consumer(Protocol):
     def epoch(self) -> int: ...
     async def committed_offsets(self, partitions: list[Place]) -> dict[Place, int | None]: ...
     async def end_offsets(self, partitions: list[Place]) -> dict[Place, tuple[int, int]]: ...
+    def fetched(self) -> Mapping[Place, tuple[int, int]]:
+        """Of each partition where this epoch's reading began, and where it ended when last asked.
+
+        Of those of which anything was fetched; as far as they are read.
+        """
+        ...
+
     async def commit_offsets(self, offsets: Mapping[Place, int]) -> None: ...
     async def rewind(self, offsets: Mapping[Place, int]) -> None: ...
 
@@ -187,9 +195,11 @@ class Ownerships:
             Fenced: a control point is no longer this worker's.
             Released: the partition was given up in a rebalance meanwhile.
         """
-        for partition in partitions:
-            held = self.require(partition)
-            found = await until_available(partial(self._control.read, partition))
+        before = {partition: self.require(partition) for partition in partitions}
+        stored = await finished(
+            until_available(partial(self._control.read, partition)) for partition in before
+        )
+        for (partition, held), found in zip(before.items(), stored, strict=True):
             if self.require(partition).token != held.token:
                 raise Released(f"partition {partition} was taken anew meanwhile")
             if found is None or (found.token, found.nonce) != (held.token, held.nonce):
@@ -218,6 +228,16 @@ class Ownerships:
         place = (self._updates, partition)
         committed = (await self._consumer().committed_offsets([place]))[place]
         return committed or 0
+
+    async def all_updates(self, partition: int) -> int | None:
+        """How many updates of the partition's users were ever sent, if all are left to count.
+
+        None where some are committed as counted, or the topic no longer holds them.
+        """
+        place = (self._updates, partition)
+        committed = (await self._consumer().committed_offsets([place]))[place]
+        first, end = (await self._consumer().end_offsets([place]))[place]
+        return None if committed or first else end
 
     async def sent_updates(self, partition: int) -> int:
         """The offset up to which updates of the partition's users have been sent."""

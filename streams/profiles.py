@@ -66,8 +66,12 @@ class ProfileEngine:
         centroids: The personas in force for a tenant.
         epoch: The assignment in force; batches of another are dropped.
         users_in_memory: Unchanged users kept; the least recently used leave first.
-        dirty_users: A flush is made as soon as so many users have changed.
+        dirty_users: How many users have changed when a flush does not wait for its time; may be
+            another number whenever it is asked.
         watch: Told of every fold and flush.
+
+    Attributes:
+        folded_to: Next offsets by (topic, partition), of what was folded and not forgotten.
     """
 
     def __init__(
@@ -84,7 +88,7 @@ class ProfileEngine:
         epoch: Callable[[], int],
         erasing: Erasing,
         users_in_memory: int = 50_000,
-        dirty_users: int = 5_000,
+        dirty_users: Callable[[], int] = lambda: 5_000,
         watch: Watch = NOT_WATCHED,
         seam: Seam = lambda _: None,
     ) -> None:
@@ -114,6 +118,7 @@ class ProfileEngine:
         self._outgoing: list[Outgoing] = []
         self._inherited: list[Held] = []
         self._next_offsets: dict[Place, int] = {}
+        self.folded_to: dict[Place, int] = {}
         # A flush that nobody waits for, as too many users had changed.
         self._beside: asyncio.Task[None] | None = None
         self._forgotten_in = -1
@@ -157,7 +162,7 @@ class ProfileEngine:
                     with self._watch.folding(now.chunk, self.counts):
                         await self._fold(now)
                     place = (now.chunk.topic, now.chunk.partition)
-                    self._next_offsets[place] = now.chunk.next_offset
+                    self._next_offsets[place] = self.folded_to[place] = now.chunk.next_offset
                     self._seam("folded")
                     self._make_room()
                     await self._flush_if_full()
@@ -179,7 +184,7 @@ class ProfileEngine:
 
     async def _flush_if_full(self) -> None:
         """Begin a flush if too many have changed; folds go on beside it."""
-        if len(self._dirty) < self._dirty_users:
+        if len(self._dirty) < self._dirty_users():
             return
         # The one under way first, or more and more would be in memory.
         async with self._flushing:
@@ -323,6 +328,7 @@ class ProfileEngine:
         self._outgoing.clear()
         self._inherited.clear()
         self._next_offsets.clear()
+        self.folded_to.clear()
         self._unnamed.clear()
 
     def _looked_at(self, chunk: RecordBatch, *, after: Iterable["_Ahead"]) -> "_Ahead":

@@ -57,6 +57,21 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
 
     Worker = _Daemon
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.ends_seen: dict[Place, int] = {}
+
+    async def _fetch_records(
+        self, consumer: aiokafka.AIOKafkaConsumer, *args: Any, **kwargs: Any
+    ) -> Mapping[TP, list[Any]]:
+        records = await super()._fetch_records(consumer, *args, **kwargs)
+        assigned = consumer.assignment()
+        for tp in records:
+            # What was revoked meanwhile has no state left to ask.
+            if tp in assigned and (end := consumer.highwater(tp)) is not None:
+                self.ends_seen[tp.topic, tp.partition] = end
+        return cast(Mapping[TP, list[Any]], records)
+
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
         conf = self.app.conf
         # Range assignment gives partition p of every topic to one member as long
@@ -193,6 +208,17 @@ class BatchConsumer(driver.Consumer):
         thread = cast(BatchConsumerThread, self._thread)
         found = await thread.ends([TP(*partition) for partition in partitions])
         return {(tp.topic, tp.partition): ends for tp, ends in found.items()}
+
+    def fetched(self) -> Mapping[Place, tuple[int, int]]:
+        """Of each partition where this epoch's reading began, and where it ended when last asked.
+
+        Of those of which anything was fetched; as far as they are read.
+        """
+        ends, until = cast(BatchConsumerThread, self._thread).ends_seen, self.until
+        return {
+            place: (first, min(ends.get(place, first), until.get(place, 1 << 63)))
+            for place, first in self._delivery.began.items()
+        }
 
     async def rewind(self, offsets: Mapping[tuple[str, int], int]) -> None:
         """Commit earlier offsets, if any, and read everything again from what is committed.

@@ -52,6 +52,7 @@ __all__ = [
     "UNREAD",
     "Cadence",
     "Crashed",
+    "Pace",
     "Stalled",
     "Stores",
     "Worker",
@@ -97,32 +98,51 @@ class Crashed(RuntimeError):
     """Faust's own services have died; the cause is attached."""
 
 
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How many events go into one flush. Of more, fewer users are written twice.
+
+    Attributes:
+        interval_s: Seconds from the end of a flush to the beginning of the next; from one beginning
+            to the next where a flush is of few users.
+        dirty_users: Changed users after which a flush does not wait for its time.
+    """
+
+    interval_s: float
+    dirty_users: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cadence:
     """How often a worker does what it does for many events at once.
 
     Attributes:
-        flush_s: Seconds from the end of a flush to the beginning of the next; from one beginning
-            to the next where a flush is of few users.
-        dirty_users: Changed users after which a flush does not wait for its time.
+        flushes: Where events are taken in as they are published ...
+        flushes_behind: ... and where many of them wait: what is old is not seen sooner for being
+            stored at once, and what follows it is.
         count_s: Seconds between two times that few updates of a partition are counted.
         counts_late: Counters are built, and models learned, once nearly all events that there are
             have been taken in, instead of following each of them.
         publish_s: Seconds between two rounds of merging statistics and personas.
     """
 
-    flush_s: float
-    dirty_users: int
+    flushes: Pace
+    flushes_behind: Pace
     count_s: float
     counts_late: bool
     publish_s: float
 
 
+_SELDOM: Final = Pace(2.0, 25_000)
 LIVE: Final = Cadence(
-    flush_s=0.25, dirty_users=5_000, count_s=1.0, counts_late=False, publish_s=1.0
+    flushes=Pace(0.25, 5_000),
+    flushes_behind=_SELDOM,
+    count_s=1.0,
+    counts_late=False,
+    publish_s=1.0,
 )
 UNREAD: Final = Cadence(
-    flush_s=2.0, dirty_users=25_000, count_s=4.0, counts_late=True, publish_s=4.0
+    flushes=_SELDOM, flushes_behind=_SELDOM, count_s=1.0, counts_late=True, publish_s=4.0
 )
 """For a version that is built: the more events at once, the less each of them takes."""
 
@@ -214,7 +234,8 @@ class Worker:
                 release=options.release,
                 erasing=options.erasing,
                 users_in_memory=options.users_in_memory,
-                dirty_users=options.cadence.dirty_users,
+                dirty_users=options.cadence.flushes.dirty_users,
+                dirty_users_behind=options.cadence.flushes_behind.dirty_users,
                 count_interval_s=options.cadence.count_s,
                 counts_late=options.cadence.counts_late,
                 updates=options.topics.profile_updates,
@@ -311,13 +332,19 @@ class Worker:
             await self.duties.handle_events(part)
 
     async def _flush_loop(self) -> None:
-        interval_s, counts = self._options.cadence.flush_s, self.duties.profiles.counts
-        pause_s = interval_s
+        cadence, duties = self._options.cadence, self.duties
+        interval_s, counts = cadence.flushes.interval_s, duties.profiles.counts
+        pause_s, ended_s = interval_s, time.monotonic()
         while True:
             await asyncio.sleep(pause_s)
             began_s, written = time.monotonic(), counts["writes"]
-            await self.duties.flush()
-            took_s, users = time.monotonic() - began_s, counts["writes"] - written
+            if duties.backlog.is_large() and began_s - ended_s < cadence.flushes_behind.interval_s:
+                # Looked at again and again: it may be gone before that time is over.
+                pause_s = interval_s
+                continue
+            await duties.flush()
+            ended_s = time.monotonic()
+            took_s, users = ended_s - began_s, counts["writes"] - written
             pause_s = pause_after(took_s, users=users, interval_s=interval_s)
 
     async def _count_loop(self) -> None:
@@ -334,7 +361,7 @@ class Worker:
             reached = await self._reached()
             if nearly.look(reached, now_s=time.monotonic()):
                 _log.info("counting begins", events_left=reached.behind)
-                self.duties.count_from_now()
+                await self.duties.count_from_now()
 
     async def _reached(self) -> Progress:
         """How far events of assigned partitions are taken in."""

@@ -246,6 +246,23 @@ async def test_counting_is_exact_and_by_tenant(stores: ProfileStores) -> None:
     assert counts == [3, 2, 1, 0]
 
 
+async def test_stubs_are_counted_and_scanned_before_anything_is_written_of_them(
+    stores: ProfileStores,
+) -> None:
+    await write_users(stores, [("t", "ann")], partition=1)
+    await stores.users.claim([("t", "bob"), ("t", "cleo")], partition=1, token=Token(1))
+    await stores.users.claim([("t", "dan")], partition=2, token=Token(1))
+    assert [await stores.users.count(partition=number) for number in range(3)] == [0, 3, 1]
+    pages = [page async for page in stores.users.scan(partition=1)]
+    assert sorted(one.user_id for page in pages for one in page) == ["ann", "bob", "cleo"]
+    written = [record for page in pages for record in page if record.user_id == "bob"]
+    await stores.users.write([touched(written[0], token=1, state=b"after the scan")])
+    (bob,) = await stores.users.read([user_key("t", "bob")])
+    assert bob is not None
+    assert bob.state == b"after the scan"
+    assert await stores.users.count() == 4
+
+
 async def test_large_batches_are_written_and_read_whole(stores: ProfileStores) -> None:
     names = [("t", f"user {number}") for number in range(1500)]
     written = await write_users(stores, names)

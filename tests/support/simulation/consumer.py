@@ -120,6 +120,12 @@ class SimulatedConsumer(Consumer, Source):
         await self._process.pause()
         return {place: self._broker.committed.get(place) for place in partitions}
 
+    def fetched(self) -> dict[Place, tuple[int, int]]:
+        began = self.delivery.began
+        return {
+            place: (first, self._broker.log(place).end_offset) for place, first in began.items()
+        }
+
     async def end_offsets(self, partitions: Sequence[Place]) -> dict[Place, tuple[int, int]]:
         await self._process.pause()
         logs = {place: self._broker.log(place) for place in partitions}

@@ -131,3 +131,20 @@ async def test_an_agent_that_fails_is_not_overlooked(source: Topics) -> None:
     await delivery.step()
     with pytest.raises(RuntimeError, match="no such agent"):
         await delivery.step()
+
+
+async def test_where_reading_began_is_known_of_each_epoch(source: Topics) -> None:
+    source.rooms[UPDATES].set()
+    source.positions[EVENTS, 1] = 7
+    delivery = Delivery(source)
+    assert delivery.began == {}
+    for _ in range(3):
+        await delivery.step()
+    begun = {(EVENTS, 0): 0, (EVENTS, 1): 7, (UPDATES, 0): 0, (UPDATES, 1): 0}
+    assert delivery.began == begun
+    delivery.read_again()
+    assert delivery.began == {}
+    # The first step puts positions back.
+    for _ in range(2):
+        await delivery.step()
+    assert delivery.began == dict.fromkeys(begun, 0)

@@ -62,7 +62,7 @@ async def with_room_for_one_change(world: World) -> tuple[Engines, WaitingUsers]
     engines = await owning_everything(world)
     users = WaitingUsers(world.profiles.users)
     engines.profiles._users = engines.profiles._storer._users = cast(UserStore, users)
-    engines.profiles._dirty_users = 1
+    engines.profiles._dirty_users = lambda: 1
     return engines, users
 
 
@@ -311,7 +311,7 @@ def test_a_user_who_leaves_memory_between_looking_ahead_and_folding_is_claimed_a
         world = await World.open()
         engines = await owning_everything(world)
         engines.profiles._users_in_memory = 0
-        engines.profiles._dirty_users = 1
+        engines.profiles._dirty_users = lambda: 1
         for number, user_id in enumerate(("ann", "bob", "ann", "bob", "ann")):
             world.publish(liked(user_id, "a", number))
         await fold_all(engines)

@@ -52,11 +52,30 @@ def test_little_rests_nine_times_as_long_as_counting_took_but_not_for_ever(
     gathering.add(batch(0))
     assert due(gathering) == [(0, 1, [0])]
     gathering.took(batch(0), took_s)
-    gathering.add(batch(1))
-    clock.now_s += rest_s - 0.01
+    # More comes twice in an interval.
+    rested_s, came = clock.now_s + rest_s, 0
+    while clock.now_s < rested_s - 0.5:
+        came += 1
+        gathering.add(batch(came))
+        clock.now_s += 0.5
+        if clock.now_s < rested_s:
+            assert due(gathering) == []
+    clock.now_s = rested_s + 0.01
+    assert due(gathering) == [(0, 1, list(range(1, came + 1)))]
+
+
+def test_little_does_not_rest_once_nothing_more_comes(gathering: Gathering, clock: Clock) -> None:
+    gathering.add(batch(0))
+    gathering.due()
+    gathering.took(batch(0), 20.0)
+    for start in (1, 2):
+        clock.now_s += 0.9
+        assert due(gathering) == []
+        gathering.add(batch(start))
+    clock.now_s += 0.9
     assert due(gathering) == []
-    clock.now_s += 0.02
-    assert due(gathering) == [(0, 1, [1])]
+    clock.now_s += 0.2
+    assert due(gathering) == [(0, 1, [1, 2])]
 
 
 def test_many_do_not_rest(gathering: Gathering) -> None:

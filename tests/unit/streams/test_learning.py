@@ -526,6 +526,22 @@ def test_learning_does_not_rest_once_a_load_has_ended() -> None:
     asyncio.run(scenario())
 
 
+def test_nothing_is_learned_while_others_need_the_processor() -> None:
+    async def scenario() -> None:
+        world = await World.open()
+        two_crowds(world)
+        engines = await started(world)
+        waits = True
+        engines.learning._waits = lambda: waits
+        await settled(engines)
+        assert await world.profiles.personas.read("default") is None
+        waits = False
+        await settled(engines)
+        assert (await published(world)).model is not None
+
+    asyncio.run(scenario())
+
+
 def test_little_news_are_learned_less_often_than_many() -> None:
     async def scenario() -> None:
         world, clock = await World.open(), _Clock()

@@ -3,35 +3,11 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from streams_world import NOW_MS, PARTITIONS, TEXT_DIMENSION, World
+from duties_world import duties_on
+from streams_world import PARTITIONS, World
 
-from profiles.privacy.pseudonyms import secret_of
 from schemas import topics
-from streams.duties import Clocks, Duties, DutyOptions, Stores
-from streams.embedding import HashingEmbedder
-from streams.erasing import ErasingOptions
-from streams.knowledge import Knowledge
-from streams.learners import LearnerSpec, initial_space
-from streams.memory import MemoryLetterLog, MemorySender
-from streams.workshop import InlineWorkshop
-
-
-def duties_on(world: World) -> Duties:
-    learner = LearnerSpec()
-    return Duties(
-        stores=Stores.over(world.profiles, world.redis),
-        embedder=HashingEmbedder(TEXT_DIMENSION),
-        emitter=MemorySender(),
-        letters=MemoryLetterLog(world.consumer.logs),
-        knowledge=Knowledge(initial_space(TEXT_DIMENSION, learner)),
-        workshop=InlineWorkshop(learner),
-        consumer=lambda: world.consumer,
-        nonce="one",
-        clocks=Clocks(lambda: NOW_MS, lambda: 0.0),
-        options=DutyOptions(
-            partitions=PARTITIONS, erasing=ErasingOptions(secret=secret_of("of the tests"))
-        ),
-    )
+from streams.duties import Duties
 
 
 def standing_still(begun: asyncio.Event) -> Callable[[], Awaitable[int]]:

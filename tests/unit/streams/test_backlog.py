@@ -1,0 +1,113 @@
+"""What is different while much more has been published than is taken in."""
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+from duties_world import duties_on
+from streams_world import PARTITIONS, World, item, liked
+
+from schemas import topics
+from streams.backlog import Backlog
+from streams.duties import Duties
+
+MUCH = 10
+
+
+class Ground:
+    """What a backlog is told."""
+
+    left = 0
+    now_s = 100.0
+
+
+@pytest.fixture
+def ground() -> Ground:
+    return Ground()
+
+
+@pytest.fixture
+def backlog(ground: Ground) -> Iterator[Backlog]:
+    return Backlog(
+        left=lambda: ground.left, elapsed_s=lambda: ground.now_s, much=MUCH, patience_s=60.0
+    )
+
+
+@pytest.mark.parametrize(("left", "large"), [(0, False), (MUCH, False), (MUCH + 1, True)])
+def test_only_much_is_a_backlog(
+    backlog: Backlog, ground: Ground, left: int, *, large: bool
+) -> None:
+    ground.left = left
+    assert (backlog.is_large(), backlog.goes_first()) == (large, large)
+
+
+def test_others_have_their_turn_after_a_while_however_much_is_left(
+    backlog: Backlog, ground: Ground
+) -> None:
+    ground.left = 1_000_000
+    assert backlog.goes_first()
+    ground.now_s += 59.9
+    assert backlog.goes_first()
+    ground.now_s += 0.2
+    assert not backlog.goes_first()
+    assert backlog.is_large()
+    # Another one, after this, goes first again.
+    ground.left = 0
+    assert not backlog.is_large()
+    ground.left = 1_000_000
+    assert backlog.goes_first()
+
+
+async def _fold(world: World, duties: Duties, topic: str, partition: int) -> None:
+    batch = world.consumer.fetch((topic, partition))
+    assert batch is not None
+    await duties.handle_events(batch)
+    if duties.failure.done():
+        duties.failure.result()
+
+
+def _published(world: World, *, users: int) -> list[int]:
+    """Likes of so many users; of each partition, how many it has got."""
+    for number in range(users):
+        world.publish(liked(f"reader-{number}", "dune", number))
+    world.publish(item("dune", "a desert"))
+    return [world.consumer.log(topics.INTERACTIONS, part).end_offset for part in range(PARTITIONS)]
+
+
+def test_events_are_left_until_they_are_folded_and_again_once_that_is_forgotten() -> None:
+    async def scenario() -> None:
+        world = await World.open()
+        sizes = _published(world, users=40)
+        duties = duties_on(world)
+        # Descriptions and updates are no events of users.
+        assert duties._unread() == 40
+        await _fold(world, duties, topics.INTERACTIONS, 0)
+        assert duties._unread() == 40 - sizes[0]
+        await duties.flush()
+        assert duties._unread() == 40 - sizes[0]
+        await duties.profiles.abandon()
+        assert duties._unread() == 40
+        await duties.close()
+
+    asyncio.run(scenario())
+
+
+def test_users_are_stored_more_at_once_while_there_is_a_backlog() -> None:
+    async def scenario() -> None:
+        world = await World.open()
+        sizes = _published(world, users=80)
+        assert min(sizes) > 0
+        duties = duties_on(world, dirty_users=1, dirty_users_behind=1_000)
+        duties.backlog._much = sizes[-1]
+        for partition in range(PARTITIONS - 2):
+            await _fold(world, duties, topics.INTERACTIONS, partition)
+            assert duties.profiles.counts["writes"] == 0
+            assert duties.profiles.dirty_users == sum(sizes[: partition + 1])
+        # No more is left than is usual: all of it is stored without being asked for.
+        await _fold(world, duties, topics.INTERACTIONS, PARTITIONS - 2)
+        assert duties.profiles._beside is not None
+        await duties.profiles._beside
+        assert duties.profiles.counts["writes"] == sum(sizes[:-1])
+        await duties.close()
+
+    asyncio.run(scenario())
