@@ -207,9 +207,7 @@ class UserStore(Protocol):
         """
         ...
 
-    async def count(self, *, tenant: str | None = None, partition: int | None = None) -> int:
-        """Users that match; stubs included."""
-        ...
+    async def count(self, *, tenant: str | None = None) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,13 +13,25 @@ from typing import Final
 from profiles.documents.words import SparseVector
 from profiles.ports import Vector
 from stores.errors import StoreMismatch
-from stores.points import Hit, Payload, Point, PointId, Points, Stored, Where, finished
+from stores.points import (
+    Above,
+    AtMost,
+    Equals,
+    Hit,
+    Payload,
+    Point,
+    PointId,
+    Points,
+    Stored,
+    Where,
+    finished,
+)
 from stores.pointwise import meets, patched, shown
 
 __all__ = ["DeferredInserts"]
 
-_HELD: Final = 20_000
-"""Points in memory; more are stored, those that came first before the others."""
+_HELD: Final = 50_000
+"""Points in memory, of half a kilobyte; of more, those that came first are stored."""
 _KNOWN_ABSENT: Final = 50_000
 
 
@@ -38,15 +50,17 @@ class _Landing:
 class DeferredInserts(Points):
     """The same points, for the only one who writes to them.
 
-    What `insert_only` inserts stays in memory until another write concerns it, and every method
-    sees it as if it were stored. What was only inserted is lost with the process, `flush` or not:
-    so it must mean nothing to whoever comes next, as a claim does whose owner has died.
+    What `insert_only` inserts stays in memory until it is replaced or somebody looks for points
+    like it, and every method sees it as if it were stored. What was only inserted is lost with the
+    process, `flush` or not: so it must mean nothing to whoever comes next, as a claim does whose
+    owner has died.
 
     What is known to be absent makes that possible without asking: it was looked for, and nobody
     has created it since.
 
     What is in memory is what holds: it is stored by `upsert`, over whatever a write that failed may
-    have left, and is in memory again if that fails.
+    have left, and is in memory again if that fails. What such a write left all the same is found by
+    searches and scans until it is written again.
 
     Args:
         held: How many are kept in memory.
@@ -56,6 +70,8 @@ class DeferredInserts(Points):
         self._inner = inner
         self._limit = held
         self._held: dict[PointId, Point] = {}
+        # Of all that was ever in memory.
+        self._fields: set[str] = set()
         self._absent: set[PointId] = set()
         self._landing: dict[PointId, _Landing] = {}
         # For each read under way, what has been created since it began.
@@ -81,6 +97,7 @@ class DeferredInserts(Points):
             if point.id in self._absent:
                 self._absent.remove(point.id)
                 self._held[point.id] = point
+                self._fields |= point.payload.keys()
             else:
                 unknown.append(point)
         if unknown:
@@ -122,7 +139,8 @@ class DeferredInserts(Points):
             if held is None:
                 others.append(point_id)
             elif meets(held, condition):
-                self._held[point_id] = patched(held, payload, under=under)
+                self._held[point_id] = changed = patched(held, payload, under=under)
+                self._fields |= changed.payload.keys()
         if others:
             await self._inner.set_payload_if(others, payload, condition, under=under)
 
@@ -189,14 +207,19 @@ class DeferredInserts(Points):
     async def delete_if(self, ids: Sequence[PointId], condition: Where) -> None:
         await self._settled(ids)
         others: list[PointId] = []
+        gone: list[PointId] = []
         for point_id in ids:
             held = self._held.get(point_id)
             if held is None:
                 others.append(point_id)
             elif meets(held, condition):
                 del self._held[point_id]
+                gone.append(point_id)
         if others:
             await self._inner.delete_if(others, condition)
+        if gone:
+            # A write that failed may have left something.
+            await self._inner.delete_if(gone, ())
 
     async def rewrite(self) -> None:
         await self._settled([*self._landing])
@@ -258,14 +281,26 @@ class DeferredInserts(Points):
 
     async def _stored(self, where: Where) -> None:
         """Have everything stored that was there in memory and meets this."""
+        if any(
+            isinstance(term, Equals | AtMost | Above) and term.field not in self._fields
+            for term in where
+        ):
+            # Nothing in memory can: of thousands there, none is looked at.
+            return
         tasks = {
             landing.task
             for point_id, landing in self._landing.items()
             if (before := landing.before.get(point_id)) is not None and meets(before, where)
         }
-        await self._store([one.id for one in self._held.values() if meets(one, where)])
+        await self._store(self._meeting(where))
         if tasks:
             await asyncio.wait(tasks)
+            if any(task.exception() is not None for task in tasks):
+                # They are in memory again.
+                await self._store(self._meeting(where))
+
+    def _meeting(self, where: Where) -> list[PointId]:
+        return [point.id for point in self._held.values() if meets(point, where)]
 
     async def _store(self, ids: Sequence[PointId]) -> None:
         if ids:

@@ -247,9 +247,12 @@ class ProcessPoints(Points):
     async def retrieve(
         self, ids: Sequence[PointId], *, vectors: bool, fields: tuple[str, ...] | None = None
     ) -> list[Stored | None]:
-        pages = await finished(
-            self._ask(Retrieve([*batch], vectors, fields), _rows) for batch in batches(ids)
-        )
+        asked = [Retrieve([*batch], vectors, fields) for batch in batches(ids)]
+        if len(asked) == 1:
+            # Each task is a turn of the event loop, in which others may have much to do.
+            pages = [await self._ask(asked[0], _rows)]
+        else:
+            pages = await finished(self._ask(request, _rows) for request in asked)
         found = {point.id: point for page in pages for point in page.stored()}
         return [found.get(point_id) for point_id in ids]
 

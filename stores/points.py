@@ -275,11 +275,7 @@ async def finished(calls: Iterable[Awaitable[T]]) -> list[T]:
     Not `gather` alone: that raises while other writes are still on their way,
     and one of them could land after the caller's next.
     """
-    several = [*calls]
-    if len(several) == 1:
-        # Each task is a turn of the event loop, in which others may have much to do.
-        return [await several[0]]
-    outcomes = await asyncio.gather(*several, return_exceptions=True)
+    outcomes = await asyncio.gather(*calls, return_exceptions=True)
     results: list[T] = []
     for outcome in outcomes:
         if isinstance(outcome, BaseException):

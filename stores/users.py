@@ -298,13 +298,8 @@ class PointUserStore(UserStore):
         hits = await self._points.search(direction, where=where, limit=limit)
         return [ScoredUser(_record(hit.point), hit.score) for hit in hits]
 
-    async def count(self, *, tenant: str | None = None, partition: int | None = None) -> int:
-        return await self._points.count(
-            (
-                *(() if partition is None else (Equals("partition", partition),)),
-                *(() if tenant is None else (Equals("tenant", tenant),)),
-            )
-        )
+    async def count(self, *, tenant: str | None = None) -> int:
+        return await self._points.count(() if tenant is None else (Equals("tenant", tenant),))
 
     async def _claims(self, keys: Sequence[bytes]) -> dict[bytes, _Claim]:
         stored = await self._points.retrieve(

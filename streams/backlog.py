@@ -4,14 +4,17 @@ Who reads what is old already gains nothing from storing each change at once, an
 to do than learn models of what is half taken in.
 """
 
+import math
 from collections.abc import Callable
 from typing import Final
 
 __all__ = ["Backlog"]
 
 _MUCH: Final = 25_000
-"""Events: two seconds' work, or more."""
+"""Events of all topics and partitions: two seconds' work, or more."""
 _PATIENCE_S: Final = 60.0
+_APART_S: Final = 10.0
+"""Between two backlogs; one that is gone for a moment is the same."""
 
 
 class Backlog:
@@ -37,19 +40,18 @@ class Backlog:
         self._elapsed_s = elapsed_s
         self._much = much
         self._patience_s = patience_s
-        self._since_s: float | None = None
+        self._since_s = self._seen_s = -math.inf
 
     def is_large(self) -> bool:
         """Whether much is left."""
         if self._left() <= self._much:
-            self._since_s = None
             return False
-        if self._since_s is None:
-            self._since_s = self._elapsed_s()
+        now_s = self._elapsed_s()
+        if now_s - self._seen_s > _APART_S:
+            self._since_s = now_s
+        self._seen_s = now_s
         return True
 
     def goes_first(self) -> bool:
         """Whether much is left, and has not been for so long that others must have their turn."""
-        if not self.is_large() or self._since_s is None:
-            return False
-        return self._elapsed_s() - self._since_s < self._patience_s
+        return self.is_large() and self._elapsed_s() - self._since_s < self._patience_s

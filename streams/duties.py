@@ -8,7 +8,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import partial
 
 import structlog
 
@@ -446,10 +445,8 @@ class Duties:
         """Count updates that have waited long enough for more of them."""
         self.counting.begin()
 
-    async def count_from_now(self) -> None:
+    def count_from_now(self) -> None:
         """Nearly all there is has been taken in: build the counters, and follow updates."""
-        for partition in self._owned_partitions():
-            await self._passing(partial(self.statistics.follow, partition))
         self.counting.let()
 
     async def maintain(self) -> None:

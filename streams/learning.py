@@ -219,7 +219,7 @@ class Learning:
         for occasion in occasions:
             if occasion.tenant not in busy:
                 await self._note(occasion)
-        if self._job is None and self._due:
+        if self._job is None and self._due and not self._waits():
             tenant = min(self._due, key=lambda name: self._sample(name).next_at_s)
             occasion, refit = self._due.pop(tenant)
             self._job_of = tenant

@@ -66,9 +66,10 @@ class Consumer(Protocol):
     async def committed_offsets(self, partitions: list[Place]) -> dict[Place, int | None]: ...
     async def end_offsets(self, partitions: list[Place]) -> dict[Place, tuple[int, int]]: ...
     def fetched(self) -> Mapping[Place, tuple[int, int]]:
-        """Of each partition where this epoch's reading began, and where it ended when last asked.
+        """Where this epoch's reading began, and where it ended when Kafka last told.
 
-        Of those of which anything was fetched; as far as they are read.
+        Of each partition of which anything was fetched; of one that is read to an offset only, no
+        more than that.
         """
         ...
 
@@ -228,16 +229,6 @@ class Ownerships:
         place = (self._updates, partition)
         committed = (await self._consumer().committed_offsets([place]))[place]
         return committed or 0
-
-    async def all_updates(self, partition: int) -> int | None:
-        """How many updates of the partition's users were ever sent, if all are left to count.
-
-        None where some are committed as counted, or the topic no longer holds them.
-        """
-        place = (self._updates, partition)
-        committed = (await self._consumer().committed_offsets([place]))[place]
-        first, end = (await self._consumer().end_offsets([place]))[place]
-        return None if committed or first else end
 
     async def sent_updates(self, partition: int) -> int:
         """The offset up to which updates of the partition's users have been sent."""

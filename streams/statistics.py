@@ -54,8 +54,6 @@ _READ: Final = 512
 # add to the same counters more often.
 _AT_ONCE: Final = 180_000
 _ATTEMPTS: Final = 5
-# Summing a user takes about as long as counting so many updates.
-_UPDATES_PER_SUM: Final = 2
 # Series whose tables grow with what users mention; the largest counters are kept.
 BOUNDED: Final[Mapping[str, int]] = {
     "co-occurrence": 500,
@@ -155,31 +153,6 @@ class StatisticsEngine:
                 held = self._ownerships.held.get(partition)
                 if held is not None:
                     await self._ensure_built(partition, held.token)
-
-    async def follow(self, partition: int) -> None:
-        """Begin the counters of a partition with nothing, to have every update of it counted.
-
-        Where most users have few updates, that takes less time than to sum the users. Nothing is
-        done where it does not come to the same: where counters are built, updates are counted or
-        gone, the partition had another owner, or the cache is of another age than the users.
-        """
-        async with self._locks[partition]:
-            held = self._ownerships.held.get(partition)
-            if held is None or held.token != Token(1):
-                return
-            async with self._checking:
-                wanted = await self._wanted_build()
-                built = await until_available(partial(self._aggregates.built_epoch, partition))
-                sent = await self._ownerships.all_updates(partition)
-                if built == wanted or not sent or await self._seals.differ(partition):
-                    return
-            users = await until_available(partial(self._users.count, partition=partition))
-            if sent >= _UPDATES_PER_SUM * users:
-                return
-            _log.info("counters follow all updates", partition=partition, updates=sent)
-            for step in (self._aggregates.begin_build, self._aggregates.finish_build):
-                await until_available(partial(step, partition, token=held.token, epoch=wanted))
-            self._built[partition], self._counted[partition] = wanted, 0
 
     async def _ensure_built(self, partition: int, token: Token) -> int:
         """Rebuild if need be; the build that is in force then."""

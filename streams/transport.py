@@ -210,10 +210,7 @@ class BatchConsumer(driver.Consumer):
         return {(tp.topic, tp.partition): ends for tp, ends in found.items()}
 
     def fetched(self) -> Mapping[Place, tuple[int, int]]:
-        """Of each partition where this epoch's reading began, and where it ended when last asked.
-
-        Of those of which anything was fetched; as far as they are read.
-        """
+        """As `streams.ownership.Consumer`."""
         ends, until = cast(BatchConsumerThread, self._thread).ends_seen, self.until
         return {
             place: (first, min(ends.get(place, first), until.get(place, 1 << 63)))

@@ -104,7 +104,7 @@ class Pace:
 
     Attributes:
         interval_s: Seconds from the end of a flush to the beginning of the next; from one beginning
-            to the next where a flush is of few users.
+            to the next where a flush is of few users and nothing waits to be taken in.
         dirty_users: Changed users after which a flush does not wait for its time.
     """
 
@@ -338,9 +338,10 @@ class Worker:
         while True:
             await asyncio.sleep(pause_s)
             began_s, written = time.monotonic(), counts["writes"]
-            if duties.backlog.is_large() and began_s - ended_s < cadence.flushes_behind.interval_s:
+            rests_s = cadence.flushes_behind.interval_s - (began_s - ended_s)
+            if rests_s > 0.0 and duties.backlog.is_large():
                 # Looked at again and again: it may be gone before that time is over.
-                pause_s = interval_s
+                pause_s = min(interval_s, rests_s)
                 continue
             await duties.flush()
             ended_s = time.monotonic()
@@ -361,7 +362,7 @@ class Worker:
             reached = await self._reached()
             if nearly.look(reached, now_s=time.monotonic()):
                 _log.info("counting begins", events_left=reached.behind)
-                await self.duties.count_from_now()
+                self.duties.count_from_now()
 
     async def _reached(self) -> Progress:
         """How far events of assigned partitions are taken in."""

@@ -252,7 +252,7 @@ async def test_stubs_are_counted_and_scanned_before_anything_is_written_of_them(
     await write_users(stores, [("t", "ann")], partition=1)
     await stores.users.claim([("t", "bob"), ("t", "cleo")], partition=1, token=Token(1))
     await stores.users.claim([("t", "dan")], partition=2, token=Token(1))
-    assert [await stores.users.count(partition=number) for number in range(3)] == [0, 3, 1]
+    assert await stores.users.count() == 4
     pages = [page async for page in stores.users.scan(partition=1)]
     assert sorted(one.user_id for page in pages for one in page) == ["ann", "bob", "cleo"]
     written = [record for page in pages for record in page if record.user_id == "bob"]

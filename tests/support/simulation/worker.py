@@ -215,7 +215,7 @@ class SimulatedWorker:
 
     async def _count_late(self) -> None:
         await self.process.loop.passing(self.process.chance.uniform(0.2, 2.5))
-        await self.duties.count_from_now()
+        self.duties.count_from_now()
 
     async def _count(self) -> None:
         self.duties.count()
