@@ -1,7 +1,6 @@
 """What is different while much more has been published than is taken in."""
 
 import asyncio
-from collections.abc import Iterator
 
 import pytest
 from duties_world import duties_on
@@ -27,7 +26,7 @@ def ground() -> Ground:
 
 
 @pytest.fixture
-def backlog(ground: Ground) -> Iterator[Backlog]:
+def backlog(ground: Ground) -> Backlog:
     return Backlog(
         left=lambda: ground.left, elapsed_s=lambda: ground.now_s, much=MUCH, patience_s=60.0
     )
