@@ -42,8 +42,12 @@ class Backlog:
         self._patience_s = patience_s
         self._since_s = self._seen_s = -math.inf
 
+    def share(self) -> float:
+        """How near to much that is which is left: from 0 for nothing to 1 for much, or more."""
+        return min(1.0, self._left() / self._much)
+
     def is_large(self) -> bool:
-        """Whether much is left."""
+        """Whether more than much is left."""
         if self._left() <= self._much:
             return False
         now_s = self._elapsed_s()

@@ -132,7 +132,8 @@ class DutyOptions:
         learner: How models are learned, on the policy that events are folded by.
         learning: When, and from how many users.
         dirty_users: How many users have changed when a flush does not wait for its time ...
-        dirty_users_behind: ... and how many while much more has been published than is taken in.
+        dirty_users_behind: ... and how many while much more has been published than is taken in; in
+            between, where less is left.
         silencing: When a persona counts as silenced by the average.
         release: What is told to others of groups of people.
         count_interval_s: Few updates of a partition are counted once in so long; 0 for at once.
@@ -286,8 +287,9 @@ class Duties:
             epoch=self._epoch,
             erasing=self.erasing,
             users_in_memory=options.users_in_memory,
-            dirty_users=lambda: (
-                options.dirty_users_behind if backlog.is_large() else options.dirty_users
+            dirty_users=lambda: round(
+                (1.0 - backlog.share()) * options.dirty_users
+                + backlog.share() * options.dirty_users_behind
             ),
             watch=options.watch,
             seam=options.seam,

@@ -119,7 +119,7 @@ class Cadence:
     Attributes:
         flushes: Where events are taken in as they are published ...
         flushes_behind: ... and where many of them wait: what is old is not seen sooner for being
-            stored at once, and what follows it is.
+            stored at once, and what follows it is. In between, where fewer wait.
         count_s: Seconds between two times that few updates of a partition are counted.
         counts_late: Counters are built, and models learned, once nearly all events that there are
             have been taken in, instead of following each of them.
@@ -332,21 +332,27 @@ class Worker:
             await self.duties.handle_events(part)
 
     async def _flush_loop(self) -> None:
-        cadence, duties = self._options.cadence, self.duties
-        interval_s, counts = cadence.flushes.interval_s, duties.profiles.counts
-        pause_s, ended_s = interval_s, time.monotonic()
+        interval_s, counts = self._options.cadence.flushes.interval_s, self.duties.profiles.counts
+        pause_s = interval_s
         while True:
-            await asyncio.sleep(pause_s)
+            await self._rest(pause_s)
             began_s, written = time.monotonic(), counts["writes"]
-            rests_s = cadence.flushes_behind.interval_s - (began_s - ended_s)
-            if rests_s > 0.0 and duties.backlog.is_large():
-                # Looked at again and again: it may be gone before that time is over.
-                pause_s = min(interval_s, rests_s)
-                continue
-            await duties.flush()
-            ended_s = time.monotonic()
-            took_s, users = ended_s - began_s, counts["writes"] - written
+            await self.duties.flush()
+            took_s, users = time.monotonic() - began_s, counts["writes"] - written
             pause_s = pause_after(took_s, users=users, interval_s=interval_s)
+
+    async def _rest(self, pause_s: float) -> None:
+        """Sleep so long, and longer the more is left to take in."""
+        flushes, behind = self._options.cadence.flushes, self._options.cadence.flushes_behind
+        began_s = time.monotonic()
+        await asyncio.sleep(pause_s)
+        while True:
+            more_s = self.duties.backlog.share() * (behind.interval_s - flushes.interval_s)
+            left_s = pause_s + more_s - (time.monotonic() - began_s)
+            if left_s <= 0.0:
+                return
+            # Looked at again and again: less may be left before that time is over.
+            await asyncio.sleep(min(left_s, flushes.interval_s))
 
     async def _count_loop(self) -> None:
         while True:

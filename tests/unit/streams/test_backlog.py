@@ -40,6 +40,14 @@ def test_only_much_is_a_backlog(
     assert (backlog.is_large(), backlog.goes_first()) == (large, large)
 
 
+@pytest.mark.parametrize(("left", "share"), [(0, 0.0), (1, 0.1), (5, 0.5), (10, 1.0), (500, 1.0)])
+def test_what_is_left_is_told_in_proportion(
+    backlog: Backlog, ground: Ground, left: int, share: float
+) -> None:
+    ground.left = left
+    assert backlog.share() == pytest.approx(share)
+
+
 def test_others_have_their_turn_after_a_while_however_much_is_left(
     backlog: Backlog, ground: Ground
 ) -> None:
@@ -98,17 +106,22 @@ def test_users_are_stored_more_at_once_while_there_is_a_backlog() -> None:
         world = await World.open()
         sizes = _published(world, users=80)
         assert min(sizes) > 0
-        duties = duties_on(world, dirty_users=1, dirty_users_behind=1_000)
-        duties.backlog._much = sizes[-1]
-        for partition in range(PARTITIONS - 2):
+        duties = duties_on(world, dirty_users=1, dirty_users_behind=80)
+        duties.backlog._much = sum(sizes)
+        # Of 80 events, half are left when 40 users have changed: 1 or 80, and half of each.
+        folded = 0
+        for partition, size in enumerate(sizes):
             await _fold(world, duties, topics.INTERACTIONS, partition)
-            assert duties.profiles.counts["writes"] == 0
-            assert duties.profiles.dirty_users == sum(sizes[: partition + 1])
-        # No more is left than is usual: all of it is stored without being asked for.
-        await _fold(world, duties, topics.INTERACTIONS, PARTITIONS - 2)
+            folded += size
+            stored = duties.profiles._beside is not None
+            assert stored == (folded >= 40.5)
+            if stored:
+                break
+            assert duties.profiles.dirty_users == folded
         assert duties.profiles._beside is not None
         await duties.profiles._beside
-        assert duties.profiles.counts["writes"] == sum(sizes[:-1])
+        assert 0 < folded < 80
+        assert duties.profiles.counts["writes"] == folded
         await duties.close()
 
     asyncio.run(scenario())
