@@ -213,13 +213,14 @@ class DeferredInserts(Points):
             if held is None:
                 others.append(point_id)
             elif meets(held, condition):
-                del self._held[point_id]
                 gone.append(point_id)
-        if others:
-            await self._inner.delete_if(others, condition)
+        calls: list[Awaitable[None]] = []
         if gone:
             # A write that failed may have left something.
-            await self._inner.delete_if(gone, ())
+            calls.append(self._land(self._inner.delete_if(gone, ()), gone, self._taken(gone)))
+        if others:
+            calls.append(self._inner.delete_if(others, condition))
+        await finished(calls)
 
     async def rewrite(self) -> None:
         await self._settled([*self._landing])
@@ -287,20 +288,14 @@ class DeferredInserts(Points):
         ):
             # Nothing in memory can: of thousands there, none is looked at.
             return
-        tasks = {
+        # Of a write that failed they are in memory again, until the next one takes them out of it.
+        while tasks := {
             landing.task
             for point_id, landing in self._landing.items()
             if (before := landing.before.get(point_id)) is not None and meets(before, where)
-        }
-        await self._store(self._meeting(where))
-        if tasks:
+        }:
             await asyncio.wait(tasks)
-            if any(task.exception() is not None for task in tasks):
-                # They are in memory again.
-                await self._store(self._meeting(where))
-
-    def _meeting(self, where: Where) -> list[PointId]:
-        return [point.id for point in self._held.values() if meets(point, where)]
+        await self._store([point.id for point in self._held.values() if meets(point, where)])
 
     async def _store(self, ids: Sequence[PointId]) -> None:
         if ids:

@@ -1,6 +1,6 @@
 """Whether much more has been published than this worker has taken in.
 
-Who reads what is old already gains nothing from storing each change at once, and has better things
+Who reads what is old already gains little from storing each change at once, and has better things
 to do than learn models of what is half taken in.
 """
 

@@ -100,6 +100,11 @@ class Watched(MemoryPoints):
         self.calls["update_if"] += 1
         await super().update_if(points, condition)
 
+    async def delete_if(self, ids: Sequence[PointId], condition: Where) -> None:
+        self.calls["delete_if"] += 1
+        await self.holding.wait()
+        await super().delete_if(ids, condition)
+
     async def retrieve(
         self, ids: Sequence[PointId], *, vectors: bool, fields: tuple[str, ...] | None = None
     ) -> list[Stored | None]:
@@ -321,6 +326,28 @@ async def test_a_delete_reaches_what_is_in_memory() -> None:
     assert await texts(points, 1, 2) == [None, "placeholder"]
     assert await points.count(()) == 1
     assert inner.texts == {2: "placeholder"}
+
+
+async def test_who_looks_for_it_by_a_field_that_was_added_finds_it() -> None:
+    points, _ = await with_placeholders(1)
+    await points.set_payload_if([1], {"claimed_from": 0}, ONE)
+    assert await points.count((Equals("claimed_from", 0),)) == 1
+
+
+@pytest.mark.parametrize("term", [Differs("waiting", 1), Except((2,))], ids=["differs", "except"])
+async def test_who_looks_for_what_others_have_finds_it(term: Differs | Except) -> None:
+    points, _ = await with_placeholders(1)
+    assert await points.count((term,)) == 1
+
+
+async def test_objects_in_its_payload_are_merged() -> None:
+    points, inner = await with_placeholders(1)
+    await points.set_payload_if([1], {"x": 1, "y": 1}, ONE, under="counts")
+    await points.set_payload_if([1], {"y": 2}, ONE, under="counts")
+    await points.set_payload_if([1], {"y": 3}, TWO, under="counts")
+    (found,) = await points.retrieve([1], vectors=False, fields=("counts",))
+    assert found == Stored(1, {"counts": {"x": 1, "y": 2}}, None)
+    assert not inner.calls
 
 
 async def test_of_too_many_those_that_came_first_are_stored_and_none_is_lost() -> None:
@@ -558,6 +585,46 @@ async def test_who_looks_for_it_while_its_write_fails_finds_it() -> None:
     with pytest.raises(StoreUnavailable):
         await writer
     assert await looker == 1
+
+
+async def test_who_looks_for_it_while_its_write_fails_and_is_repeated_finds_it() -> None:
+    points, inner = await with_placeholders(1)
+    first, second = asyncio.Event(), asyncio.Event()
+    inner.holding, inner.failing = first, "before"
+    writer = asyncio.create_task(points.update_if([point(1, text="lost")], ONE))
+    await turns()
+    inner.holding = second
+    again = asyncio.create_task(points.update_if([point(1, text="repeated")], ONE))
+    await turns()
+    looker = asyncio.create_task(points.count(ONE))
+    await turns()
+    first.set()
+    await turns()
+    second.set()
+    with pytest.raises(StoreUnavailable):
+        await writer
+    await again
+    assert await looker == 1
+
+
+async def test_what_is_written_while_its_placeholder_is_deleted_stays() -> None:
+    points, inner = await with_placeholders(1)
+    await MemoryPoints.upsert(inner, [point(2, text="stored")])
+    first = inner.holding = asyncio.Event()
+    deleter = asyncio.create_task(points.delete_if([1, 2], ONE))
+    await turns()
+    inner.holding = asyncio.Event()
+    inner.holding.set()
+
+    async def claim_and_write() -> None:
+        await points.insert_only([point(1, token=2)])
+        await points.update_if([point(1, token=2, text="written")], TWO)
+
+    writer = asyncio.create_task(claim_and_write())
+    await turns()
+    first.set()
+    await asyncio.gather(deleter, writer)
+    assert await texts(points, 1, 2) == ["written", None]
 
 
 async def test_what_is_deleted_after_a_write_that_failed_is_gone() -> None:
