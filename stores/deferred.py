@@ -31,13 +31,13 @@ from stores.pointwise import meets, patched, shown
 __all__ = ["DeferredInserts"]
 
 _HELD: Final = 50_000
-"""Points in memory, of half a kilobyte; of more, those that came first are stored."""
+"""Points in memory, of some 800 bytes; of more, those that came first are stored."""
 _KNOWN_ABSENT: Final = 50_000
 
 
 @dataclass(frozen=True, slots=True)
 class _Landing:
-    """A write under way that may create points.
+    """A write under way that may create points, or delete what a write that failed has left.
 
     Attributes:
         before: Those of them that were in memory, by id.

@@ -221,7 +221,8 @@ class Duties:
         declared = options.declared.under(data_policy.version)
         self._order = asyncio.Lock()
         self._events = frozenset(user_topics(options.history))
-        self.backlog = backlog = Backlog(left=self._unread, elapsed_s=clocks.elapsed_s)
+        self._dirty_users = options.dirty_users, options.dirty_users_behind
+        self.backlog = Backlog(left=self._unread, elapsed_s=clocks.elapsed_s)
         self.counting = Counting(
             self._count,
             interval_s=options.count_interval_s,
@@ -287,10 +288,7 @@ class Duties:
             epoch=self._epoch,
             erasing=self.erasing,
             users_in_memory=options.users_in_memory,
-            dirty_users=lambda: round(
-                (1.0 - backlog.share()) * options.dirty_users
-                + backlog.share() * options.dirty_users_behind
-            ),
+            dirty_users=self._flushed_users,
             watch=options.watch,
             seam=options.seam,
             storing=storing,
@@ -336,7 +334,7 @@ class Duties:
             workshop=workshop,
             options=options.learning,
             data_policy=data_policy,
-            waits=backlog.goes_first,
+            waits=self.backlog.goes_first,
             clock_s=clocks.elapsed_s,
         )
         snapshots = SealedSnapshots(stores.aggregates)
@@ -563,6 +561,11 @@ class Duties:
         await self._begin(batch)
         await self.documents.read(batch)
         await self.profiles.handle(batch)
+
+    def _flushed_users(self) -> int:
+        """How many users have changed when a flush does not wait for its time."""
+        least, most = self._dirty_users
+        return round(least + self.backlog.share() * (most - least))
 
     def _unread(self) -> int:
         """Events that are known to have been published and are not folded."""

@@ -42,7 +42,7 @@ __all__ = ["ProfileEngine"]
 _CHUNK: Final = 512
 _AHEAD: Final = 12
 """Chunks whose users are claimed before the one in hand is folded: some 130 ms of folding, as
-claims wait in storage behind what a flush writes."""
+claims from another owner, or over a server, wait behind what a flush writes."""
 
 _FORGOTTEN: Final = "a flush failed meanwhile, and what had been folded was forgotten"
 
